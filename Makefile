@@ -1,0 +1,103 @@
+# diffuscope: the front door. `make help` lists what is behind it.
+#
+# One non-recursive Makefile; sources are found by folder, header dependencies are generated.
+
+BUILD   ?= build
+PREFIX  ?= /usr/local
+CC      ?= cc
+CFLAGS  ?= -O2 -g
+VERSION := $(shell sed -n 's/^\#define DS_VERSION  *"\(.*\)"/\1/p' include/diffuscope/base.h)
+SOMAJOR := $(firstword $(subst ., ,$(VERSION)))
+
+# SAN=address,undefined builds everything with sanitizers, in a folder of its own.
+ifdef SAN
+override BUILD := $(BUILD)-$(subst $(eval) ,-,$(subst $(comma),-,$(SAN)))
+SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+comma := ,
+
+WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
+override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-contract=off $(SANFLAGS)
+CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc
+LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lm
+LDFLAGS  += -fopenmp $(SANFLAGS)
+
+LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c))
+SIMD_SRC := $(wildcard src/kernels/simd/*.c)
+CLI_SRC  := $(wildcard tools/cli/*.c)
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
+
+# Vector kernels are compiled once per instruction set; src/kernels/choose.c picks at run time.
+# A machine that is not x86-64 builds the portable set alone.
+ifeq ($(shell uname -m),x86_64)
+ISAS := v2 v3 v4
+endif
+ISAS           ?= portable
+ISA_v2         := -march=x86-64-v2
+ISA_v3         := -march=x86-64-v3
+ISA_v4         := -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
+ISA_portable   :=
+SIMD_OBJ       := $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/%.$(i).o))
+
+PROGRAM := $(BUILD)/diffuscope
+STATIC  := $(BUILD)/libdiffuscope.a
+SHARED  := $(BUILD)/libdiffuscope.so.$(VERSION)
+
+.PHONY: all help demo deps test test-all check-layers bench fuzz install clean format
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+
+all: $(PROGRAM) $(STATIC) $(SHARED) ## build the program and both libraries under build/
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+
+deps: ## install what is missing from the distribution
+	@scripts/install-deps
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+define isa_rule
+$(BUILD)/%.$(1).o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(CFLAGS) -O3 $$(ISA_$(1)) -DDS_ISA=$(1) -MMD -MP -c $$< -o $$@
+endef
+$(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
+
+$(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
+
+$(STATIC): $(LIB_OBJ) $(SIMD_OBJ)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
+	$(CC) -shared -Wl,-soname,libdiffuscope.so.$(SOMAJOR) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
+	ln -sf $(@F) $(BUILD)/libdiffuscope.so
+
+$(PROGRAM): $(CLI_OBJ) $(STATIC)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+
+include tests/tests.mk
+
+install: all ## copy program, libraries, headers to $(DESTDIR)$(PREFIX)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include/diffuscope
+	install -m755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/
+	install -m644 $(STATIC) $(SHARED) $(DESTDIR)$(PREFIX)/lib/
+	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so.$(SOMAJOR)
+	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so
+	install -m644 include/diffuscope/*.h $(DESTDIR)$(PREFIX)/include/diffuscope/
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' diffuscope.pc.in \
+	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/diffuscope.pc
+
+format: ## let clang-format lay out the sources
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+clean: ## remove build output
+	rm -rf build build-*
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

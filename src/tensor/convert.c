@@ -1,0 +1,138 @@
+/* convert.c - between element types.
+ *
+ * float16 is IEEE binary16 (subnormals, infinities and NaN kept); bfloat16 is the upper half of a
+ * float32. Shortening rounds to nearest, ties to even, as PyTorch does.                           */
+
+#include "tensor/convert.h"
+
+#include <string.h>
+
+float ds__f16_to_f32(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000u) << 16;
+    uint32_t exponent = h >> 10 & 0x1f;
+    uint32_t mantissa = h & 0x3ff;
+    uint32_t bits;
+
+    if (exponent == 0x1f) {
+        bits = sign | 0x7f800000u | mantissa << 13;
+    } else if (exponent != 0) {
+        bits = sign | (exponent + 112) << 23 | mantissa << 13;
+    } else { /* zero or subnormal: mantissa * 2^-24, exact in float32 */
+        float f = (float)mantissa * 0x1p-24f;
+
+        memcpy(&bits, &f, 4);
+        bits |= sign;
+    }
+    return ds__bits_f32(bits);
+}
+
+uint16_t ds__f32_to_f16(float f)
+{
+    uint32_t x = ds__f32_bits(f);
+    uint16_t sign = (uint16_t)(x >> 16 & 0x8000u);
+    uint32_t a = x & 0x7fffffffu;
+
+    if (a > 0x7f800000u)
+        return sign | 0x7e00u; /* NaN */
+    if (a >= 0x477ff000u)
+        return sign | 0x7c00u; /* rounds to 2^16 or more: infinity */
+    if (a < 0x38800000u) {     /* below 2^-14: let the FPU round to multiples of 2^-24 */
+        float m = ds__bits_f32(a) * 0x1p24f;
+        uint32_t q = (uint32_t)m;
+        float rest = m - (float)q;
+
+        q += rest > 0.5f || (rest == 0.5f && (q & 1));
+        return sign | (uint16_t)q;
+    }
+    a += 0xfff + (a >> 13 & 1);
+    return sign | (uint16_t)((a - 0x38000000u) >> 13);
+}
+
+static double load(const void *src, ds_dtype t, int64_t i)
+{
+    switch (t) {
+    case DS_DTYPE_F32:
+        return ((const float *)src)[i];
+    case DS_DTYPE_F16:
+        return ds__f16_to_f32(((const uint16_t *)src)[i]);
+    case DS_DTYPE_BF16:
+        return ds__bf16_to_f32(((const uint16_t *)src)[i]);
+    case DS_DTYPE_I64:
+        return (double)((const int64_t *)src)[i];
+    case DS_DTYPE_I32:
+        return ((const int32_t *)src)[i];
+    case DS_DTYPE_F64:
+        return ((const double *)src)[i];
+    case DS_DTYPE_U8:
+    case DS_DTYPE_BOOL:
+        return ((const uint8_t *)src)[i];
+    }
+    return 0.0;
+}
+
+static void store(void *dst, ds_dtype t, int64_t i, double v)
+{
+    switch (t) {
+    case DS_DTYPE_F32:
+        ((float *)dst)[i] = (float)v;
+        break;
+    case DS_DTYPE_F16:
+        ((uint16_t *)dst)[i] = ds__f32_to_f16((float)v);
+        break;
+    case DS_DTYPE_BF16:
+        ((uint16_t *)dst)[i] = ds__f32_to_bf16((float)v);
+        break;
+    case DS_DTYPE_I64:
+        ((int64_t *)dst)[i] = (int64_t)v;
+        break;
+    case DS_DTYPE_I32:
+        ((int32_t *)dst)[i] = (int32_t)v;
+        break;
+    case DS_DTYPE_F64:
+        ((double *)dst)[i] = v;
+        break;
+    case DS_DTYPE_U8:
+        ((uint8_t *)dst)[i] = (uint8_t)v;
+        break;
+    case DS_DTYPE_BOOL:
+        ((uint8_t *)dst)[i] = v != 0.0;
+        break;
+    }
+}
+
+static void f16_to_f32(float *dst, const uint16_t *src, int64_t n)
+{
+#pragma omp parallel for if (n > 65536) schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = ds__f16_to_f32(src[i]);
+}
+
+static void bf16_to_f32(float *dst, const uint16_t *src, int64_t n)
+{
+#pragma omp parallel for if (n > 65536) schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = ds__bf16_to_f32(src[i]);
+}
+
+static void f32_to_bf16(uint16_t *dst, const float *src, int64_t n)
+{
+#pragma omp parallel for if (n > 65536) schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = ds__f32_to_bf16(src[i]);
+}
+
+void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t n)
+{
+    if (to == from)
+        memcpy(dst, src, (size_t)n * ds_dtype_size(to));
+    else if (from == DS_DTYPE_F16 && to == DS_DTYPE_F32)
+        f16_to_f32(dst, src, n);
+    else if (from == DS_DTYPE_BF16 && to == DS_DTYPE_F32)
+        bf16_to_f32(dst, src, n);
+    else if (from == DS_DTYPE_F32 && to == DS_DTYPE_BF16)
+        f32_to_bf16(dst, src, n);
+    else
+        for (int64_t i = 0; i < n; i++)
+            store(dst, to, i, load(src, from, i));
+}

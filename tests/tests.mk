@@ -1,0 +1,42 @@
+# tests.mk - every C file in tests/<tier>/ is one cmocka program; every *.sh there is one too.
+#
+# Tiers: unit and grad (seconds), golden (needs ../shared/golden, says so loudly when absent),
+# fault, cli. tests/slow/ runs in `make test-all` only.
+
+TIERS      := unit grad golden fault cli
+TEST_SRC   := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.c))
+SLOW_SRC   := $(wildcard tests/slow/*.c)
+TEST_COMMON := $(BUILD)/tests/support.o
+TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
+SLOW_BIN   := $(SLOW_SRC:%.c=$(BUILD)/%)
+TEST_SH    := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.sh))
+SLOW_SH    := $(wildcard tests/slow/*.sh)
+
+$(BUILD)/tests/%: CPPFLAGS += -Itests
+
+$(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(STATIC)
+	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+
+tests: $(TEST_BIN) # build the test programs without running them
+
+test: ## build and test, below 20 minutes on two cores
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: $(PROGRAM) $(TEST_BIN) check-layers
+	@BUILD=$(BUILD) scripts/run-tests $(TEST_BIN) $(TEST_SH)
+
+test-all: ## everything: the slow tests and the sanitizers too
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory run-slow
+	@$(MAKE) --no-print-directory run-tests SAN=address,undefined
+
+run-slow: $(PROGRAM) $(SLOW_BIN)
+	@BUILD=$(BUILD) scripts/run-tests $(SLOW_BIN) $(SLOW_SH)
+
+check-layers: ## the rule on #include lines
+	@scripts/check-layers
+
+.PHONY: tests run-tests run-slow
+.SECONDARY:

@@ -5,6 +5,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Names come from files: what could steer a terminal or break a line becomes '?'.                 */
+static void make_plain(char *text)
+{
+    for (; *text != '\0'; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
 ds_status ds_fail(ds_error *err, ds_status code, const char *fmt, ...)
 {
     va_list ap;
@@ -17,6 +25,7 @@ ds_status ds_fail(ds_error *err, ds_status code, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
+    make_plain(err->text);
     return code;
 }
 
@@ -25,6 +34,7 @@ ds_status ds_fail_at(ds_error *err, ds_status code, const char *name, int64_t of
     if (err == NULL || err->name[0] != '\0')
         return code;
     snprintf(err->name, sizeof err->name, "%s", name);
+    make_plain(err->name);
     err->offset = offset;
     return code;
 }

@@ -1,1 +1,95 @@
-int main(void) { return 0; }
+/* main.c - the program: finds the command, hands it its options, and turns its status into an exit
+ * code. The list of commands is here and nowhere else. */
+
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "report.h"
+
+const ds_command *const ds_commands[] = {
+    &cmd_help,
+    &cmd_version,
+    NULL,
+};
+
+const ds_command *command_find(const char *name)
+{
+    for (int i = 0; ds_commands[i] != NULL; i++)
+        if (strcmp(ds_commands[i]->name, name) == 0)
+            return ds_commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *word)
+{
+    const char *names[64];
+    const char *near;
+    int n = 0;
+
+    while (n < (int)DS_COUNT(names) && ds_commands[n] != NULL) {
+        names[n] = ds_commands[n]->name;
+        n++;
+    }
+    near = near_match(word, names, n);
+    if (near != NULL)
+        fprintf(stderr, "diffuscope: unknown command \"%s\"; did you mean %s?\n", word, near);
+    else
+        fprintf(stderr, "diffuscope: unknown command \"%s\"; \"diffuscope help\" lists them\n",
+                word);
+    return EXIT_USAGE;
+}
+
+static ds_status run_parsed(const ds_args *a, ds_error *err)
+{
+    const ds_command *c = opts_command(a);
+    ds_status st;
+
+    if (opt_flag(a, "help")) {
+        help_command(stdout, c);
+        return DS_OK;
+    }
+    if (opt_declared(a, "threads") && opt_given(a, "threads"))
+        ds_set_threads((int)opt_int(a, "threads"));
+    st = check_outputs(a, err);
+    return st == DS_OK ? c->run(a, err) : st;
+}
+
+static int run_command(const ds_command *c, int argc, char **argv)
+{
+    ds_error err = { 0 };
+    ds_args *a = NULL;
+    ds_status st = opts_parse(&a, c, argc, argv, &err);
+    int code = 0;
+
+    if (st == DS_OK)
+        st = run_parsed(a, &err);
+    if (st != DS_OK)
+        code = report_failure(c->name, st, &err);
+    if (a == NULL)
+        fprintf(stderr, "\"diffuscope %s --help\" lists its options\n", c->name);
+    opts_free(a);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
+        fprintf(stderr, "diffuscope %s: standard output could not be written\n", c->name);
+        code = EXIT_RUN_FAILED;
+    }
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    const ds_command *c;
+
+    setlocale(LC_CTYPE, ""); /* for the progress line; numbers keep their point */
+    if (argc < 2) {
+        help_program(stderr);
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        argv[1] = (char *)"help";
+    else if (strcmp(argv[1], "--version") == 0)
+        argv[1] = (char *)"version";
+    c = command_find(argv[1]);
+    return c != NULL ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
+}

@@ -1,0 +1,64 @@
+#!/bin/sh
+# The frame of the command line: usage errors, exit codes, help of every command, man, completion.
+d=${BUILD:-build}/diffuscope
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "diffuscope $*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "diffuscope $*: expected to read: $text"
+}
+
+expect 2 'usage: diffuscope COMMAND'
+expect 0 'usage: diffuscope COMMAND' --help
+expect 0 'usage: diffuscope COMMAND' help
+expect 0 'diffuscope 0.' --version
+expect 0 '"version": "' version --json
+expect 2 'unknown command "vresion"; did you mean version?' vresion
+expect 2 'unknown command "qqqqqq"' qqqqqq
+expect 2 'unknown option --jsom; did you mean --json?' version --jsom
+expect 2 'unknown option --mann' help --mann=3
+expect 2 'unknown option -x' help -x
+expect 2 '--man takes no value' help --man=3
+expect 2 '--completion: expected bash|zsh, found nothing' help --completion
+expect 2 'expected one of bash|zsh, found "fsh"; did you mean zsh?' help --completion fsh
+expect 2 'found one more: "b"' help a b
+expect 2 'no command is called "nonsense"' help nonsense
+expect 2 'no command is called "--man"' help -- --man
+
+commands=$("$d" help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+[ -n "$commands" ] || fail 'the list of commands is empty'
+for c in $commands; do
+    expect 0 "usage: diffuscope $c" "$c" --help
+    expect 0 '--quiet' help "$c"
+    expect 0 ".Nm diffuscope-$c" help --man "$c"
+    expect 2 'unknown option --no-such-option' "$c" --no-such-option
+    "$d" "$c" --help | awk 'length > 100 { long = 1 } END { exit long }' || fail "$c --help is too wide"
+done
+
+"$d" help --completion bash >"$out"
+if command -v bash >/dev/null; then
+    bash -n "$out" || fail 'the bash completion is not valid'
+    got=$(bash -c '. "$1"; COMP_WORDS=(diffuscope help --completion z); COMP_CWORD=3; _diffuscope
+                   echo "${COMPREPLY[*]}"' bash "$out")
+    [ "$got" = zsh ] || fail "bash completes --completion z to \"$got\", expected zsh"
+fi
+
+if [ -w /dev/full ]; then
+    "$d" help >/dev/full 2>"$out"
+    [ $? = 1 ] || fail 'a full disk behind standard output must be exit code 1'
+fi
+[ $bad = 0 ] || echo "$bad failed"
+exit $bad

@@ -1,0 +1,11 @@
+/* commands.h - one line per command; main.c lists them in the order of the help. */
+
+#ifndef DS_CLI_COMMANDS_H
+#define DS_CLI_COMMANDS_H
+
+#include "opts.h"
+
+extern const ds_command cmd_help;
+extern const ds_command cmd_version;
+
+#endif

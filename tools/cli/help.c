@@ -1,0 +1,262 @@
+/* help.c - text, manual pages and completions from the option tables. */
+
+#include "opts.h"
+
+#include <string.h>
+
+#define TEXT_WIDTH  92
+#define HELP_COLUMN 28
+
+/* Prints words up to TEXT_WIDTH columns; `column` is where the cursor is, `indent` where further
+ * lines start. A newline in the text starts a new line, two a paragraph. */
+static void wrap(FILE *to, const char *text, int column, int indent)
+{
+    while (*text != '\0') {
+        int n = (int)strcspn(text, " \n");
+
+        if (column + n > TEXT_WIDTH && column > indent) {
+            fprintf(to, "\n%*s", indent, "");
+            column = indent;
+        }
+        fwrite(text, 1, (size_t)n, to);
+        column += n;
+        text += n;
+        if (*text == '\n') {
+            fprintf(to, "\n%*s", text[1] == '\n' ? 0 : indent, "");
+            column = indent;
+            text++;
+        } else if (*text == ' ') {
+            if (column + 1 + (int)strcspn(text + 1, " \n") <= TEXT_WIDTH) {
+                fputc(' ', to);
+                column++;
+            } else {
+                fprintf(to, "\n%*s", indent, "");
+                column = indent;
+            }
+            text++;
+        }
+    }
+    fputc('\n', to);
+}
+
+/* The sentence of an option with default, range and second name added. */
+static const char *full_help(const ds_opt *o, char *buf, size_t size)
+{
+    int n = snprintf(buf, size, "%s", o->help);
+    const char *sep = " (";
+
+    if (o->required)
+        n += snprintf(buf + n, size - (size_t)n, "%sneeded", sep), sep = "; ";
+    if (o->min < o->max)
+        n += snprintf(buf + n, size - (size_t)n, "%s%.10g to %.10g", sep, o->min, o->max),
+            sep = "; ";
+    if (o->standard != NULL && o->standard[0] != '\0')
+        n += snprintf(buf + n, size - (size_t)n, "%sdefault %s", sep, o->standard), sep = "; ";
+    if (o->kind == OPT_TEXTS)
+        n += snprintf(buf + n, size - (size_t)n, "%sas often as needed", sep), sep = "; ";
+    if (o->alias != NULL)
+        n += snprintf(buf + n, size - (size_t)n, "%salso --%s", sep, o->alias), sep = "; ";
+    if (strcmp(sep, "; ") == 0)
+        snprintf(buf + n, size - (size_t)n, ")");
+    return buf;
+}
+
+static void help_option(FILE *to, const ds_opt *o)
+{
+    char left[120], text[640];
+    int n;
+
+    if (o->letter != 0)
+        n = snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name);
+    else
+        n = snprintf(left, sizeof left, "      --%s", o->name);
+    if (o->arg != NULL)
+        n += snprintf(left + n, sizeof left - (size_t)n, " %s", o->arg);
+    fputs(left, to);
+    if (n + 2 > HELP_COLUMN)
+        fprintf(to, "\n%*s", HELP_COLUMN, "");
+    else
+        fprintf(to, "%*s", HELP_COLUMN - n, "");
+    wrap(to, full_help(o, text, sizeof text), HELP_COLUMN, HELP_COLUMN);
+}
+
+void help_command(FILE *to, const ds_command *c)
+{
+    const ds_opt *o;
+
+    fprintf(to, "diffuscope %s - %s\n\n", c->name, c->purpose);
+    fprintf(to, "usage: diffuscope %s [options]%s%s\n", c->name, c->positional != NULL ? " " : "",
+            c->positional != NULL ? c->positional : "");
+    if (c->description != NULL) {
+        fputc('\n', to);
+        wrap(to, c->description, 0, 0);
+    }
+    fputs("\noptions:\n", to);
+    for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
+        help_option(to, o);
+    if (c->example != NULL)
+        fprintf(to, "\nexample:\n  %s\n", c->example);
+}
+
+void help_program(FILE *to)
+{
+    fputs("diffuscope - a microscope for text-to-image diffusion models\n\n"
+          "usage: diffuscope COMMAND [options]\n\ncommands:\n",
+          to);
+    for (int i = 0; ds_commands[i] != NULL; i++)
+        fprintf(to, "  %-14s %s\n", ds_commands[i]->name, ds_commands[i]->purpose);
+    fputs("\n\"diffuscope COMMAND --help\" explains one.\n"
+          "Exit codes: 0 done, 1 the run failed, 2 usage, 3 a file or model is unreadable or "
+          "refused,\n"
+          "4 out of memory, 130 interrupted.\n",
+          to);
+}
+
+/* ---- manual pages (mdoc) ----------------------------------------------------------------------
+ */
+
+/* A backslash, and a point or quote at the start of a line, mean something to roff. */
+static void roff(FILE *to, const char *text)
+{
+    bool start = true;
+
+    for (; *text != '\0'; text++) {
+        if (start && (*text == '.' || *text == '\''))
+            fputs("\\&", to);
+        if (*text == '\\')
+            fputs("\\e", to);
+        else if (*text == '-')
+            fputs("\\-", to);
+        else if (text[0] == '\n' && text[1] == '\n')
+            fputs("\n.Pp", to);
+        else
+            fputc(*text, to);
+        start = *text == '\n';
+    }
+    fputc('\n', to);
+}
+
+static void man_head(FILE *to, const char *title, const char *name, const char *purpose)
+{
+    fprintf(to, ".Dd $Mdocdate$\n.Dt %s 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd %s\n.Sh SYNOPSIS\n", title,
+            name, purpose);
+}
+
+static void man_option(FILE *to, const ds_opt *o)
+{
+    char text[640];
+
+    fputs(".It", to);
+    if (o->letter != 0)
+        fprintf(to, " Fl %c ,", o->letter);
+    fprintf(to, " Fl -%s", o->name);
+    if (o->arg != NULL)
+        fprintf(to, " Ar %s", o->arg);
+    fputc('\n', to);
+    roff(to, full_help(o, text, sizeof text));
+}
+
+static void man_exit(FILE *to)
+{
+    fputs(".Sh EXIT STATUS\n0 done, 1 the run failed, 2 usage, 3 a file or model is unreadable or\n"
+          "refused, 4 out of memory, 130 interrupted.\n",
+          to);
+}
+
+static void man_program(FILE *to)
+{
+    man_head(to, "DIFFUSCOPE", "diffuscope", "a microscope for text-to-image diffusion models");
+    fputs(".Nm\n.Ar command\n.Op options\n.Sh COMMANDS\n.Bl -tag -width Ds\n", to);
+    for (int i = 0; ds_commands[i] != NULL; i++) {
+        fprintf(to, ".It Cm %s\n", ds_commands[i]->name);
+        roff(to, ds_commands[i]->purpose);
+    }
+    fputs(".El\n", to);
+    man_exit(to);
+}
+
+void help_man(FILE *to, const ds_command *c)
+{
+    const ds_opt *o;
+    char name[64];
+
+    if (c == NULL) {
+        man_program(to);
+        return;
+    }
+    snprintf(name, sizeof name, "diffuscope-%s", c->name);
+    man_head(to, name, name, c->purpose);
+    fprintf(to, ".Nm diffuscope %s\n.Op options\n", c->name);
+    if (c->positional != NULL)
+        fprintf(to, ".Ar %s\n", c->positional);
+    fputs(".Sh DESCRIPTION\n", to);
+    roff(to, c->description != NULL ? c->description : c->purpose);
+    fputs(".Pp\n.Bl -tag -width Ds\n", to);
+    for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
+        man_option(to, o);
+    fputs(".El\n", to);
+    man_exit(to);
+    if (c->example != NULL) {
+        fputs(".Sh EXAMPLES\n.Dl ", to);
+        roff(to, c->example);
+    }
+}
+
+/* ---- completions ------------------------------------------------------------------------------
+ */
+
+static void words_of(FILE *to, const ds_command *c)
+{
+    const ds_opt *o;
+
+    for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
+        fprintf(to, "%s--%s", i > 0 ? " " : "", o->name);
+}
+
+/* Cases "command:--option" for options whose argument is one of a few words. */
+static void bash_choices(FILE *to)
+{
+    const ds_opt *o;
+
+    for (int k = 0; ds_commands[k] != NULL; k++)
+        for (int i = 0; (o = opts_at(ds_commands[k], i)) != NULL; i++)
+            if (o->kind == OPT_CHOICE) {
+                fprintf(to, "    %s:--%s) words=\"", ds_commands[k]->name, o->name);
+                for (const char *p = o->arg; *p != '\0'; p++)
+                    fputc(*p == '|' ? ' ' : *p, to);
+                fputs("\" ;;\n", to);
+            }
+}
+
+void help_completion_bash(FILE *to)
+{
+    fputs("# bash completion for diffuscope, made by: diffuscope help --completion bash\n"
+          "_diffuscope() {\n"
+          "    local now=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} words=\n"
+          "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"",
+          to);
+    for (int i = 0; ds_commands[i] != NULL; i++)
+        fprintf(to, "%s%s", i > 0 ? " " : "", ds_commands[i]->name);
+    fputs("\" -- \"$now\"))\n        return\n    fi\n"
+          "    case \"${COMP_WORDS[1]}:$last\" in\n",
+          to);
+    bash_choices(to);
+    fputs("    esac\n    if [ -z \"$words\" ] && [ \"${now#-}\" != \"$now\" ]; then\n"
+          "        case \"${COMP_WORDS[1]}\" in\n",
+          to);
+    for (int i = 0; ds_commands[i] != NULL; i++) {
+        fprintf(to, "        %s) words=\"", ds_commands[i]->name);
+        words_of(to, ds_commands[i]);
+        fputs("\" ;;\n", to);
+    }
+    fputs("        esac\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n}\n"
+          "complete -o default -F _diffuscope diffuscope\n",
+          to);
+}
+
+/* zsh runs bash's function through its own adapter. */
+void help_completion_zsh(FILE *to)
+{
+    fputs("#compdef diffuscope\nautoload -U +X bashcompinit && bashcompinit\n", to);
+    help_completion_bash(to);
+}

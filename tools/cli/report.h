@@ -1,0 +1,37 @@
+/* report.h - what the user is told: failures, remarks, and the refusal to overwrite. */
+
+#ifndef DS_CLI_REPORT_H
+#define DS_CLI_REPORT_H
+
+#include "opts.h"
+
+enum {
+    EXIT_RUN_FAILED = 1,
+    EXIT_USAGE = 2,
+    EXIT_REFUSED = 3, /* a file or model is unreadable or refused */
+    EXIT_NO_MEMORY = 4,
+    EXIT_INTERRUPTED = 130
+};
+
+int exit_code(ds_status st);
+
+/* Prints "diffuscope COMMAND: text [name]" on standard error; returns the exit code of st.
+ * command may be NULL. */
+int report_failure(const char *command, ds_status st, const ds_error *err);
+
+/* A remark on standard error: remark() unless --quiet, detail() with --verbose only. */
+void remark(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);
+void detail(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);
+
+/* Refuses every OPT_OUTFILE that is already there and every OPT_OUTDIR that is not empty, unless
+ * --force. The frame calls it before run(); nothing is created here. */
+ds_status check_outputs(const ds_args *a, ds_error *err);
+
+/* For files whose names a command makes itself. */
+ds_status check_outfile(const ds_args *a, const char *path, ds_error *err);
+
+/* Called on SIGINT and SIGTERM from here on: sets the flag that this returns; a second signal ends
+ * the process. For commands that hand the flag to the library. */
+ds_cancel *cancel_on_interrupt(void);
+
+#endif

@@ -14,51 +14,51 @@
 #include <diffuscope/base.h>
 
 typedef enum ds_opt_kind {
-    OPT_FLAG,   /* no argument                                                                    */
-    OPT_INT,    /* whole number, range checked                                                    */
-    OPT_SEED,   /* 0 to 2^64-1; below 0 asks for a random one, which is drawn once at parsing     */
-    OPT_REAL,   /* finite number, range checked                                                   */
-    OPT_TEXT,   /* taken as it is                                                                 */
-    OPT_TEXTS,  /* the same, may be given several times                                           */
-    OPT_CHOICE, /* one of the words in `arg`: "f32|bf16"                                          */
+    OPT_FLAG,    /* no argument */
+    OPT_INT,     /* whole number, range checked */
+    OPT_SEED,    /* 0 to 2^64-1; below 0 asks for a random one, which is drawn once at parsing */
+    OPT_REAL,    /* finite number, range checked */
+    OPT_TEXT,    /* taken as it is */
+    OPT_TEXTS,   /* the same, may be given several times */
+    OPT_CHOICE,  /* one of the words in `arg`: "f32|bf16" */
     OPT_OUTFILE, /* a file to write: refused if it exists, unless --force */
-    OPT_OUTDIR /* a folder to write: refused if it is there and not empty, unless --force        */
+    OPT_OUTDIR   /* a folder to write: refused if it is there and not empty, unless --force */
 } ds_opt_kind;
 
 typedef struct ds_opt {
     const char *name; /* long name, without dashes */
-    char letter; /* short name or 0                                                           */
+    char letter;      /* short name or 0 */
     ds_opt_kind kind;
-    const char *arg; /* name of the argument in the help, or the choices                      */
+    const char *arg;      /* name of the argument in the help, or the choices */
     const char *standard; /* default, as the user would write it; NULL: none */
-    double min, max;   /* both ends included; min == max: no limits                             */
-    const char *help;  /* one sentence without the default and the range: they are added        */
-    const char *alias; /* a second long name, known to users of other programs; or NULL         */
+    double min, max;      /* both ends included; min == max: no limits */
+    const char *help;     /* one sentence without the default and the range: they are added */
+    const char *alias;    /* a second long name, known to users of other programs; or NULL */
     bool required;
 } ds_opt;
 
 /* Groups of the common options; a command names those that it honours. --quiet, --verbose and
  * --help are always there, --force where an OPT_OUT... is. */
 enum {
-    COMMON_MODEL = 1 << 0, /* -m/--model, must be given                                   */
+    COMMON_MODEL = 1 << 0,          /* -m/--model, must be given */
     COMMON_MODEL_OPTIONAL = 1 << 1, /* -m/--model, the command decides */
-    COMMON_THREADS = 1 << 2, /* -t/--threads; the frame applies it                          */
-    COMMON_COMPUTE = 1 << 3, /* --compute f32|bf16                                          */
-    COMMON_JSON = 1 << 4,    /* --json                                                      */
-    COMMON_PROGRESS = 1 << 5 /* --progress auto|json|none                                   */
+    COMMON_THREADS = 1 << 2,        /* -t/--threads; the frame applies it */
+    COMMON_COMPUTE = 1 << 3,        /* --compute f32|bf16 */
+    COMMON_JSON = 1 << 4,           /* --json */
+    COMMON_PROGRESS = 1 << 5        /* --progress auto|json|none */
 };
 
 typedef struct ds_args ds_args;
 
 typedef struct ds_command {
     const char *name;
-    const char *purpose;    /* one line, lower case, no full stop                                 */
-    const char *positional; /* "TEXT", "[GLOB]"; NULL if there are none                           */
+    const char *purpose;     /* one line, lower case, no full stop */
+    const char *positional;  /* "TEXT", "[GLOB]"; NULL if there are none */
     const char *description; /* paragraphs separated by an empty line; NULL */
-    const char *example;   /* one command line; NULL                                             */
-    const ds_opt *options; /* its own, ended by { 0 }; NULL                                      */
-    unsigned common;       /* COMMON_...                                                         */
-    int least, most;       /* number of positional arguments; most == -1: any                    */
+    const char *example;     /* one command line; NULL */
+    const ds_opt *options;   /* its own, ended by { 0 }; NULL */
+    unsigned common;         /* COMMON_... */
+    int least, most;         /* number of positional arguments; most == -1: any */
     ds_status (*run)(const ds_args *a, ds_error *err);
 } ds_command;
 
@@ -72,7 +72,7 @@ ds_status opts_parse(ds_args **out, const ds_command *c, int argc, char **argv, 
 void opts_free(ds_args *a);
 
 const ds_command *opts_command(const ds_args *a);
-int opts_count(const ds_args *a); /* positional arguments                          */
+int opts_count(const ds_args *a); /* positional arguments */
 const char *opts_positional(const ds_args *a, int i);
 
 /* Options of a command, its own first and then the common ones; NULL past the end. */

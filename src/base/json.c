@@ -1,0 +1,39 @@
+/* json.c - jansson with our errors. */
+
+#include "base/json.h"
+
+#include "base/file.h"
+
+#define MAX_BYTES ((size_t)64 << 20) /* CLIP's vocabulary, the largest of its kind, has 1 MB          */
+
+ds_status ds__json_parse(json_t **out, const char *text, size_t size, const char *path,
+                         ds_error *err)
+{
+    json_error_t je;
+
+    *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);
+    if (*out == NULL) {
+        ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, je.line, je.column, je.text);
+        return ds_fail_at(err, DS_E_FORMAT, path, je.position);
+    }
+    if (!json_is_object(*out)) {
+        json_decref(*out);
+        *out = NULL;
+        ds_fail(err, DS_E_FORMAT, "%s: expected a JSON object { ... } at the top", path);
+        return ds_fail_at(err, DS_E_FORMAT, path, 0);
+    }
+    return DS_OK;
+}
+
+ds_status ds__json_load(json_t **out, const char *path, ds_error *err)
+{
+    char *text;
+    size_t size;
+    ds_status st = ds__file_read(&text, &size, path, MAX_BYTES, err);
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = ds__json_parse(out, text, size, path, err);
+    ds_free(text);
+    return st;
+}

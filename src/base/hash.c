@@ -1,4 +1,4 @@
-/* hash.c - SHA-256 as in FIPS 180-4, sections 5.3.3 and 6.2. */
+/* hash.c - SHA-256 as in FIPS 180-4, sections 5.1.1 and 5.3.3. */
 
 #include "base/hash.h"
 
@@ -8,55 +8,10 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/sha256.h"
 
 #define BLOCK 64
 #define CHUNK ((size_t)1 << 20)
-
-/* The first 32 bits of the fractional parts of the cube roots of the first 64 primes.              */
-static const uint32_t k[64] = {
-    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
-    0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
-    0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
-    0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967,
-    0x27b70a85, 0x2e1b2138, 0x4d2c6dfc, 0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85,
-    0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070,
-    0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
-    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2,
-};
-
-static inline uint32_t rotate(uint32_t x, int n)
-{
-    return x >> n | x << (32 - n);
-}
-
-static void compress(uint32_t h[8], const unsigned char *block)
-{
-    uint32_t w[64], v[8];
-
-    for (int i = 0; i < 16; i++, block += 4)
-        w[i] = (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 | (uint32_t)block[2] << 8
-            | block[3];
-    for (int i = 16; i < 64; i++) {
-        uint32_t a = w[i - 15], b = w[i - 2];
-
-        w[i] = w[i - 16] + (rotate(a, 7) ^ rotate(a, 18) ^ a >> 3) + w[i - 7]
-            + (rotate(b, 17) ^ rotate(b, 19) ^ b >> 10);
-    }
-    memcpy(v, h, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t a = v[0], e = v[4];
-        uint32_t t1 = v[7] + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25))
-            + ((e & v[5]) ^ (~e & v[6])) + k[i] + w[i];
-        uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22))
-            + ((a & v[1]) ^ (a & v[2]) ^ (v[1] & v[2]));
-
-        memmove(v + 1, v, 7 * sizeof v[0]);
-        v[4] += t1;
-        v[0] = t1 + t2;
-    }
-    for (int i = 0; i < 8; i++)
-        h[i] += v[i];
-}
 
 void ds__sha256_begin(ds_sha256 *s)
 {
@@ -81,12 +36,11 @@ void ds__sha256_add(ds_sha256 *s, const void *data, size_t bytes)
         bytes -= n;
         if (used + n < BLOCK)
             return;
-        compress(s->h, s->block);
+        ds__sha256_blocks(s->h, s->block, 1);
     }
-    for (; bytes >= BLOCK; p += BLOCK, bytes -= BLOCK)
-        compress(s->h, p);
-    if (bytes > 0)
-        memcpy(s->block, p, bytes);
+    ds__sha256_blocks(s->h, p, bytes / BLOCK);
+    if (bytes % BLOCK > 0)
+        memcpy(s->block, p + bytes / BLOCK * BLOCK, bytes % BLOCK);
 }
 
 void ds__sha256_end(ds_sha256 *s, char hex[65])

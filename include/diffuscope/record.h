@@ -1,0 +1,72 @@
+/* diffuscope/record.h - what makes a run repeatable: a JSON record, and the line of text that image
+ * viewers know.
+ *
+ * Thread rule: a record belongs to one thread at a time. */
+
+#ifndef DIFFUSCOPE_RECORD_H
+#define DIFFUSCOPE_RECORD_H
+
+#include <diffuscope/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- the record (run.json) --------------------------------------------------------------------
+ */
+
+typedef struct ds_record ds_record;
+
+DS_API ds_status ds_record_new(ds_record **out, ds_error *err);
+DS_API void ds_record_free(ds_record *r); /* NULL is allowed */
+
+/* `path` names a member: "seed", or "model.sha256" for a member of an object that is made if it is
+ * not there. A later value replaces an earlier one. Text must be UTF-8 (NULL is written as null),
+ * reals finite. */
+DS_API ds_status ds_record_text(ds_record *r, const char *path, const char *value, ds_error *err);
+DS_API ds_status ds_record_int(ds_record *r, const char *path, int64_t value, ds_error *err);
+DS_API ds_status ds_record_real(ds_record *r, const char *path, double value, ds_error *err);
+DS_API ds_status ds_record_bool(ds_record *r, const char *path, bool value, ds_error *err);
+DS_API ds_status ds_record_null(ds_record *r, const char *path, ds_error *err);
+
+/* A number, or text above 2^63-1, where JSON readers lose digits. */
+DS_API ds_status ds_record_seed(ds_record *r, const char *path, uint64_t seed, ds_error *err);
+
+DS_API ds_status ds_record_ints(ds_record *r, const char *path, const int64_t *values, int64_t n,
+                                ds_error *err);
+DS_API ds_status ds_record_texts(ds_record *r, const char *path, const char *const *values,
+                                 int64_t n, ds_error *err);
+
+/* Any JSON value, as text. */
+DS_API ds_status ds_record_json(ds_record *r, const char *path, const char *json, ds_error *err);
+
+/* The record as JSON, members in the order in which they were first set; free with ds_free. */
+DS_API ds_status ds_record_dump(const ds_record *r, char **out, ds_error *err);
+
+/* Writes a temporary file and renames it: a reader never sees half a record. */
+DS_API ds_status ds_record_save(const ds_record *r, const char *path, ds_error *err);
+
+/* ---- the `parameters` text of a PNG ------------------------------------------------------------
+ */
+
+/* What the layout of AUTOMATIC1111's web UI holds; image sites and viewers parse it. */
+typedef struct ds_png_parameters {
+    const char *prompt, *negative; /* NULL or "": none */
+    int64_t steps;
+    const char *sampler; /* our name: "euler_a"; written under the name known there: "Euler a" */
+    bool karras;
+    double cfg_scale;
+    uint64_t seed;
+    int64_t width, height;
+    const char *model_sha256; /* the first ten digits are written; NULL: left out */
+    const char *model;        /* name; NULL: left out */
+    double strength;          /* of image-to-image; negative: left out */
+} ds_png_parameters;
+
+/* Free with ds_free. */
+DS_API ds_status ds_png_parameters_text(char **out, const ds_png_parameters *p, ds_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,304 @@
+/* weights.c - one component's parameters over one or more mapped files. */
+
+#include "weights/weights.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "weights/bundle.h"
+#include "weights/names.h"
+#include "weights/shards.h"
+
+#define NAME_SIZE 256
+#define SHOWN     3 /* names in the message about tensors that nobody bound                         */
+
+typedef struct param {
+    const char *name; /* the present one                                                           */
+    ds_tensor tensor;
+    int64_t file;
+    bool used;
+} param;
+
+typedef struct weights_file {
+    const char *path;
+    ds_bundle *bundle;
+    char hash[65];
+} weights_file;
+
+struct ds_weights {
+    ds_arena arena;
+    weights_file *file;
+    param *param; /* sorted by name                                                                 */
+    int64_t files, params;
+};
+
+static int compare_params(const void *a, const void *b)
+{
+    return strcmp(((const param *)a)->name, ((const param *)b)->name);
+}
+
+static ds_status add_param(ds_weights *w, int64_t file, const ds_bundle_entry *e, ds_error *err)
+{
+    char buf[NAME_SIZE];
+    const char *name = ds__names_modern(e->name, buf, sizeof buf);
+    param *p = &w->param[w->params];
+
+    if (name == buf && (name = ds__arena_printf(&w->arena, "%s", buf)) == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory for names", w->file[file].path);
+    *p = (param) { .name = name, .tensor = e->tensor, .file = file };
+    ds__names_flatten(name, &p->tensor);
+    w->params++;
+    return DS_OK;
+}
+
+/* A tensor of a shard must be the one that the index means.                                       */
+static ds_status check_shard(const ds_weights *w, int64_t file, const ds_shards *s, ds_error *err)
+{
+    const char *path = w->file[file].path, *base = strrchr(path, '/') + 1;
+    const ds_bundle *b = w->file[file].bundle;
+
+    for (int64_t i = 0; s->index != NULL && i < b->count; i++) {
+        const char *listed = ds__shards_file_of(s, b->entry[i]->name);
+
+        if (listed == NULL || strcmp(listed, base) != 0) {
+            ds_fail(err, DS_E_FORMAT, "%s: tensor '%.120s': %s gives %.80s as its file", path,
+                    b->entry[i]->name, s->index_path, listed != NULL ? listed : "nothing");
+            return ds_fail_at(err, DS_E_FORMAT, b->entry[i]->name, -1);
+        }
+    }
+    return DS_OK;
+}
+
+/* With check_shard and check_twice: the files hold exactly the tensors of the index.                */
+static ds_status check_index(const ds_weights *w, const ds_shards *s, ds_error *err)
+{
+    json_t *map = json_object_get(s->index, "weight_map"), *value;
+    const char *tensor;
+
+    json_object_foreach (map, tensor, value) {
+        bool found = false;
+
+        for (int64_t f = 0; !found && f < w->files; f++)
+            found = ds_bundle_find(w->file[f].bundle, tensor) != NULL;
+        if (!found) {
+            ds_fail(err, DS_E_FORMAT, "%s: tensor '%.120s' is not in %.80s", s->index_path, tensor,
+                    json_string_value(value));
+            return ds_fail_at(err, DS_E_FORMAT, tensor, -1);
+        }
+    }
+    return DS_OK;
+}
+
+static ds_status check_twice(const ds_weights *w, ds_error *err)
+{
+    for (int64_t i = 1; i < w->params; i++) {
+        const param *a = &w->param[i - 1], *b = &w->param[i];
+
+        if (strcmp(a->name, b->name) == 0) {
+            ds_fail(err, DS_E_FORMAT,
+                    "%s: tensor '%.120s' is there twice (in another file, or under an old name)",
+                    w->file[b->file].path, b->name);
+            return ds_fail_at(err, DS_E_FORMAT, b->name, -1);
+        }
+    }
+    return DS_OK;
+}
+
+static ds_status open_files(ds_weights *w, const ds_shards *s, ds_error *err)
+{
+    int64_t total = 0;
+    ds_status st;
+
+    w->file = ds__arena_alloc(&w->arena, (size_t)s->count * sizeof *w->file);
+    if (w->file == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory for a list of files", s->path[0]);
+    for (; w->files < s->count; w->files++) {
+        weights_file *f = &w->file[w->files];
+
+        f->path = s->path[w->files];
+        if ((st = ds__bundle_map(&f->bundle, f->path, false, err)) != DS_OK
+            || (st = check_shard(w, w->files, s, err)) != DS_OK) {
+            w->files++;
+            return st;
+        }
+        total += f->bundle->count;
+    }
+    w->param = ds_calloc((size_t)total + 1, sizeof *w->param);
+    if (w->param == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory for %lld tensors", s->path[0],
+                       (long long)total);
+    for (int64_t f = 0; f < w->files; f++)
+        for (int64_t i = 0; i < w->file[f].bundle->count; i++)
+            if ((st = add_param(w, f, w->file[f].bundle->entry[i], err)) != DS_OK)
+                return st;
+    qsort(w->param, (size_t)w->params, sizeof *w->param, compare_params);
+    st = check_twice(w, err);
+    return st == DS_OK ? check_index(w, s, err) : st;
+}
+
+ds_status ds__weights_open(ds_weights **out, const char *folder, const char *prefer, ds_error *err)
+{
+    ds_weights *w = ds_calloc(1, sizeof *w);
+    ds_shards s = { 0 };
+    ds_status st;
+
+    *out = NULL;
+    if (w == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory", folder);
+    st = ds__shards_find(&s, &w->arena, folder, prefer, err);
+    if (st == DS_OK)
+        st = open_files(w, &s, err);
+    ds__shards_free(&s);
+    if (st != DS_OK) {
+        ds__weights_close(w);
+        return st;
+    }
+    *out = w;
+    return DS_OK;
+}
+
+void ds__weights_close(ds_weights *w)
+{
+    if (w == NULL)
+        return;
+    for (int64_t i = 0; i < w->files; i++)
+        ds_bundle_free(w->file[i].bundle);
+    ds_free(w->param);
+    ds__arena_free(&w->arena);
+    ds_free(w);
+}
+
+static param *find(const ds_weights *w, const char *name)
+{
+    param key = { .name = name };
+
+    return w->params == 0 ? NULL
+                          : bsearch(&key, w->param, (size_t)w->params, sizeof key, compare_params);
+}
+
+const ds_tensor *ds__weights_find(ds_weights *w, const char *name)
+{
+    param *p = find(w, name);
+
+    if (p == NULL)
+        return NULL;
+    p->used = true;
+    return &p->tensor;
+}
+
+static bool is_weight_type(ds_dtype t)
+{
+    return t == DS_DTYPE_F32 || t == DS_DTYPE_F16 || t == DS_DTYPE_BF16;
+}
+
+ds_status ds__weights_bind(ds_weights *w, const char *name, int rank, const int64_t *dim,
+                           const ds_tensor **out, ds_error *err)
+{
+    param *p = find(w, name);
+    ds_tensor want = { .rank = rank };
+    char expected[160], found[160];
+    bool same;
+
+    *out = NULL;
+    for (int i = 0; i < rank; i++)
+        want.dim[i] = dim[i];
+    ds_tensor_shape(&want, expected, sizeof expected);
+    if (p == NULL) {
+        ds_fail(err, DS_E_NOMATCH, "%s%s: expected a tensor '%.120s' of shape %s, found none",
+                w->file[0].path, w->files > 1 ? " and the other shards" : "", name, expected);
+        return ds_fail_at(err, DS_E_NOMATCH, name, -1);
+    }
+    same = p->tensor.rank == rank && is_weight_type(p->tensor.dtype);
+    for (int i = 0; i < rank; i++)
+        same = same && (dim[i] == -1 || dim[i] == p->tensor.dim[i]);
+    if (!same) {
+        ds_fail(err, DS_E_SHAPE,
+                "%s: tensor '%.120s': expected shape %s of F32, F16 or BF16, found %s of %s",
+                w->file[p->file].path, name, expected,
+                ds_tensor_shape(&p->tensor, found, sizeof found), ds_dtype_name(p->tensor.dtype));
+        return ds_fail_at(err, DS_E_SHAPE, name, -1);
+    }
+    p->used = true;
+    *out = &p->tensor;
+    return DS_OK;
+}
+
+ds_status ds__weights_check_all_used(const ds_weights *w, ds_error *err)
+{
+    char names[400] = "";
+    const param *first = NULL;
+    int64_t extra = 0;
+
+    for (int64_t i = 0; i < w->params; i++) {
+        const param *p = &w->param[i];
+        size_t used = strlen(names);
+
+        if (p->used || ds__names_idle(p->name))
+            continue;
+        if (extra++ < SHOWN)
+            snprintf(names + used, sizeof names - used, "%s%.100s", used > 0 ? ", " : "", p->name);
+        first = first != NULL ? first : p;
+    }
+    if (extra == 0)
+        return DS_OK;
+    ds_fail(err, DS_E_UNSUPPORTED,
+            "%s: %lld tensors belong to no part of the network that config.json describes: %s%s",
+            w->file[first->file].path, (long long)extra, names, extra > SHOWN ? ", ..." : "");
+    return ds_fail_at(err, DS_E_UNSUPPORTED, first->name, -1);
+}
+
+void ds__weights_drop_pages(const ds_weights *w, const ds_tensor *t)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t begin = (uintptr_t)t->data;
+    size_t bytes;
+
+    if (ds_tensor_bytes(t, &bytes, NULL) != DS_OK)
+        return;
+    for (int64_t i = 0; i < w->files; i++) {
+        uintptr_t map = (uintptr_t)w->file[i].bundle->map;
+        uintptr_t first = (begin + page - 1) / page * page, last = (begin + bytes) / page * page;
+
+        /* a copy of misaligned data is not in the map, and would lose its values                  */
+        if (begin >= map && begin < map + w->file[i].bundle->map_size && first < last)
+            madvise((void *)first, last - first, MADV_DONTNEED);
+    }
+}
+
+int64_t ds__weights_count(const ds_weights *w)
+{
+    return w->params;
+}
+
+const char *ds__weights_name(const ds_weights *w, int64_t i)
+{
+    return w->param[i].name;
+}
+
+const ds_tensor *ds__weights_at(const ds_weights *w, int64_t i)
+{
+    return &w->param[i].tensor;
+}
+
+int64_t ds__weights_files(const ds_weights *w)
+{
+    return w->files;
+}
+
+const char *ds__weights_file_path(const ds_weights *w, int64_t i)
+{
+    return w->file[i].path;
+}
+
+ds_status ds__weights_file_hash(ds_weights *w, int64_t i, const char **hex, ds_error *err)
+{
+    weights_file *f = &w->file[i];
+    ds_status st = f->hash[0] != '\0' ? DS_OK : ds__sha256_file(f->hash, f->path, err);
+
+    *hex = st == DS_OK ? f->hash : NULL;
+    return st;
+}

@@ -17,7 +17,7 @@ static ds_status io_error(ds_error *err, const char *what, const char *path)
     return ds_fail_at(err, DS_E_IO, path, -1);
 }
 
-/* Opens a new file beside the target, with the permissions that the umask grants.                */
+/* Opens a new file beside the target, with the permissions that the umask grants. */
 static int open_temp(ds_out_file *f, size_t room)
 {
     int fd = -1;
@@ -36,9 +36,10 @@ ds_status ds__out_open(ds_out_file *f, const char *path, ds_error *err)
     size_t room = strlen(path) + 40;
     struct stat s;
 
-    *f = (ds_out_file) { .fd = -1, .path = path };
+    *f = (ds_out_file){ .fd = -1, .path = path };
     if (stat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
-        ds_fail(err, DS_E_IO, "%s: exists and is not a regular file; it will not be replaced", path);
+        ds_fail(err, DS_E_IO, "%s: exists and is not a regular file; it will not be replaced",
+                path);
         return ds_fail_at(err, DS_E_IO, path, -1);
     }
     f->temp = ds_alloc(room);
@@ -71,7 +72,7 @@ ds_status ds__out_write(ds_out_file *f, const void *data, size_t bytes, ds_error
     return DS_OK;
 }
 
-/* A rename is durable only when the folder is. Some file systems cannot sync a folder: no error.  */
+/* A rename is durable only when the folder is. Some file systems cannot sync a folder: no error. */
 static void sync_folder(char *path)
 {
     char *slash = strrchr(path, '/');
@@ -114,10 +115,10 @@ void ds__out_abandon(ds_out_file *f)
     if (f->temp != NULL)
         unlink(f->temp);
     ds_free(f->temp);
-    *f = (ds_out_file) { .fd = -1 };
+    *f = (ds_out_file){ .fd = -1 };
 }
 
-/* Non-blocking, so that a pipe in the place of a file is refused instead of waited for.           */
+/* Non-blocking, so that a pipe in the place of a file is refused instead of waited for. */
 ds_status ds__file_open(int *fd, int64_t *size, const char *path, ds_error *err)
 {
     struct stat s;
@@ -140,7 +141,7 @@ ds_status ds__file_open(int *fd, int64_t *size, const char *path, ds_error *err)
     return DS_E_IO;
 }
 
-/* Fills buf; a file that shrank meanwhile is an error.                                            */
+/* Fills buf; a file that shrank meanwhile is an error. */
 static ds_status read_all(int fd, char *buf, size_t bytes, const char *path, ds_error *err)
 {
     size_t done = 0;
@@ -153,7 +154,8 @@ static ds_status read_all(int fd, char *buf, size_t bytes, const char *path, ds_
         if (n < 0)
             return io_error(err, "cannot read", path);
         if (n == 0)
-            return ds_fail(err, DS_E_IO, "%s: expected %zu bytes, found only %zu", path, bytes, done);
+            return ds_fail(err, DS_E_IO, "%s: expected %zu bytes, found only %zu", path, bytes,
+                           done);
         done += (size_t)n;
     }
     return DS_OK;

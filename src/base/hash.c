@@ -18,7 +18,7 @@ void ds__sha256_begin(ds_sha256 *s)
     static const uint32_t h0[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                     0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
 
-    *s = (ds_sha256) { 0 };
+    *s = (ds_sha256){ 0 };
     memcpy(s->h, h0, sizeof h0);
 }
 

@@ -13,7 +13,7 @@ typedef struct ds_sha256 {
 
 void ds__sha256_begin(ds_sha256 *s);
 void ds__sha256_add(ds_sha256 *s, const void *data, size_t bytes);
-void ds__sha256_end(ds_sha256 *s, char hex[65]); /* 64 lower-case digits and a NUL                */
+void ds__sha256_end(ds_sha256 *s, char hex[65]); /* 64 lower-case digits and a NUL */
 
 ds_status ds__sha256_file(char hex[65], const char *path, ds_error *err);
 

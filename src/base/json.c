@@ -4,7 +4,7 @@
 
 #include "base/file.h"
 
-#define MAX_BYTES ((size_t)64 << 20) /* CLIP's vocabulary, the largest of its kind, has 1 MB          */
+#define MAX_BYTES ((size_t)64 << 20) /* CLIP's vocabulary, the largest of its kind, has 1 MB */
 
 ds_status ds__json_parse(json_t **out, const char *text, size_t size, const char *path,
                          ds_error *err)

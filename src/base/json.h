@@ -8,10 +8,10 @@
 #include <jansson.h>
 
 /* Reads a file whose root is an object; release with json_decref. DS_E_IO, or DS_E_FORMAT with
- * "FILE:LINE:COLUMN: reason" and the byte offset.                                                 */
+ * "FILE:LINE:COLUMN: reason" and the byte offset. */
 ds_status ds__json_load(json_t **out, const char *path, ds_error *err);
 
-/* The same from memory; `path` is for messages.                                                   */
+/* The same from memory; `path` is for messages. */
 ds_status ds__json_parse(json_t **out, const char *text, size_t size, const char *path,
                          ds_error *err);
 

@@ -1,7 +1,7 @@
 /* bundle.c - named sets of tensors in memory.
  *
- * Names are looked up by bisection: unlike a hash table it has no bad case that a hostile file could
- * provoke. Thread rule: any number of readers, or one writer.                                     */
+ * Names are looked up by bisection: unlike a hash table it has no bad case that a hostile file
+ * could provoke. Thread rule: any number of readers, or one writer. */
 
 #include "weights/bundle.h"
 
@@ -100,7 +100,7 @@ void ds__bundle_sort(ds_bundle *b)
         qsort(b->by_name, (size_t)b->count, sizeof *b->by_name, compare_names);
 }
 
-/* The first position in by_name, among the first n, whose name is not below `name`.              */
+/* The first position in by_name, among the first n, whose name is not below `name`. */
 static int64_t lower_bound(const ds_bundle *b, int64_t n, const char *name)
 {
     int64_t low = 0, high = n;
@@ -123,7 +123,7 @@ ds_tensor *ds_bundle_find(const ds_bundle *b, const char *name)
     return i < b->count && strcmp(b->by_name[i]->name, name) == 0 ? &b->by_name[i]->tensor : NULL;
 }
 
-/* Files hold names as UTF-8 JSON strings, one name being reserved.                               */
+/* Files hold names as UTF-8 JSON strings, one name being reserved. */
 static ds_status check_name(const ds_bundle *b, const char *name, ds_error *err)
 {
     json_t *text = json_string(name);
@@ -149,13 +149,14 @@ ds_status ds_bundle_add(ds_bundle *b, const char *name, ds_dtype dtype, int rank
 
     *out = NULL;
     if (rank < 0 || rank > DS_MAX_RANK || (unsigned)dtype > DS_DTYPE_BOOL)
-        return ds_fail(err, DS_E_ARG, "tensor '%.120s': rank %d, type %d: expected 0 to %d, 0 to %d",
-                       name, rank, (int)dtype, DS_MAX_RANK, DS_DTYPE_BOOL);
+        return ds_fail(err, DS_E_ARG,
+                       "tensor '%.120s': rank %d, type %d: expected 0 to %d, 0 to %d", name, rank,
+                       (int)dtype, DS_MAX_RANK, DS_DTYPE_BOOL);
     for (int i = 0; i < rank; i++)
         t.dim[i] = dim[i];
-    if ((st = check_name(b, name, err)) != DS_OK
-        || (st = ds_tensor_bytes(&t, &bytes, err)) != DS_OK
-        || (st = ds__bundle_reserve(b, 1, err)) != DS_OK)
+    if ((st = check_name(b, name, err)) != DS_OK ||
+        (st = ds_tensor_bytes(&t, &bytes, err)) != DS_OK ||
+        (st = ds__bundle_reserve(b, 1, err)) != DS_OK)
         return st;
     at = lower_bound(b, b->count, name);
     if ((t.data = ds_calloc(bytes, 1)) == NULL || (e = ds__bundle_append(b, name)) == NULL) {
@@ -182,8 +183,8 @@ ds_status ds__bundle_append_meta(ds_bundle *b, const char *key, const char *valu
 {
     ds_bundle_pair *m = ds__arena_alloc(&b->arena, sizeof *m);
 
-    if (m == NULL || (m->key = keep_text(b, key)) == NULL
-        || (m->value = keep_text(b, value)) == NULL)
+    if (m == NULL || (m->key = keep_text(b, key)) == NULL ||
+        (m->value = keep_text(b, value)) == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for metadata '%.120s'", key);
     *b->meta_end = m;
     b->meta_end = &m->next;

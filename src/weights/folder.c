@@ -1,7 +1,7 @@
 /* folder.c - the diffusers folder and its model_index.json:
  *
  *   { "_class_name": pipeline, component: [library, class], absent component: [null, null],
- *     flag: value, ... }                                                                           */
+ *     flag: value, ... } */
 
 #include "weights/folder.h"
 
@@ -12,7 +12,7 @@
 #include "weights/hub.h"
 
 typedef struct component {
-    const char *name, *class_name; /* borrowed from the index                                      */
+    const char *name, *class_name; /* borrowed from the index */
 } component;
 
 struct ds_folder {
@@ -23,12 +23,12 @@ struct ds_folder {
     int64_t components;
 };
 
-/* Component names become folder names.                                                             */
+/* Component names become folder names. */
 static bool is_component_name(const char *text)
 {
-    return text[0] != '\0'
-        && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_")
-        == strlen(text);
+    return text[0] != '\0' &&
+           strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") ==
+               strlen(text);
 }
 
 static ds_status read_component(ds_folder *f, const char *name, const json_t *pair, ds_error *err)
@@ -43,7 +43,7 @@ static ds_status read_component(ds_folder *f, const char *name, const json_t *pa
                 f->path, name);
         return ds_fail_at(err, DS_E_FORMAT, name, -1);
     }
-    f->component[f->components++] = (component) { name, json_string_value(class_name) };
+    f->component[f->components++] = (component){ name, json_string_value(class_name) };
     return DS_OK;
 }
 
@@ -60,8 +60,8 @@ static ds_status read_index(ds_folder *f, ds_error *err)
     ds_free(path);
     if (st != DS_OK)
         return st;
-    f->component
-        = ds__arena_alloc(&f->arena, (json_object_size(f->index) + 1) * sizeof *f->component);
+    f->component =
+        ds__arena_alloc(&f->arena, (json_object_size(f->index) + 1) * sizeof *f->component);
     if (f->component == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory", f->path);
     json_object_foreach (f->index, name, value)

@@ -1,7 +1,7 @@
 /* hub.c - finds a snapshot in the hub cache.
  *
  *   CACHE/models--OWNER--NAME/refs/main                the commit that "main" stood for
- *   CACHE/models--OWNER--NAME/snapshots/COMMIT/...     links into ../../blobs                       */
+ *   CACHE/models--OWNER--NAME/snapshots/COMMIT/...     links into ../../blobs */
 
 #include "weights/hub.h"
 
@@ -15,7 +15,7 @@
 
 #define MAX_REF 256
 
-/* Letters, digits, '-', '_', '.'; not starting with '.', so that no part leads out of the cache.   */
+/* Letters, digits, '-', '_', '.'; not starting with '.', so that no part leads out of the cache. */
 static bool is_part(const char *text, size_t n)
 {
     if (n == 0 || n > 96 || text[0] == '.')
@@ -30,8 +30,8 @@ bool ds__hub_is_name(const char *text)
 {
     const char *slash = strchr(text, '/');
 
-    return slash != NULL && is_part(text, (size_t)(slash - text))
-        && is_part(slash + 1, strlen(slash + 1));
+    return slash != NULL && is_part(text, (size_t)(slash - text)) &&
+           is_part(slash + 1, strlen(slash + 1));
 }
 
 static const char *variable(const char *name)
@@ -41,7 +41,7 @@ static const char *variable(const char *name)
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
 
-/* The cache folder, and in *why the setting that names it.                                        */
+/* The cache folder, and in *why the setting that names it. */
 static const char *cache_folder(ds_arena *a, const char **why)
 {
     static const struct {
@@ -72,7 +72,7 @@ static bool is_model(ds_arena *a, const char *snapshot)
     return index != NULL && stat(index, &s) == 0 && S_ISREG(s.st_mode);
 }
 
-/* The snapshot of refs/main, or NULL.                                                              */
+/* The snapshot of refs/main, or NULL. */
 static const char *main_snapshot(ds_arena *a, const char *repo)
 {
     const char *ref = ds__arena_printf(a, "%s/refs/main", repo), *snapshot = NULL;
@@ -94,7 +94,7 @@ static bool is_newer(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec > b->tv_nsec;
 }
 
-/* The newest snapshot that holds a model; of two with one time the one that sorts last.             */
+/* The newest snapshot that holds a model; of two with one time the one that sorts last. */
 static const char *newest_snapshot(ds_arena *a, const char *repo)
 {
     const char *folder = ds__arena_printf(a, "%s/snapshots", repo), *best = NULL;
@@ -104,14 +104,14 @@ static const char *newest_snapshot(ds_arena *a, const char *repo)
 
     while (d != NULL && (e = readdir(d)) != NULL) {
         const char *path = is_part(e->d_name, strlen(e->d_name))
-            ? ds__arena_printf(a, "%s/%s", folder, e->d_name)
-            : NULL;
+                               ? ds__arena_printf(a, "%s/%s", folder, e->d_name)
+                               : NULL;
         struct stat s;
 
         if (path == NULL || stat(path, &s) != 0 || !is_model(a, path))
             continue;
-        if (best == NULL || is_newer(&s.st_mtim, &time)
-            || (!is_newer(&time, &s.st_mtim) && strcmp(path, best) > 0)) {
+        if (best == NULL || is_newer(&s.st_mtim, &time) ||
+            (!is_newer(&time, &s.st_mtim) && strcmp(path, best) > 0)) {
             best = path;
             time = s.st_mtim;
         }

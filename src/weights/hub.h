@@ -5,10 +5,10 @@
 
 #include "base/arena.h"
 
-/* Whether text has the form "owner/name" of a repository.                                         */
+/* Whether text has the form "owner/name" of a repository. */
 bool ds__hub_is_name(const char *text);
 
-/* The folder of the snapshot of a repository, in the arena. DS_E_IO tells where it was looked for. */
+/* The folder of a repository's snapshot, in the arena. DS_E_IO tells where it was looked for. */
 ds_status ds__hub_find(const char **out, ds_arena *a, const char *name, ds_error *err);
 
 #endif

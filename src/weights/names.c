@@ -2,7 +2,7 @@
  *
  * Before diffusers 0.17 the attention of the VAE had a class of its own, whose parameters were
  *   ...attentions.N.{query,key,value,proj_attn}.{weight,bias}
- * and are now those of the common one. Files keep the old names until somebody saves them anew.    */
+ * and are now those of the common one. Files keep the old names until somebody saves them anew. */
 
 #include "weights/names.h"
 
@@ -22,7 +22,7 @@ static const char *const idle[] = {
     "text_model.embeddings.position_ids", /* 0, 1, 2, ...: saved by old transformers */
 };
 
-/* Whether the parent of the last n characters' component is "attentions.N".                       */
+/* Whether the parent of the last n characters' component is "attentions.N". */
 static bool sits_in_attention(const char *name, size_t n)
 {
     static const char folder[] = "attentions.";
@@ -38,7 +38,7 @@ static bool sits_in_attention(const char *name, size_t n)
     return memcmp(name + n, folder, sizeof folder - 1) == 0 && (n == 0 || name[n - 1] == '.');
 }
 
-/* The projection in "PARENT.PROJECTION.weight" or ".bias": its place and length; false if none.     */
+/* The projection in "PARENT.PROJECTION.weight" or ".bias": its place and length; false if none. */
 static bool find_projection(const char *name, bool old, size_t *entry, size_t *at)
 {
     const char *last = strrchr(name, '.');

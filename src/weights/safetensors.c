@@ -4,11 +4,11 @@
  *   { "__metadata__": { text: text }, name: { "dtype": "F32", "shape": [..],
  *     "data_offsets": [begin, end] } }       offsets count from the first byte behind the header
  *
- * The data must be covered without gap or overlap, as the reference implementation demands. What two
- * readers could take differently is refused: repeated names, unknown keys, signs on numbers.
+ * The data must be covered without gap or overlap, as the reference implementation demands. What
+ * two readers could take differently is refused: repeated names, unknown keys, signs on numbers.
  *
  * A file that another process shortens while it is mapped ends this process (SIGBUS); replace files
- * by renaming.                                                                                    */
+ * by renaming. */
 
 #include "weights/bundle.h"
 
@@ -21,28 +21,28 @@
 #include "base/file.h"
 
 #define LENGTH_FIELD 8
-#define MAX_HEADER   100000000 /* the reference's limit                                            */
+#define MAX_HEADER   100000000 /* the reference's limit */
 
 #if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "data are used in place, which needs a little-endian machine"
 #endif
 
-/* What the parser's functions share.                                                              */
+/* What the parser's functions share. */
 typedef struct reader {
     ds_bundle *b;
     unsigned char *image;
-    size_t head, size; /* offset of the data, and of the end of the file                           */
+    size_t head, size; /* offset of the data, and of the end of the file */
     const char *path;
     ds_error *err;
 } reader;
 
-/* One tensor's range in the file, for the check of coverage.                                      */
+/* One tensor's range in the file, for the check of coverage. */
 typedef struct range {
     const ds_bundle_entry *entry;
     uint64_t begin, end;
 } range;
 
-/* Where the header mentions a tensor: found by its name, hence 8 for a name with escapes.         */
+/* Where the header mentions a tensor: found by its name, hence 8 for a name with escapes. */
 static int64_t header_offset(const reader *r, const char *name)
 {
     size_t n = strlen(name);
@@ -56,7 +56,7 @@ static int64_t header_offset(const reader *r, const char *name)
     return LENGTH_FIELD;
 }
 
-/* "FILE: header: ..." at a byte offset of the file.                                                */
+/* "FILE: header: ..." at a byte offset of the file. */
 #define FAIL_FILE(r, offset, ...)                                                                  \
     (ds_fail((r)->err, DS_E_FORMAT, __VA_ARGS__),                                                  \
      ds_fail_at((r)->err, DS_E_FORMAT, (r)->path, (offset)))
@@ -66,7 +66,7 @@ static int64_t header_offset(const reader *r, const char *name)
      ds_fail_at((r)->err, (code), (name), header_offset((r), (name))))
 
 /* JSON knows signed and fractional numbers, the format only plain decimal ones. jansson refuses
- * those above 2^63 and tells integers from reals, but not "-0" from "0".                           */
+ * those above 2^63 and tells integers from reals, but not "-0" from "0". */
 static ds_status refuse_signs(const reader *r)
 {
     bool in_string = false;
@@ -96,10 +96,11 @@ static ds_status read_head(reader *r, json_t **out)
                          r->path, r->size);
     memcpy(&n, r->image, LENGTH_FIELD);
     if (n > MAX_HEADER)
-        return FAIL_FILE(r, 0,
-                         "%s: the first 8 bytes give a header of %llu bytes, above the limit of %d; "
-                         "this is not a safetensors file or it is damaged",
-                         r->path, (unsigned long long)n, MAX_HEADER);
+        return FAIL_FILE(
+            r, 0,
+            "%s: the first 8 bytes give a header of %llu bytes, above the limit of %d; "
+            "this is not a safetensors file or it is damaged",
+            r->path, (unsigned long long)n, MAX_HEADER);
     if (n > r->size - LENGTH_FIELD)
         return FAIL_FILE(r, 0,
                          "%s: expected a header of %llu bytes, but the file ends after %zu; it is "
@@ -109,7 +110,8 @@ static ds_status read_head(reader *r, json_t **out)
     if (n < 2 || r->image[LENGTH_FIELD] != '{')
         return FAIL_FILE(r, LENGTH_FIELD, "%s: expected the header to start with '{' at byte 8",
                          r->path);
-    *out = json_loadb((const char *)r->image + LENGTH_FIELD, (size_t)n, JSON_REJECT_DUPLICATES, &je);
+    *out =
+        json_loadb((const char *)r->image + LENGTH_FIELD, (size_t)n, JSON_REJECT_DUPLICATES, &je);
     if (*out == NULL)
         return FAIL_FILE(r, LENGTH_FIELD + je.position, "%s: header, byte %d: %s", r->path,
                          LENGTH_FIELD + je.position, je.text);
@@ -167,8 +169,8 @@ static ds_status read_shape(const reader *r, ds_bundle_entry *e, const json_t *j
                            e->name);
     if (rank > DS_MAX_RANK)
         return FAIL_TENSOR(r, DS_E_UNSUPPORTED, e->name,
-                           "%s: tensor '%.120s': expected at most %d dimensions, found %zu", r->path,
-                           e->name, DS_MAX_RANK, rank);
+                           "%s: tensor '%.120s': expected at most %d dimensions, found %zu",
+                           r->path, e->name, DS_MAX_RANK, rank);
     for (size_t i = 0; i < rank; i++) {
         const json_t *d = json_array_get(j, i);
 
@@ -210,15 +212,14 @@ static ds_status read_offsets(const reader *r, range *g, const json_t *j)
         return FAIL_TENSOR(r, DS_E_FORMAT, name,
                            "%s: tensor '%.120s': shape %s of %s needs %zu bytes, but data_offsets "
                            "[%llu, %llu] give %llu",
-                           r->path, name,
-                           ds_tensor_shape(&g->entry->tensor, text, sizeof text),
+                           r->path, name, ds_tensor_shape(&g->entry->tensor, text, sizeof text),
                            ds_dtype_name(g->entry->tensor.dtype), bytes,
                            (unsigned long long)g->begin, (unsigned long long)g->end,
                            (unsigned long long)(g->end - g->begin));
     return DS_OK;
 }
 
-/* Points the tensor into the image, or to a copy where its elements would not be aligned.          */
+/* Points the tensor into the image, or to a copy where its elements would not be aligned. */
 static ds_status place(const reader *r, ds_bundle_entry *e, const range *g)
 {
     unsigned char *data = r->image + r->head + g->begin;
@@ -251,8 +252,8 @@ static ds_status read_tensor(const reader *r, range *g, const char *name, const 
     if (e == NULL)
         return ds_fail(r->err, DS_E_NOMEM, "%s: no memory for tensor '%.120s'", r->path, name);
     g->entry = e;
-    if ((st = read_dtype(r, e, dtype)) == DS_OK && (st = read_shape(r, e, shape)) == DS_OK
-        && (st = read_offsets(r, g, offsets)) == DS_OK)
+    if ((st = read_dtype(r, e, dtype)) == DS_OK && (st = read_shape(r, e, shape)) == DS_OK &&
+        (st = read_offsets(r, g, offsets)) == DS_OK)
         st = place(r, e, g);
     return st;
 }
@@ -266,7 +267,7 @@ static int compare_ranges(const void *x, const void *y)
     return a->end < b->end ? -1 : a->end > b->end;
 }
 
-/* Every byte behind the header belongs to exactly one tensor.                                     */
+/* Every byte behind the header belongs to exactly one tensor. */
 static ds_status check_coverage(const reader *r, range *g, int64_t n)
 {
     uint64_t at = 0, data = r->size - r->head;
@@ -282,8 +283,8 @@ static ds_status check_coverage(const reader *r, range *g, int64_t n)
                                (unsigned long long)at, g[i].begin < at ? "overlap" : "leave a gap");
     if (at != data)
         return FAIL_FILE(r, (int64_t)(r->head + at),
-                         "%s: the tensors end at byte %llu, expected the file's end at %zu", r->path,
-                         (unsigned long long)(r->head + at), r->size);
+                         "%s: the tensors end at byte %llu, expected the file's end at %zu",
+                         r->path, (unsigned long long)(r->head + at), r->size);
     return DS_OK;
 }
 

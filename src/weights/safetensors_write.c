@@ -1,6 +1,6 @@
 /* safetensors_write.c - writes the safetensors format byte for byte as the reference does: data in
  * falling order of element type and rising order of name, header padded with spaces to 8 bytes, so
- * that every tensor is aligned for its type. See safetensors.c for the format.                    */
+ * that every tensor is aligned for its type. See safetensors.c for the format. */
 
 #include "weights/bundle.h"
 
@@ -12,7 +12,7 @@
 
 #define LENGTH_FIELD 8
 
-/* The reference's order of types, by falling alignment.                                           */
+/* The reference's order of types, by falling alignment. */
 static int dtype_place(ds_dtype t)
 {
     static const unsigned char place[] = {

@@ -1,7 +1,7 @@
 /* shards.c - from a component's folder to its safetensors files.
  *
  * An index file is { "metadata": {...}, "weight_map": { tensor: file } }. Its names are hostile:
- * only plain names of safetensors files in the same folder pass.                                   */
+ * only plain names of safetensors files in the same folder pass. */
 
 #include "weights/shards.h"
 
@@ -12,7 +12,7 @@
 
 static const char *const bases[] = { "diffusion_pytorch_model", "model" };
 
-/* Pickles hold the same tensors, but reading one means running it.                                */
+/* Pickles hold the same tensors, but reading one means running it. */
 static const char *const pickles[] = { "diffusion_pytorch_model.bin", "pytorch_model.bin",
                                        "diffusion_pytorch_model.fp16.bin",
                                        "pytorch_model.fp16.bin" };
@@ -22,8 +22,8 @@ static bool is_file_name(const char *name)
     static const char suffix[] = ".safetensors";
     size_t n = strlen(name);
 
-    return n > sizeof suffix - 1 && name[0] != '.' && strchr(name, '/') == NULL
-        && strcmp(name + n - (sizeof suffix - 1), suffix) == 0;
+    return n > sizeof suffix - 1 && name[0] != '.' && strchr(name, '/') == NULL &&
+           strcmp(name + n - (sizeof suffix - 1), suffix) == 0;
 }
 
 static bool has_path(const ds_shards *s, const char *path)
@@ -81,7 +81,7 @@ ds_status ds__shards_list(ds_shards *s, ds_arena *a, const char *folder, ds_erro
     return st;
 }
 
-/* One base name, plain (variant NULL) or as a variant. *found tells whether there is one.           */
+/* One base name, plain (variant NULL) or as a variant. *found tells whether there is one. */
 static ds_status try_base(ds_shards *s, ds_arena *a, const char *folder, const char *base,
                           const char *variant, bool *found, ds_error *err)
 {
@@ -134,7 +134,7 @@ ds_status ds__shards_find(ds_shards *s, ds_arena *a, const char *folder, const c
     const char *variant[] = { prefer, NULL, "fp16" };
     bool found = false;
 
-    *s = (ds_shards) { 0 };
+    *s = (ds_shards){ 0 };
     for (size_t v = prefer != NULL ? 0 : 1; v < DS_COUNT(variant); v++)
         for (size_t b = 0; b < DS_COUNT(bases); b++) {
             ds_status st = try_base(s, a, folder, bases[b], variant[v], &found, err);

@@ -14,10 +14,10 @@
 #include "weights/shards.h"
 
 #define NAME_SIZE 256
-#define SHOWN     3 /* names in the message about tensors that nobody bound                         */
+#define SHOWN     3 /* names in the message about tensors that nobody bound */
 
 typedef struct param {
-    const char *name; /* the present one                                                           */
+    const char *name; /* the present one */
     ds_tensor tensor;
     int64_t file;
     bool used;
@@ -32,7 +32,7 @@ typedef struct weights_file {
 struct ds_weights {
     ds_arena arena;
     weights_file *file;
-    param *param; /* sorted by name                                                                 */
+    param *param; /* sorted by name */
     int64_t files, params;
 };
 
@@ -49,13 +49,13 @@ static ds_status add_param(ds_weights *w, int64_t file, const ds_bundle_entry *e
 
     if (name == buf && (name = ds__arena_printf(&w->arena, "%s", buf)) == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory for names", w->file[file].path);
-    *p = (param) { .name = name, .tensor = e->tensor, .file = file };
+    *p = (param){ .name = name, .tensor = e->tensor, .file = file };
     ds__names_flatten(name, &p->tensor);
     w->params++;
     return DS_OK;
 }
 
-/* A tensor of a shard must be the one that the index means.                                       */
+/* A tensor of a shard must be the one that the index means. */
 static ds_status check_shard(const ds_weights *w, int64_t file, const ds_shards *s, ds_error *err)
 {
     const char *path = w->file[file].path, *base = strrchr(path, '/') + 1;
@@ -73,7 +73,7 @@ static ds_status check_shard(const ds_weights *w, int64_t file, const ds_shards 
     return DS_OK;
 }
 
-/* With check_shard and check_twice: the files hold exactly the tensors of the index.                */
+/* With check_shard and check_twice: the files hold exactly the tensors of the index. */
 static ds_status check_index(const ds_weights *w, const ds_shards *s, ds_error *err)
 {
     json_t *map = json_object_get(s->index, "weight_map"), *value;
@@ -120,8 +120,8 @@ static ds_status open_files(ds_weights *w, const ds_shards *s, ds_error *err)
         weights_file *f = &w->file[w->files];
 
         f->path = s->path[w->files];
-        if ((st = ds__bundle_map(&f->bundle, f->path, false, err)) != DS_OK
-            || (st = check_shard(w, w->files, s, err)) != DS_OK) {
+        if ((st = ds__bundle_map(&f->bundle, f->path, false, err)) != DS_OK ||
+            (st = check_shard(w, w->files, s, err)) != DS_OK) {
             w->files++;
             return st;
         }
@@ -263,7 +263,7 @@ void ds__weights_drop_pages(const ds_weights *w, const ds_tensor *t)
         uintptr_t map = (uintptr_t)w->file[i].bundle->map;
         uintptr_t first = (begin + page - 1) / page * page, last = (begin + bytes) / page * page;
 
-        /* a copy of misaligned data is not in the map, and would lose its values                  */
+        /* a copy of misaligned data is not in the map, and would lose its values */
         if (begin >= map && begin < map + w->file[i].bundle->map_size && first < last)
             madvise((void *)first, last - first, MADV_DONTNEED);
     }

@@ -76,7 +76,7 @@ static void all_types_survive(void **state)
     ds_bundle_free(b);
 }
 
-/* The map is private: what a program writes into a loaded tensor never reaches the file.          */
+/* The map is private: what a program writes into a loaded tensor never reaches the file. */
 static void writes_stay_private(void **state)
 {
     ds_bundle *a;
@@ -97,14 +97,13 @@ static void writes_stay_private(void **state)
 }
 
 /* Expected bytes by the rules of safetensors 0.4 (Rust): compact JSON, types by falling alignment,
- * then names; spaces up to a multiple of 8.                                                       */
+ * then names; spaces up to a multiple of 8. */
 static void bytes_are_the_reference_s(void **state)
 {
-    static const char head[]
-        = "{\"i\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8]},"
-          "\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[8,12]},"
-          "\"b\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[12,12]},"
-          "\"z\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[12,14]}}";
+    static const char head[] = "{\"i\":{\"dtype\":\"I64\",\"shape\":[1],\"data_offsets\":[0,8]},"
+                               "\"a\":{\"dtype\":\"F32\",\"shape\":[],\"data_offsets\":[8,12]},"
+                               "\"b\":{\"dtype\":\"F32\",\"shape\":[0,3],\"data_offsets\":[12,12]},"
+                               "\"z\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[12,14]}}";
     ds_bundle *b;
     ds_error err = { 0 };
     const char *path = ts_path(dir, "a.safetensors");
@@ -163,7 +162,8 @@ static void misuse_is_told(void **state)
     assert_int_equal(ds_bundle_new(&b, NULL), DS_OK);
     add(b, "x", DS_DTYPE_F32, DS_DIMS(2, 3));
     assert_int_equal(ds_bundle_add(b, "x", DS_DTYPE_F32, DS_DIMS(1), &t, NULL), DS_E_ARG);
-    assert_int_equal(ds_bundle_add(b, "__metadata__", DS_DTYPE_F32, DS_DIMS(1), &t, NULL), DS_E_ARG);
+    assert_int_equal(ds_bundle_add(b, "__metadata__", DS_DTYPE_F32, DS_DIMS(1), &t, NULL),
+                     DS_E_ARG);
     assert_int_equal(ds_bundle_add(b, "\xff", DS_DTYPE_F32, DS_DIMS(1), &t, NULL), DS_E_ARG);
     assert_int_equal(ds_bundle_add(b, "y", DS_DTYPE_F32, 9, NULL, &t, NULL), DS_E_ARG);
     assert_int_equal(ds_bundle_add(b, "y", DS_DTYPE_F32, DS_DIMS(-1), &t, NULL), DS_E_SHAPE);
@@ -188,15 +188,15 @@ static void expectations(void **state)
     assert_int_equal(ds_bundle_expect(b, "x", DS_DIMS(2, 4), &t, &err), DS_E_SHAPE);
     assert_non_null(strstr(err.text, "expected shape [2, 4], found [2, 3]"));
     assert_string_equal(err.name, "x");
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_bundle_expect(b, "x", DS_DIMS(2), &t, &err), DS_E_SHAPE);
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_bundle_expect(b, "w", DS_DIMS(2), &t, &err), DS_E_NOMATCH);
     assert_null(t);
     ds_bundle_free(b);
 }
 
-/* A failing save leaves the old file and no litter.                                                */
+/* A failing save leaves the old file and no litter. */
 static void save_is_all_or_nothing(void **state)
 {
     ds_bundle *b;
@@ -214,9 +214,12 @@ static void save_is_all_or_nothing(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_types_survive),  cmocka_unit_test(writes_stay_private),
-        cmocka_unit_test(bytes_are_the_reference_s), cmocka_unit_test(order_of_a_set),
-        cmocka_unit_test(misuse_is_told),     cmocka_unit_test(expectations),
+        cmocka_unit_test(all_types_survive),
+        cmocka_unit_test(writes_stay_private),
+        cmocka_unit_test(bytes_are_the_reference_s),
+        cmocka_unit_test(order_of_a_set),
+        cmocka_unit_test(misuse_is_told),
+        cmocka_unit_test(expectations),
         cmocka_unit_test(save_is_all_or_nothing),
     };
 

@@ -1,5 +1,5 @@
-/* Component folders (whole, sharded, variants, old names) and the model argument: folders, and names
- * in a fabricated hub cache.                                                                      */
+/* Component folders (whole, sharded, variants, old names) and the model argument: folders, and
+ * names in a fabricated hub cache. */
 
 #include "support.h"
 
@@ -30,7 +30,7 @@ static int remove_root(void **state)
     return system(command);
 }
 
-/* Creates the folders above a file and writes text into it.                                       */
+/* Creates the folders above a file and writes text into it. */
 static void put(const char *path, const char *text)
 {
     char part[512];
@@ -46,7 +46,7 @@ static void put(const char *path, const char *text)
     fclose(f);
 }
 
-/* A file of [2, 2] F32 tensors, each filled with its number, counted from `value`.                 */
+/* A file of [2, 2] F32 tensors, each filled with its number, counted from `value`. */
 static void put_tensors(const char *path, const char *const *name, int count, float value)
 {
     ds_bundle *b;
@@ -210,7 +210,8 @@ static void old_names(void **state)
 
 static void old_files(void **state)
 {
-    static const char *const name[] = { "m.attentions.0.query.weight", "m.attentions.0.to_q.weight" };
+    static const char *const name[] = { "m.attentions.0.query.weight",
+                                        "m.attentions.0.to_q.weight" };
     ds_weights *w;
 
     (void)state;
@@ -236,20 +237,20 @@ static void binding(void **state)
     assert_int_equal(ds__weights_bind(w, "a", DS_DIMS(2, 3), &t, &err), DS_E_SHAPE);
     assert_non_null(strstr(err.text, "model.safetensors: tensor 'a': expected shape [2, 3]"));
     assert_non_null(strstr(err.text, "found [2, 2] of F32"));
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds__weights_bind(w, "q", DS_DIMS(2, 3), &t, &err), DS_E_NOMATCH);
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds__weights_check_all_used(w, &err), DS_E_UNSUPPORTED);
     assert_non_null(strstr(err.text, "3 tensors"));
     assert_non_null(strstr(err.text, "a, b, z"));
     ts_ok(ds__weights_bind(w, "a", DS_DIMS(2, -1), &t, &err), &err);
     assert_non_null(ds__weights_find(w, "b"));
     assert_null(ds__weights_find(w, "c"));
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds__weights_check_all_used(w, &err), DS_E_UNSUPPORTED);
     assert_string_equal(err.name, "z");
     ds__weights_find(w, "z");
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     ts_ok(ds__weights_check_all_used(w, &err), &err);
     ts_ok(ds__weights_file_hash(w, 0, &hex, &err), &err);
     assert_int_equal(strlen(hex), 64);
@@ -257,7 +258,7 @@ static void binding(void **state)
     ds__weights_close(NULL);
 }
 
-/* Values survive giving the pages back, also those of a tensor that had to be copied.              */
+/* Values survive giving the pages back, also those of a tensor that had to be copied. */
 static void pages(void **state)
 {
     const int64_t n = 1 << 16;
@@ -277,7 +278,7 @@ static void pages(void **state)
     ts_ok(ds_bundle_save(b, path, &err), &err);
     ds_bundle_free(b);
     for (int shift = 0; shift < 2; shift++) {
-        if (shift == 1) { /* one more space in the header: nothing is aligned any more             */
+        if (shift == 1) { /* one more space in the header: nothing is aligned any more */
             char *text = malloc((size_t)n * 4 + 4096);
             FILE *f = fopen(path, "rb");
             size_t size = fread(text, 1, (size_t)n * 4 + 4096, f), head = size - (size_t)n * 4;
@@ -301,9 +302,10 @@ static void pages(void **state)
     }
 }
 
-static const char model_index[]
-    = "{\"_class_name\":\"StableDiffusionPipeline\",\"unet\":[\"diffusers\",\"UNet2DConditionModel\"],"
-      "\"safety_checker\":[null,null],\"flag\":true,\"vae\":[\"diffusers\",\"AutoencoderKL\"]}";
+static const char model_index[] =
+    "{\"_class_name\":\"StableDiffusionPipeline\",\"unet\":[\"diffusers\",\"UNet2DConditionModel\"]"
+    ","
+    "\"safety_checker\":[null,null],\"flag\":true,\"vae\":[\"diffusers\",\"AutoencoderKL\"]}";
 
 static void folders(void **state)
 {
@@ -329,7 +331,7 @@ static void folders(void **state)
     json_decref(j);
     assert_int_equal(ds__folder_config(f, "vae", &j, &err), DS_E_FORMAT);
     assert_non_null(strstr(err.text, "model/vae/config.json:3:"));
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds__folder_config(f, "scheduler", &j, &err), DS_E_IO);
     assert_non_null(strstr(err.text, "scheduler/scheduler_config.json"));
     ds__folder_close(f);
@@ -415,11 +417,16 @@ static void hub(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(variants),  cmocka_unit_test(shards),
-        cmocka_unit_test(hostile_indexes), cmocka_unit_test(nothing_to_open),
-        cmocka_unit_test(old_names), cmocka_unit_test(old_files),
-        cmocka_unit_test(binding),   cmocka_unit_test(pages),
-        cmocka_unit_test(folders),   cmocka_unit_test(wrong_folders),
+        cmocka_unit_test(variants),
+        cmocka_unit_test(shards),
+        cmocka_unit_test(hostile_indexes),
+        cmocka_unit_test(nothing_to_open),
+        cmocka_unit_test(old_names),
+        cmocka_unit_test(old_files),
+        cmocka_unit_test(binding),
+        cmocka_unit_test(pages),
+        cmocka_unit_test(folders),
+        cmocka_unit_test(wrong_folders),
         cmocka_unit_test(hub),
     };
 

@@ -83,7 +83,8 @@ $(PROGRAM): $(CLI_OBJ) $(STATIC)
 
 include tests/tests.mk
 
-install: all ## copy program, libraries, headers to $(DESTDIR)$(PREFIX)
+SHARE = $(DESTDIR)$(PREFIX)/share
+install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/diffuscope
 	install -m755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/
@@ -93,6 +94,12 @@ install: all ## copy program, libraries, headers to $(DESTDIR)$(PREFIX)
 	install -m644 include/diffuscope/*.h $(DESTDIR)$(PREFIX)/include/diffuscope/
 	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' diffuscope.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/diffuscope.pc
+	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
+	$(PROGRAM) help --completion bash > $(SHARE)/bash-completion/completions/diffuscope
+	$(PROGRAM) help --completion zsh > $(SHARE)/zsh/site-functions/_diffuscope
+	$(PROGRAM) help --man > $(SHARE)/man/man1/diffuscope.1
+	for c in $$($(PROGRAM) help --names); do \
+	    $(PROGRAM) help --man $$c > $(SHARE)/man/man1/diffuscope-$$c.1 || exit 1; done
 
 format: ## let clang-format lay out the sources
 	clang-format -i $$(git ls-files '*.c' '*.h')

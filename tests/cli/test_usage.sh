@@ -38,7 +38,7 @@ expect 2 'found one more: "b"' help a b
 expect 2 'no command is called "nonsense"' help nonsense
 expect 2 'no command is called "--man"' help -- --man
 
-commands=$("$d" help | sed -n '/^commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p')
+commands=$("$d" help --names)
 [ -n "$commands" ] || fail 'the list of commands is empty'
 for c in $commands; do
     expect 0 "usage: diffuscope $c" "$c" --help

@@ -1,0 +1,309 @@
+/* graph.c - building: nodes, values, names, the sticky error. */
+
+#include "ops/node.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+ds_status ds_graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err)
+{
+    ds_graph *g = ds_calloc(1, sizeof *g);
+
+    *out = g;
+    if (g == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a graph");
+    g->options = *o;
+    return DS_OK;
+}
+
+void ds_graph_free(ds_graph *g)
+{
+    if (g == NULL)
+        return;
+    ds__arena_free(&g->arena);
+    ds_free(g->node);
+    ds_free(g);
+}
+
+ds_status ds_graph_status(const ds_graph *g, ds_error *err)
+{
+    if (g->status != DS_OK && err != NULL && err->code == DS_OK)
+        *err = g->error;
+    return g->status;
+}
+
+ds_value *ds_graph_fail(ds_graph *g, ds_status code, const char *fmt, ...)
+{
+    char text[sizeof g->error.text];
+    va_list ap;
+
+    if (g->status != DS_OK)
+        return NULL;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    g->status = ds_fail(&g->error, code, "%s", text);
+    ds_fail_at(&g->error, code, g->path, -1);
+    return NULL;
+}
+
+static bool grow(ds_graph *g)
+{
+    int room = g->room == 0 ? 256 : g->room * 2;
+    ds_node **node;
+
+    if (g->count < g->room)
+        return true;
+    node = ds_calloc((size_t)room, sizeof *node);
+    if (node == NULL)
+        return false;
+    if (g->count > 0)
+        memcpy(node, g->node, (size_t)g->count * sizeof *node);
+    ds_free(g->node);
+    g->node = node;
+    g->room = room;
+    return true;
+}
+
+ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[])
+{
+    ds_node *n;
+
+    if (g->status != DS_OK)
+        return NULL;
+    n = grow(g) ? ds__arena_alloc(&g->arena, sizeof *n) : NULL;
+    if (n == NULL) {
+        ds_graph_fail(g, DS_E_NOMEM, "no memory for operator %d (%s)", g->count, op->name);
+        return NULL;
+    }
+    n->op = op;
+    n->n_in = n_in;
+    for (int i = 0; i < n_in; i++)
+        n->in[i] = in[i];
+    n->block = g->block;
+    g->node[g->count++] = n;
+    return n;
+}
+
+ds_value *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim)
+{
+    ds_tensor t = { dtype, rank, { 0 }, NULL };
+    ds_value *v;
+    size_t bytes;
+
+    if (n == NULL || g->status != DS_OK)
+        return NULL;
+    v = ds__arena_alloc(&g->arena, sizeof *v);
+    if (v == NULL)
+        return ds_graph_fail(g, DS_E_NOMEM, "no memory for a value of %s", n->op->name);
+    v->by = n;
+    v->dtype = dtype;
+    v->rank = rank;
+    for (int i = 0; i < rank; i++)
+        v->dim[i] = t.dim[i] = dim[i];
+    g->status = ds_tensor_bytes(&t, &bytes, &g->error);
+    n->out[n->n_out++] = v;
+    return g->status == DS_OK ? v : NULL;
+}
+
+/* ---- names ---------------------------------------------------------------------------------- */
+
+size_t ds_scope_push(ds_graph *g, const char *fmt, ...)
+{
+    size_t mark = g->path_len, room = sizeof g->path - g->path_len;
+    char *at = g->path + mark;
+    va_list ap;
+    int n;
+
+    if (mark > 0 && room > 1) {
+        *at++ = '.';
+        room--;
+    }
+    va_start(ap, fmt);
+    n = vsnprintf(at, room, fmt, ap);
+    va_end(ap);
+    if (n < 0 || (size_t)n >= room) {
+        g->path[mark] = '\0';
+        ds_graph_fail(g, DS_E_INTERNAL, "a name of more than %zu characters", sizeof g->path - 1);
+        return mark;
+    }
+    g->path_len = (size_t)(at - g->path) + (size_t)n;
+    return mark;
+}
+
+void ds_scope_pop(ds_graph *g, size_t mark)
+{
+    g->path_len = mark;
+    g->path[mark] = '\0';
+}
+
+/* Asks the watcher; the shape is given in the order in which the value is shown. */
+static ds_interest ask(ds_graph *g, int rank, const int64_t *dim)
+{
+    const ds_watcher *w = g->options.watcher;
+    ds_tensor shape = { DS_DTYPE_F32, rank, { 0 }, NULL };
+
+    for (int i = 0; i < rank; i++)
+        shape.dim[i] = dim[i];
+    return w->wants(w->user, g->path, &shape);
+}
+
+static const ds_op op_edit = { .name = "edit" };
+
+/* What follows must read what the watcher left: a view of the value, so that nothing that was folded
+ * into its maker can bypass the edit.                                                             */
+static ds_value *edited(ds_graph *g, ds_value *x)
+{
+    ds_value *v = ds__output(g, ds__append(g, &op_edit, 1, &x), x->dtype, x->rank, x->dim);
+
+    if (v != NULL)
+        v->alias = x;
+    return v;
+}
+
+ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name)
+{
+    const int64_t *d;
+    ds_interest interest;
+    size_t mark;
+
+    if (g->options.watcher == NULL || x == NULL || g->status != DS_OK)
+        return x;
+    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
+    d = x->dim;
+    interest = layout == DS_LAYOUT_IMAGE
+        ? ask(g, 4, (const int64_t[]) { d[0], d[3], d[1], d[2] })
+        : ask(g, x->rank, d);
+    if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice        */
+        x = edited(g, x);
+    if (interest != DS_IGNORE && x != NULL) {
+        x->site = ds__arena_printf(&g->arena, "%s", g->path);
+        x->layout = layout;
+        x->interest = interest;
+        if (x->site == NULL)
+            ds_graph_fail(g, DS_E_NOMEM, "no memory for a name");
+    }
+    ds_scope_pop(g, mark);
+    return x;
+}
+
+bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
+{
+    size_t mark;
+    bool yes;
+
+    if (g->options.watcher == NULL || g->status != DS_OK)
+        return false;
+    mark = ds_scope_push(g, "%s", name);
+    yes = ask(g, rank, dim) != DS_IGNORE;
+    ds_scope_pop(g, mark);
+    return yes;
+}
+
+/* ---- leaves --------------------------------------------------------------------------------- */
+
+const ds_op ds__op_input = { .name = "input" };
+
+ds_value *ds_graph_input(ds_graph *g, const char *name, ds_dtype dtype, int rank,
+                         const int64_t *dim)
+{
+    ds_value *v = ds__output(g, ds__append(g, &ds__op_input, 0, NULL), dtype, rank, dim);
+
+    if (v == NULL)
+        return NULL;
+    v->pinned = true;
+    return ds_announce(g, v, DS_LAYOUT_PLAIN, name);
+}
+
+const ds_op ds__op_param = { .name = "parameter" };
+
+ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_param *q = NULL;
+    ds_value *v = NULL;
+
+    if (g->status == DS_OK)
+        g->status = ds__params_find(g->options.params, &q, g->path, rank, dim, &g->error);
+    if (g->status == DS_OK)
+        v = ds__output(g, ds__append(g, &ds__op_param, 0, NULL), q->value.dtype, rank, dim);
+    if (v != NULL)
+        v->param = q;
+    ds_scope_pop(g, mark);
+    return v;
+}
+
+void ds_graph_output(ds_graph *g, ds_value *v)
+{
+    (void)g;
+    if (v != NULL)
+        v->pinned = true;
+}
+
+/* ---- shared by the operators ------------------------------------------------------------------ */
+
+bool ds__same_shape(const ds_value *a, const ds_value *b)
+{
+    if (a->rank != b->rank)
+        return false;
+    return memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]) == 0;
+}
+
+int64_t ds__rows(const ds_value *v)
+{
+    int64_t n = 1;
+
+    for (int i = 0; i < v->rank - 1; i++)
+        n *= v->dim[i];
+    return n;
+}
+
+const char *ds__shape(const ds_value *v, char *buf, size_t size)
+{
+    ds_tensor t = { v->dtype, v->rank, { 0 }, NULL };
+
+    memcpy(t.dim, v->dim, (size_t)v->rank * sizeof v->dim[0]);
+    return ds_tensor_shape(&t, buf, size);
+}
+
+ds_value *ds__operand(ds_graph *g, ds_value *x)
+{
+    if (x == NULL || g->options.compute != DS_DTYPE_BF16 || x->dtype == DS_DTYPE_BF16)
+        return x;
+    if (x->bf16 == NULL)
+        x->bf16 = ds_cast(g, x, DS_DTYPE_BF16);
+    return x->bf16;
+}
+
+void *ds_value_data(const ds_value *v)
+{
+    return v->data;
+}
+
+int64_t ds_value_count(const ds_value *v)
+{
+    return ds__rows(v) * (v->rank > 0 ? v->dim[v->rank - 1] : 1);
+}
+
+int ds_value_rank(const ds_value *v)
+{
+    return v->rank;
+}
+
+int64_t ds_value_dim(const ds_value *v, int axis)
+{
+    return v->dim[axis];
+}
+
+/* ---- units of recomputation -------------------------------------------------------------------- */
+
+void ds_block_begin(ds_graph *g)
+{
+    g->block = ++g->blocks;
+}
+
+void ds_block_end(ds_graph *g)
+{
+    g->block = 0;
+}

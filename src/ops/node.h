@@ -1,0 +1,126 @@
+/* node.h - what operators are made of; seen by src/ops only. */
+
+#ifndef DS_OPS_NODE_H
+#define DS_OPS_NODE_H
+
+#include "ops/graph.h"
+
+typedef struct ds_op ds_op;
+
+typedef union ds_attr {
+    ds_conv_geometry conv;
+    struct {
+        int64_t groups;
+        float eps;
+        bool silu;
+    } norm;
+    struct {
+        int64_t heads;
+        float scale;
+        bool causal;
+    } attention;
+    struct {
+        bool a_trans, b_trans;
+    } matmul;
+    struct {
+        float downscale_freq_shift;
+        bool flip_sin_to_cos;
+    } timestep;
+    ds_act act;
+    float factor;
+    int64_t first; /* slice: first element of the last axis                                        */
+} ds_attr;
+
+struct ds_value {
+    ds_node *by; /* the operator that makes it                                                     */
+    int rank;
+    int64_t dim[DS_GRAPH_RANK];
+    ds_dtype dtype;
+    ds_param *param; /* of a parameter                                                             */
+    ds_value *alias; /* shares the storage of this value (reshape)                                 */
+    ds_value *bf16;  /* its rounded twin, made once                                                */
+    bool pinned;     /* input, output or edited: keeps its place as long as the plan lives         */
+
+    const char *site; /* watched under this name, else NULL                                        */
+    ds_layout layout;
+    ds_interest interest;
+
+    int uses;        /* plan: readers that are alive                                               */
+    int first, last; /* plan: positions of the operator that writes and of the last that reads     */
+    void *data;
+};
+
+struct ds_node {
+    const ds_op *op;
+    ds_value *in[DS_MAX_IN];
+    int n_in;
+    ds_value *out[DS_MAX_OUT];
+    int n_out;
+    ds_attr attr;
+    int block;        /* unit of recomputation, 0 for none                                         */
+    bool live;        /* plan: somebody needs an output                                            */
+    ds_kernel *kernel; /* plan: of products and convolutions                                       */
+    size_t scratch_bytes;
+    void *scratch;
+};
+
+struct ds_op {
+    const char *name;
+    bool bf16_out; /* can write its first output as BF16: a conversion after it is folded in       */
+    bool add_in;   /* can add an f32 tensor to its only output: in[n_in] after folding             */
+    bool in_place; /* output 0 may take the place of input 0                                       */
+
+    /* Makes kernels, resolves parameters, sets scratch_bytes. NULL: nothing to prepare.            */
+    ds_status (*prepare)(ds_graph *g, ds_node *n, ds_error *err);
+    /* All addresses are known now. NULL: nothing to bind.                                         */
+    ds_status (*bind)(ds_node *n, ds_error *err);
+    ds_status (*run)(ds_node *n, ds_error *err); /* NULL: a leaf or a view                          */
+
+    /* Given cotangents of the outputs (NULL: zero), appends the operators that compute those of the
+     * inputs and stores them in din[i] for each i with ds__needs_grad(n->in[i]).
+     * NULL: not differentiable.                                                                   */
+    void (*adjoint)(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[]);
+    double (*flops)(const ds_node *n); /* NULL: does not count                                      */
+};
+
+struct ds_graph {
+    ds_graph_options options;
+    ds_arena arena;
+    ds_node **node; /* in the order of execution                                                   */
+    int count, room;
+    char path[512]; /* of the current scope                                                        */
+    size_t path_len;
+    int block, blocks; /* current unit (0: none), number of units                                  */
+    const unsigned char *grad_mark; /* ds_graph_grad: by value order, see grad.c                    */
+    ds_status status;
+    ds_error error;
+};
+
+/* Appends an operator with n_in inputs (any of them may be NULL where the operator allows it: the
+ * constructor checks). Outputs are added with ds__output. NULL once the graph has failed.          */
+ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[]);
+ds_value *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim);
+
+/* x itself, or its BF16 twin when the graph computes in bfloat16: the operand of a product.        */
+ds_value *ds__operand(ds_graph *g, ds_value *x);
+
+/* While the graph is differentiated: does anybody want this value's cotangent?                    */
+bool ds__needs_grad(const ds_value *v);
+
+/* Product of any two values, see linear.c: a [m,k] or [k,m], b [k,n] or [n,k] over flat rows.       */
+ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, bool b_trans);
+
+bool ds__same_shape(const ds_value *a, const ds_value *b);
+int64_t ds__rows(const ds_value *v); /* product of all axes but the last                            */
+const char *ds__shape(const ds_value *v, char *buf, size_t size);
+
+/* A parameter's or plain value's address as f32: parameters in other types are converted once.     */
+ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err);
+
+/* bind and run of nodes that are one compiled kernel.                                             */
+ds_status ds__kernel_node_bind(ds_node *n, int a, int b, int bias, int add, ds_error *err);
+ds_status ds__kernel_node_run(ds_node *n, ds_error *err);
+
+extern const ds_op ds__op_input, ds__op_param, ds__op_reshape, ds__op_cast, ds__op_add, ds__op_edit;
+
+#endif

@@ -1,0 +1,54 @@
+/* params.h - the parameters of a network by state-dict name, and the packed copies that kernels
+ * ask for.
+ *
+ * A parameter's value stays where it is (usually the mapped file, in the file's element type). A
+ * kernel that wants another layout or type gets a copy, made once and shared by all plans of the
+ * model; the mapped pages that the copy replaces are then given back to the system.
+ *
+ * Thread rule: finding is free-threaded; packing takes the table's lock.                          */
+
+#ifndef DS_OPS_PARAMS_H
+#define DS_OPS_PARAMS_H
+
+#include "base/arena.h"
+#include "kernels/kernels.h"
+
+typedef struct ds_param {
+    const char *name; /* "unet.conv_in.weight"                                                     */
+    ds_tensor value;  /* PyTorch's order; data NULL while a topology is only being listed          */
+    bool trained;     /* its value changes between runs: never packed                              */
+    struct ds_pack *packs;
+} ds_param;
+
+typedef struct ds_params ds_params;
+
+ds_status ds__params_new(ds_params **out, ds_error *err);
+void ds__params_free(ds_params *p);
+
+/* Adds a borrowed value. DS_E_ARG if the name is taken. A set in which `grow` is true invents each
+ * missing parameter (without data) with the shape that it is asked for: so a topology lists itself. */
+ds_status ds__params_add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err);
+void ds__params_set_grow(ds_params *p, bool grow);
+
+/* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape.             */
+ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
+                          const int64_t *dim, ds_error *err);
+
+int64_t ds__params_count(const ds_params *p);
+ds_param *ds__params_at(const ds_params *p, int64_t i); /* in the order of adding                  */
+
+/* Called when a parameter's stored bytes were copied and will not be read again soon.             */
+void ds__params_on_packed(ds_params *p, void (*drop)(void *user, const ds_tensor *value),
+                          void *user);
+
+/* The parameter as a plain dense array of `type` in PyTorch's order: in place if it is stored so. */
+ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,
+                           ds_error *err);
+
+/* The parameter as kernel k's packed operand. */
+ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
+                            ds_error *err);
+
+size_t ds__params_packed_bytes(const ds_params *p); /* sum of all copies                           */
+
+#endif

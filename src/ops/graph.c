@@ -149,18 +149,6 @@ static ds_interest ask(ds_graph *g, int rank, const int64_t *dim)
     return w->wants(w->user, g->path, &shape);
 }
 
-static const ds_op op_edit = { .name = "edit" };
-
-/* What follows must read what the watcher left: a view of the value, so that nothing that was folded
- * into its maker can bypass the edit.                                                             */
-static ds_value *edited(ds_graph *g, ds_value *x)
-{
-    ds_value *v = ds__output(g, ds__append(g, &op_edit, 1, &x), x->dtype, x->rank, x->dim);
-
-    if (v != NULL)
-        v->alias = x;
-    return v;
-}
 
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name)
 {
@@ -176,7 +164,7 @@ ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *na
         ? ask(g, 4, (const int64_t[]) { d[0], d[3], d[1], d[2] })
         : ask(g, x->rank, d);
     if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice        */
-        x = edited(g, x);
+        x = ds_reshape(g, x, x->rank, x->dim);
     if (interest != DS_IGNORE && x != NULL) {
         x->site = ds__arena_printf(&g->arena, "%s", g->path);
         x->layout = layout;

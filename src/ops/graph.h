@@ -21,6 +21,7 @@
 #ifndef DS_OPS_GRAPH_H
 #define DS_OPS_GRAPH_H
 
+#include "kernels/simd.h"
 #include "ops/params.h"
 #include "tensor/announce.h"
 
@@ -89,18 +90,17 @@ ds_value *ds_conv2d(ds_graph *g, ds_value *x, ds_value *w, ds_value *b, ds_conv_
 ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b);
 
 /* norm.c: shift [N,C] or NULL is added before the norm. */
-ds_value *ds_group_norm(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
-                        ds_value *bias, int64_t groups, float eps, bool silu);
-ds_value *ds_layer_norm(ds_graph *g, ds_value *x, ds_value *weight, ds_value *bias, float eps);
+ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
+                             ds_value *bias, int64_t groups, float eps, bool silu);
+ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_value *bias, float eps);
 
 /* act.c */
-typedef enum ds_act { DS_ACT_SILU = 0, DS_ACT_GELU, DS_ACT_QUICK_GELU } ds_act;
 ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act);
 ds_value *ds_geglu(ds_graph *g, ds_value *x); /* [..,2C] -> first half * gelu(second half)          */
 
 /* attention.c: q [N,S,heads*D], k and v [N,T,heads*D]; heads lie side by side in a row.           */
-ds_value *ds_attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
-                       float scale, bool causal);
+ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                    float scale, bool causal);
 /* The same in two steps, for when the probabilities [N,heads,S,T] are looked at.                  */
 ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t heads, float scale,
                              bool causal);
@@ -110,14 +110,12 @@ ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v);
 ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim); /* no copy            */
 ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b); /* along the last axis                  */
 ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count); /* of the last axis     */
-ds_value *ds_upsample2x(ds_graph *g, ds_value *x); /* nearest                                       */
-ds_value *ds_embedding(ds_graph *g, ds_value *table, ds_value *ids); /* I64 ids [N,S] -> [N,S,C]    */
-ds_value *ds_gather_row(ds_graph *g, ds_value *x, ds_value *index);  /* [N,S,C], I64 [N] -> [N,C]   */
+ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width); /* nearest          */
+ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids); /* [V,C], I32 [..] -> [..,C]       */
 
 /* arith.c */
 ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b);
-ds_value *ds_add_rows(ds_graph *g, ds_value *x, ds_value *t); /* x [S..,C] + t: t repeats over the
-                                                                 leading axes                      */
+ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t); /* x [N,..] + t [..] for every n       */
 ds_value *ds_scale(ds_graph *g, ds_value *x, float factor);
 ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to);
 /* Sinusoids of t [M] (f32) -> [M,dim]: see models that use it for the paper.                      */

@@ -59,7 +59,8 @@ struct ds_node {
     ds_attr attr;
     int block;        /* unit of recomputation, 0 for none                                         */
     bool live;        /* plan: somebody needs an output                                            */
-    ds_kernel *kernel; /* plan: of products and convolutions                                       */
+    ds_kernel *kernel;   /* plan: of products and convolutions                                     */
+    const void *operand; /* plan: the parameter in the layout that the kernel asked for            */
     size_t scratch_bytes;
     void *scratch;
 };
@@ -67,8 +68,7 @@ struct ds_node {
 struct ds_op {
     const char *name;
     bool bf16_out; /* can write its first output as BF16: a conversion after it is folded in       */
-    bool add_in;   /* can add an f32 tensor to its only output: in[n_in] after folding             */
-    bool in_place; /* output 0 may take the place of input 0                                       */
+    bool add_in;   /* can add an f32 tensor to its only output: the last input, NULL until folded  */
 
     /* Makes kernels, resolves parameters, sets scratch_bytes. NULL: nothing to prepare.            */
     ds_status (*prepare)(ds_graph *g, ds_node *n, ds_error *err);
@@ -117,10 +117,13 @@ const char *ds__shape(const ds_value *v, char *buf, size_t size);
 /* A parameter's or plain value's address as f32: parameters in other types are converted once.     */
 ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err);
 
-/* bind and run of nodes that are one compiled kernel.                                             */
-ds_status ds__kernel_node_bind(ds_node *n, int a, int b, int bias, int add, ds_error *err);
-ds_status ds__kernel_node_run(ds_node *n, ds_error *err);
+/* Operators that are one compiled kernel: inputs are a, b, bias, add (the last two may be NULL or
+ * missing). prepare makes the kernel for `desc` (types, bias, add, packed are filled in here).     */
+ds_status ds__kernel_prepare(ds_graph *g, ds_node *n, ds_kernel_desc *desc, ds_error *err);
+ds_status ds__kernel_bind_node(ds_node *n, ds_error *err);
+ds_status ds__kernel_run_node(ds_node *n, ds_error *err);
+double ds__kernel_flops(const ds_node *n);
 
-extern const ds_op ds__op_input, ds__op_param, ds__op_reshape, ds__op_cast, ds__op_add, ds__op_edit;
+extern const ds_op ds__op_input, ds__op_param, ds__op_cast, ds__op_add;
 
 #endif

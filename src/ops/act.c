@@ -1,0 +1,50 @@
+/* act.c - activations, and the gated one of the transformers' feed-forward layers.
+ *
+ * geglu (Shazeer, arXiv 2002.05202): a row [h | g] gives h * gelu(g).                              */
+
+#include "ops/node.h"
+
+static ds_status run_act(ds_node *n, ds_error *err)
+{
+    (void)err;
+    ds__simd()->act(n->attr.act, n->out[0]->data, n->out[0]->dtype, n->in[0]->data,
+                    ds_value_count(n->in[0]));
+    return DS_OK;
+}
+
+static const ds_op op_act = { .name = "activate", .bf16_out = true, .run = run_act };
+
+ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act)
+{
+    ds_node *n;
+
+    if (x == NULL)
+        return NULL;
+    n = ds__append(g, &op_act, 1, &x);
+    if (n != NULL)
+        n->attr.act = act;
+    return ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
+}
+
+static ds_status run_geglu(ds_node *n, ds_error *err)
+{
+    const ds_value *y = n->out[0];
+
+    (void)err;
+    ds__simd()->geglu(y->data, y->dtype, n->in[0]->data, ds__rows(y), y->dim[y->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_geglu = { .name = "geglu", .bf16_out = true, .run = run_geglu };
+
+ds_value *ds_geglu(ds_graph *g, ds_value *x)
+{
+    int64_t dim[DS_GRAPH_RANK];
+
+    if (x == NULL)
+        return NULL;
+    for (int i = 0; i < x->rank; i++)
+        dim[i] = x->dim[i];
+    dim[x->rank - 1] /= 2;
+    return ds__output(g, ds__append(g, &op_geglu, 1, &x), DS_DTYPE_F32, x->rank, dim);
+}

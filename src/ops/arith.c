@@ -1,0 +1,138 @@
+/* arith.c - sums, factors, conversions, and the sinusoids of a number. */
+
+#include "ops/node.h"
+
+/* ---- a + b, same shape -------------------------------------------------------------------------------- */
+
+static ds_status run_add(ds_node *n, ds_error *err)
+{
+    (void)err;
+    ds__simd()->add(n->out[0]->data, n->in[0]->data, n->in[1]->data, ds_value_count(n->out[0]));
+    return DS_OK;
+}
+
+const ds_op ds__op_add = { .name = "add", .run = run_add };
+
+ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
+{
+    ds_value *in[2] = { a, b };
+    char as[80], bs[80];
+
+    if (a == NULL || b == NULL)
+        return NULL;
+    if (!ds__same_shape(a, b))
+        return ds_graph_fail(g, DS_E_SHAPE, "add: %s and %s", ds__shape(a, as, sizeof as),
+                             ds__shape(b, bs, sizeof bs));
+    return ds__output(g, ds__append(g, &ds__op_add, 2, in), DS_DTYPE_F32, a->rank, a->dim);
+}
+
+/* ---- x[n,s,c] + t[s,c] for every n: positions of a text ------------------------------------------------ */
+
+static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
+{
+    return ds__plain_input(g, n, 1, err);
+}
+
+static ds_status run_repeat(ds_node *n, ds_error *err)
+{
+    int64_t part = ds_value_count(n->in[1]);
+    const float *x = n->in[0]->data;
+    float *y = n->out[0]->data;
+
+    (void)err;
+    for (int64_t i = 0; i < n->in[0]->dim[0]; i++)
+        ds__simd()->add(y + i * part, x + i * part, n->in[1]->data, part);
+    return DS_OK;
+}
+
+static const ds_op op_repeat = { .name = "add_each", .prepare = prepare_repeat, .run = run_repeat };
+
+ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
+{
+    ds_value *in[2] = { x, t };
+
+    if (x == NULL || t == NULL)
+        return NULL;
+    if (ds_value_count(x) != x->dim[0] * ds_value_count(t))
+        return ds_graph_fail(g, DS_E_SHAPE, "add_each: %lld elements do not repeat in %lld",
+                             (long long)ds_value_count(t), (long long)ds_value_count(x));
+    return ds__output(g, ds__append(g, &op_repeat, 2, in), DS_DTYPE_F32, x->rank, x->dim);
+}
+
+/* ---- factor * x ----------------------------------------------------------------------------------------- */
+
+static ds_status run_scale(ds_node *n, ds_error *err)
+{
+    (void)err;
+    ds__simd()->scale(n->out[0]->data, n->in[0]->data, n->attr.factor, ds_value_count(n->in[0]));
+    return DS_OK;
+}
+
+static const ds_op op_scale = { .name = "scale", .run = run_scale };
+
+ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
+{
+    ds_node *n;
+
+    if (x == NULL || factor == 1.0f)
+        return x;
+    n = ds__append(g, &op_scale, 1, &x);
+    if (n != NULL)
+        n->attr.factor = factor;
+    return ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
+}
+
+/* ---- to another element type ---------------------------------------------------------------------------- */
+
+static ds_status run_cast(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[0], *y = n->out[0];
+
+    (void)err;
+    if (x->dtype == DS_DTYPE_F32 && y->dtype == DS_DTYPE_BF16)
+        ds__simd()->to_bf16(y->data, x->data, ds_value_count(x));
+    else
+        ds_convert(y->data, y->dtype, x->data, x->dtype, ds_value_count(x));
+    return DS_OK;
+}
+
+const ds_op ds__op_cast = { .name = "cast", .run = run_cast };
+
+ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
+{
+    if (x == NULL || x->dtype == to)
+        return x;
+    return ds__output(g, ds__append(g, &ds__op_cast, 1, &x), to, x->rank, x->dim);
+}
+
+/* ---- sinusoids: t [M] -> [M,dim] ------------------------------------------------------------------------- */
+
+/* Positions as in "Attention is all you need" (arXiv 1706.03762, section 3.5), with the longest period
+ * 10,000; diffusers' option `flip_sin_to_cos` puts the cosines first.                               */
+static ds_status run_timestep(ds_node *n, ds_error *err)
+{
+    const ds_value *y = n->out[0];
+
+    (void)err;
+    ds__simd()->timestep_embedding(y->data, n->in[0]->data, y->dim[0], y->dim[1],
+                                   n->attr.timestep.flip_sin_to_cos,
+                                   n->attr.timestep.downscale_freq_shift, 1.0f, 10000.0f);
+    return DS_OK;
+}
+
+static const ds_op op_timestep = { .name = "timestep_embedding", .run = run_timestep };
+
+ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip_sin_to_cos,
+                                float downscale_freq_shift)
+{
+    ds_node *n;
+
+    if (t == NULL)
+        return NULL;
+    n = ds__append(g, &op_timestep, 1, &t);
+    if (n != NULL) {
+        n->attr.timestep.flip_sin_to_cos = flip_sin_to_cos;
+        n->attr.timestep.downscale_freq_shift = downscale_freq_shift;
+    }
+    return ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]) { ds_value_count(t), dim });
+}

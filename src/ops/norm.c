@@ -1,0 +1,122 @@
+/* norm.c - group norm and layer norm.
+ *
+ *   y = (x - mean) / sqrt(var + eps) * weight + bias, over a group of channels of one image
+ *   (Wu and He, arXiv 1803.08494), or over the last axis (Ba et al., arXiv 1607.06450).
+ *
+ * Group norm takes what follows and precedes it in every residual block along: SiLU behind, the time
+ * embedding's shift [N,C] before. Both give their statistics as a second output, which only the
+ * adjoint reads.                                                                                   */
+
+#include "ops/node.h"
+
+static float *data(const ds_value *v)
+{
+    return v == NULL ? NULL : v->data;
+}
+
+static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 1; st == DS_OK && i < n->n_in; i++)
+        st = ds__plain_input(g, n, i, err);
+    return st;
+}
+
+/* ---- group norm: in x, weight, bias, shift ------------------------------------------------------ */
+
+static ds_group_norm describe(const ds_node *n)
+{
+    const ds_value *x = n->in[0];
+
+    return (ds_group_norm) {
+        .n = x->dim[0],
+        .hw = x->rank == 4 ? x->dim[1] * x->dim[2] : x->dim[1],
+        .c = x->dim[x->rank - 1],
+        .groups = n->attr.norm.groups,
+        .eps = n->attr.norm.eps,
+        .silu = n->attr.norm.silu,
+        .gamma = data(n->in[1]),
+        .beta = data(n->in[2]),
+        .shift = data(n->in[3]),
+    };
+}
+
+static ds_status run_group_norm(ds_node *n, ds_error *err)
+{
+    ds_group_norm d = describe(n);
+
+    (void)err;
+    ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, data(n->out[1]), n->in[0]->data, &d);
+    return DS_OK;
+}
+
+static const ds_op op_group_norm = {
+    .name = "group_norm",
+    .bf16_out = true,
+    .prepare = prepare,
+    .run = run_group_norm,
+};
+
+ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
+                           ds_value *bias, int64_t groups, float eps, bool silu)
+{
+    ds_value *in[4] = { x, weight, bias, shift };
+    ds_value *y;
+    ds_node *n;
+    int64_t c;
+    char xs[80];
+
+    if (x == NULL || weight == NULL || bias == NULL)
+        return NULL;
+    c = x->dim[x->rank - 1];
+    if (x->rank < 3 || groups < 1 || c % groups != 0 || ds_value_count(weight) != c)
+        return ds_graph_fail(g, DS_E_SHAPE, "group_norm: %s does not divide into %lld groups",
+                             ds__shape(x, xs, sizeof xs), (long long)groups);
+    n = ds__append(g, &op_group_norm, 4, in);
+    if (n == NULL)
+        return NULL;
+    n->attr.norm.groups = groups;
+    n->attr.norm.eps = eps;
+    n->attr.norm.silu = silu;
+    y = ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
+    ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]) { x->dim[0], groups, 2 });
+    return y;
+}
+
+/* ---- layer norm: in x, weight, bias -------------------------------------------------------------- */
+
+static ds_status run_layer_norm(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[0];
+
+    (void)err;
+    ds__simd()->layer_norm(n->out[0]->data, n->out[0]->dtype, data(n->out[1]), x->data,
+                           data(n->in[1]), data(n->in[2]), ds__rows(x), x->dim[x->rank - 1],
+                           n->attr.norm.eps);
+    return DS_OK;
+}
+
+static const ds_op op_layer_norm = {
+    .name = "layer_norm",
+    .bf16_out = true,
+    .prepare = prepare,
+    .run = run_layer_norm,
+};
+
+ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_value *bias, float eps)
+{
+    ds_value *in[3] = { x, weight, bias };
+    ds_value *y;
+    ds_node *n;
+
+    if (x == NULL || weight == NULL || bias == NULL)
+        return NULL;
+    n = ds__append(g, &op_layer_norm, 3, in);
+    if (n == NULL)
+        return NULL;
+    n->attr.norm.eps = eps;
+    y = ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
+    ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]) { ds__rows(x), 2 });
+    return y;
+}

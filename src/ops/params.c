@@ -1,0 +1,259 @@
+/* params.c - see params.h. Names are found through an open-addressing hash table. */
+
+#include "ops/params.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+struct ds_pack {
+    struct ds_pack *next;
+    uint64_t layout; /* 0: plain order                                                             */
+    ds_dtype type;
+    size_t bytes;
+    void *data;
+};
+
+struct ds_params {
+    ds_arena arena;
+    ds_param **item; /* in the order of adding                                                     */
+    int64_t count, room;
+    int64_t *slot; /* index + 1, 0 for empty; a power of two of at least 2 * count slots           */
+    size_t slots;
+    bool grow;
+    size_t packed_bytes;
+    omp_lock_t lock; /* of the packs                                                               */
+    void (*drop)(void *user, const ds_tensor *value);
+    void *drop_user;
+};
+
+ds_status ds__params_new(ds_params **out, ds_error *err)
+{
+    ds_params *p = ds_calloc(1, sizeof *p);
+
+    *out = p;
+    if (p == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a table of parameters");
+    omp_init_lock(&p->lock);
+    return DS_OK;
+}
+
+void ds__params_free(ds_params *p)
+{
+    if (p == NULL)
+        return;
+    for (int64_t i = 0; i < p->count; i++) {
+        for (struct ds_pack *k = p->item[i]->packs, *next; k != NULL; k = next) {
+            next = k->next;
+            ds_free(k->data);
+            ds_free(k);
+        }
+    }
+    omp_destroy_lock(&p->lock);
+    ds_free(p->item);
+    ds_free(p->slot);
+    ds__arena_free(&p->arena);
+    ds_free(p);
+}
+
+static uint64_t hash(const char *s)
+{
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+
+    for (; *s != '\0'; s++)
+        h = (h ^ (unsigned char)*s) * 1099511628211u;
+    return h;
+}
+
+static int64_t *find_slot(const ds_params *p, const char *name)
+{
+    size_t i = hash(name) & (p->slots - 1);
+
+    while (p->slot[i] != 0 && strcmp(p->item[p->slot[i] - 1]->name, name) != 0)
+        i = (i + 1) & (p->slots - 1);
+    return &p->slot[i];
+}
+
+static bool make_room(ds_params *p)
+{
+    int64_t room = p->room == 0 ? 256 : p->room * 2;
+    size_t slots = (size_t)room * 2;
+    ds_param **item;
+    int64_t *slot;
+
+    if (p->count < p->room)
+        return true;
+    item = ds_calloc((size_t)room, sizeof *item);
+    slot = ds_calloc(slots, sizeof *slot);
+    if (item == NULL || slot == NULL) {
+        ds_free(item);
+        ds_free(slot);
+        return false;
+    }
+    if (p->count > 0)
+        memcpy(item, p->item, (size_t)p->count * sizeof *item);
+    ds_free(p->item);
+    ds_free(p->slot);
+    p->item = item;
+    p->slot = slot;
+    p->room = room;
+    p->slots = slots;
+    for (int64_t i = 0; i < p->count; i++)
+        *find_slot(p, item[i]->name) = i + 1;
+    return true;
+}
+
+ds_status ds__params_add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err)
+{
+    ds_param *q = make_room(p) ? ds__arena_alloc(&p->arena, sizeof *q) : NULL;
+    int64_t *slot;
+
+    if (q == NULL || (q->name = ds__arena_printf(&p->arena, "%s", name)) == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s", name);
+    slot = find_slot(p, name);
+    if (*slot != 0)
+        return ds_fail(err, DS_E_ARG, "parameter %s is there twice", name);
+    q->value = *value;
+    p->item[p->count] = q;
+    *slot = ++p->count;
+    return DS_OK;
+}
+
+void ds__params_set_grow(ds_params *p, bool grow)
+{
+    p->grow = grow;
+}
+
+int64_t ds__params_count(const ds_params *p)
+{
+    return p->count;
+}
+
+ds_param *ds__params_at(const ds_params *p, int64_t i)
+{
+    return p->item[i];
+}
+
+ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
+                          const int64_t *dim, ds_error *err)
+{
+    ds_tensor want = { DS_DTYPE_F32, rank, { 0 }, NULL };
+    char expected[96], found[96];
+    ds_status st;
+    int64_t i;
+
+    for (int a = 0; a < rank; a++)
+        want.dim[a] = dim[a];
+    i = p->slots == 0 ? 0 : *find_slot(p, name);
+    if (i == 0 && p->grow) {
+        st = ds__params_add(p, name, &want, err);
+        if (st != DS_OK)
+            return st;
+        i = p->count;
+    }
+    if (i == 0)
+        return ds_fail(err, DS_E_NOMATCH,
+                       "parameter %s of shape %s is missing: the weights do not belong to this "
+                       "configuration",
+                       name, ds_tensor_shape(&want, expected, sizeof expected));
+    *out = p->item[i - 1];
+    if (!ds_tensor_same_shape(&(*out)->value, &want))
+        return ds_fail(err, DS_E_SHAPE,
+                       "parameter %s has shape %s, but the configuration asks for %s", name,
+                       ds_tensor_shape(&(*out)->value, found, sizeof found),
+                       ds_tensor_shape(&want, expected, sizeof expected));
+    return DS_OK;
+}
+
+/* ---- packed copies ---------------------------------------------------------------------------- */
+
+void ds__params_on_packed(ds_params *p, void (*drop)(void *user, const ds_tensor *value),
+                          void *user)
+{
+    p->drop = drop;
+    p->drop_user = user;
+}
+
+size_t ds__params_packed_bytes(const ds_params *p)
+{
+    return p->packed_bytes;
+}
+
+static struct ds_pack *find_pack(const ds_param *q, uint64_t layout, ds_dtype type, size_t bytes)
+{
+    for (struct ds_pack *k = q->packs; k != NULL; k = k->next)
+        if (k->layout == layout && k->type == type && k->bytes == bytes)
+            return k;
+    return NULL;
+}
+
+/* A copy of q: k's layout, or (k NULL) plain order in `type`. Called with the lock held.           */
+static ds_status make_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type,
+                           size_t bytes, struct ds_pack **out, ds_error *err)
+{
+    struct ds_pack *pack = ds_calloc(1, sizeof *pack);
+    ds_status st = DS_OK;
+
+    if (pack == NULL || (pack->data = ds_alloc(bytes)) == NULL) {
+        ds_free(pack);
+        return ds_fail(err, DS_E_NOMEM, "no memory for %zu bytes of parameter %s", bytes, q->name);
+    }
+    if (k != NULL)
+        st = ds__kernel_pack(k, pack->data, q->value.data, q->value.dtype, err);
+    else
+        ds_convert(pack->data, type, q->value.data, q->value.dtype, ds_tensor_count(&q->value));
+    if (st != DS_OK) {
+        ds_free(pack->data);
+        ds_free(pack);
+        return st;
+    }
+    pack->layout = layout;
+    pack->type = type;
+    pack->bytes = bytes;
+    pack->next = q->packs;
+    q->packs = pack;
+    p->packed_bytes += bytes;
+    if (p->drop != NULL)
+        p->drop(p->drop_user, &q->value);
+    *out = pack;
+    return DS_OK;
+}
+
+static ds_status get_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type,
+                          size_t bytes, const void **out, ds_error *err)
+{
+    struct ds_pack *pack;
+    ds_status st = DS_OK;
+
+    if (q->value.data == NULL)
+        return ds_fail(err, DS_E_ARG, "parameter %s has no value: only its topology was opened",
+                       q->name);
+    omp_set_lock(&p->lock);
+    pack = find_pack(q, layout, type, bytes);
+    if (pack == NULL)
+        st = make_pack(p, q, k, layout, type, bytes, &pack, err);
+    omp_unset_lock(&p->lock);
+    if (st == DS_OK)
+        *out = pack->data;
+    return st;
+}
+
+ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,
+                           ds_error *err)
+{
+    size_t bytes = (size_t)ds_tensor_count(&q->value) * ds_dtype_size(type);
+
+    if (q->value.dtype == type && q->value.data != NULL) {
+        *out = q->value.data;
+        return DS_OK;
+    }
+    return get_pack(p, q, NULL, 0, type, bytes, out, err);
+}
+
+ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
+                            ds_error *err)
+{
+    const ds_kernel_info *info = ds__kernel_info(k);
+
+    return get_pack(p, q, k, info->layout, DS_DTYPE_F32, info->packed_bytes, out, err);
+}

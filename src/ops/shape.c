@@ -1,0 +1,146 @@
+/* shape.c - operators that move values without changing them. */
+
+#include "ops/node.h"
+
+#include <string.h>
+
+/* ---- reshape: a view ------------------------------------------------------------------------------ */
+
+static const ds_op op_reshape = { .name = "reshape" };
+
+ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
+{
+    ds_value *y;
+
+    if (x == NULL)
+        return NULL;
+    y = ds__output(g, ds__append(g, &op_reshape, 1, &x), x->dtype, rank, dim);
+    if (y == NULL)
+        return NULL;
+    if (ds_value_count(y) != ds_value_count(x))
+        return ds_graph_fail(g, DS_E_INTERNAL, "reshape: %lld elements into %lld",
+                             (long long)ds_value_count(x), (long long)ds_value_count(y));
+    y->alias = x;
+    return y;
+}
+
+/* ---- concat and slice along the last axis ----------------------------------------------------------- */
+
+static ds_status run_concat(ds_node *n, ds_error *err)
+{
+    const ds_value *a = n->in[0], *b = n->in[1];
+
+    (void)err;
+    ds__simd()->concat(n->out[0]->data, n->out[0]->dtype, a->data, a->dim[a->rank - 1], b->data,
+                       b->dim[b->rank - 1], ds__rows(a));
+    return DS_OK;
+}
+
+static const ds_op op_concat = { .name = "concat", .bf16_out = true, .run = run_concat };
+
+ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b)
+{
+    ds_value *in[2] = { a, b };
+    int64_t dim[DS_GRAPH_RANK];
+    char as[80], bs[80];
+
+    if (a == NULL || b == NULL)
+        return NULL;
+    if (a->rank != b->rank
+        || memcmp(a->dim, b->dim, (size_t)(a->rank - 1) * sizeof a->dim[0]) != 0)
+        return ds_graph_fail(g, DS_E_SHAPE, "concat: %s and %s differ before the last axis",
+                             ds__shape(a, as, sizeof as), ds__shape(b, bs, sizeof bs));
+    memcpy(dim, a->dim, sizeof dim);
+    dim[a->rank - 1] += b->dim[b->rank - 1];
+    return ds__output(g, ds__append(g, &op_concat, 2, in), DS_DTYPE_F32, a->rank, dim);
+}
+
+static ds_status run_slice(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[0], *y = n->out[0];
+
+    (void)err;
+    ds__simd()->copy_slice(y->data, y->dim[y->rank - 1], (const float *)x->data + n->attr.first,
+                           x->dim[x->rank - 1], ds__rows(x), y->dim[y->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_slice = { .name = "slice", .run = run_slice };
+
+ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
+{
+    int64_t dim[DS_GRAPH_RANK];
+    ds_node *n;
+
+    if (x == NULL)
+        return NULL;
+    if (first < 0 || count < 1 || first + count > x->dim[x->rank - 1])
+        return ds_graph_fail(g, DS_E_SHAPE, "slice: %lld..%lld of %lld", (long long)first,
+                             (long long)(first + count), (long long)x->dim[x->rank - 1]);
+    memcpy(dim, x->dim, sizeof dim);
+    dim[x->rank - 1] = count;
+    n = ds__append(g, &op_slice, 1, &x);
+    if (n != NULL)
+        n->attr.first = first;
+    return ds__output(g, n, DS_DTYPE_F32, x->rank, dim);
+}
+
+/* ---- upsample: nearest neighbour -------------------------------------------------------------------- */
+
+static ds_status run_upsample(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[0], *y = n->out[0];
+
+    (void)err;
+    ds__simd()->upsample(y->data, y->dtype, x->data, x->dim[0], x->dim[1], x->dim[2], x->dim[3],
+                         y->dim[1], y->dim[2]);
+    return DS_OK;
+}
+
+static const ds_op op_upsample = { .name = "upsample", .bf16_out = true, .run = run_upsample };
+
+ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width)
+{
+    if (x == NULL)
+        return NULL;
+    return ds__output(g, ds__append(g, &op_upsample, 1, &x), DS_DTYPE_F32, 4,
+                      (const int64_t[]) { x->dim[0], height, width, x->dim[3] });
+}
+
+/* ---- rows by number ---------------------------------------------------------------------------------- */
+
+static ds_status prepare_gather(ds_graph *g, ds_node *n, ds_error *err)
+{
+    return ds__plain_input(g, n, 0, err);
+}
+
+/* in: table [V,C], ids I32. Numbers outside the table are refused: they come from a user.          */
+static ds_status run_gather(ds_node *n, ds_error *err)
+{
+    const ds_value *table = n->in[0], *ids = n->in[1];
+    const int32_t *id = ids->data;
+    int64_t count = ds_value_count(ids);
+
+    for (int64_t i = 0; i < count; i++)
+        if (id[i] < 0 || id[i] >= table->dim[0])
+            return ds_fail(err, DS_E_ARG, "row %d asked for, but the table has rows 0 to %lld",
+                           id[i], (long long)table->dim[0] - 1);
+    ds__simd()->gather(n->out[0]->data, table->data, id, count, table->dim[1]);
+    return DS_OK;
+}
+
+static const ds_op op_gather = { .name = "gather", .prepare = prepare_gather, .run = run_gather };
+
+ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids)
+{
+    ds_value *in[2] = { table, ids };
+    int64_t dim[DS_GRAPH_RANK];
+
+    if (table == NULL || ids == NULL)
+        return NULL;
+    if (table->rank != 2 || ids->dtype != DS_DTYPE_I32 || ids->rank >= DS_GRAPH_RANK)
+        return ds_graph_fail(g, DS_E_INTERNAL, "gather: wants a matrix and I32 row numbers");
+    memcpy(dim, ids->dim, sizeof dim);
+    dim[ids->rank] = table->dim[1];
+    return ds__output(g, ds__append(g, &op_gather, 2, in), DS_DTYPE_F32, ids->rank + 1, dim);
+}

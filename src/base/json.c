@@ -2,6 +2,8 @@
 
 #include "base/json.h"
 
+#include <string.h>
+
 #include "base/file.h"
 
 #define MAX_BYTES ((size_t)64 << 20) /* CLIP's vocabulary, the largest of its kind, has 1 MB */
@@ -9,8 +11,14 @@
 ds_status ds__json_parse(json_t **out, const char *text, size_t size, const char *path,
                          ds_error *err)
 {
+    const char *nul = memchr(text, 0, size);
     json_error_t je;
 
+    *out = NULL;
+    if (nul != NULL) { /* jansson lets one end a number */
+        ds_fail(err, DS_E_FORMAT, "%s: expected text, found NUL at byte %td", path, nul - text);
+        return ds_fail_at(err, DS_E_FORMAT, path, nul - text);
+    }
     *out = json_loadb(text, size, JSON_REJECT_DUPLICATES, &je);
     if (*out == NULL) {
         ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, je.line, je.column, je.text);

@@ -65,9 +65,9 @@ static int64_t header_offset(const reader *r, const char *name)
     (ds_fail((r)->err, (code), __VA_ARGS__),                                                       \
      ds_fail_at((r)->err, (code), (name), header_offset((r), (name))))
 
-/* JSON knows signed and fractional numbers, the format only plain decimal ones. jansson refuses
- * those above 2^63 and tells integers from reals, but not "-0" from "0". */
-static ds_status refuse_signs(const reader *r)
+/* jansson refuses numbers above 2^63 and tells integers from reals, but takes "-0" for 0 and lets a
+ * NUL end a number; the format has neither. */
+static ds_status refuse_oddities(const reader *r)
 {
     bool in_string = false;
 
@@ -78,10 +78,9 @@ static ds_status refuse_signs(const reader *r)
             i++;
         else if (c == '"')
             in_string = !in_string;
-        else if (!in_string && c == '-')
-            return FAIL_FILE(r, (int64_t)i,
-                             "%s: header, byte %zu: expected numbers without a sign, found '-'",
-                             r->path, i);
+        else if (c == '\0' || (!in_string && c == '-'))
+            return FAIL_FILE(r, (int64_t)i, "%s: header, byte %zu: expected %s", r->path, i,
+                             c == '-' ? "numbers without a sign, found '-'" : "text, found NUL");
     }
     return DS_OK;
 }
@@ -115,7 +114,7 @@ static ds_status read_head(reader *r, json_t **out)
     if (*out == NULL)
         return FAIL_FILE(r, LENGTH_FIELD + je.position, "%s: header, byte %d: %s", r->path,
                          LENGTH_FIELD + je.position, je.text);
-    return refuse_signs(r);
+    return refuse_oddities(r);
 }
 
 static ds_status read_meta(const reader *r, const json_t *meta)

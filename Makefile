@@ -11,10 +11,10 @@ SOMAJOR := $(firstword $(subst ., ,$(VERSION)))
 
 # SAN=address,undefined builds everything with sanitizers, in a folder of its own.
 ifdef SAN
-override BUILD := $(BUILD)-$(subst $(eval) ,-,$(subst $(comma),-,$(SAN)))
+comma := ,
+override BUILD := $(BUILD)-$(subst $(comma),-,$(SAN))
 SANFLAGS := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
-comma := ,
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-contract=off $(SANFLAGS)

@@ -82,6 +82,7 @@ $(PROGRAM): $(CLI_OBJ) $(STATIC)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 include tests/tests.mk
+include bench/bench.mk
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)

@@ -49,7 +49,7 @@ double ts_compare(const char *what, const float *got, const float *want, int64_t
     for (int64_t i = 0; i < n; i++) {
         double d = fabs((double)got[i] - want[i]);
 
-        if (!(d <= worst)) { /* a NaN counts as worst */
+        if (!(d <= worst) && !isnan(worst)) { /* a NaN counts as worst and stays */
             worst = d;
             where = i;
         }

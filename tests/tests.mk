@@ -15,7 +15,12 @@ SLOW_SH    := $(wildcard tests/slow/*.sh)
 $(BUILD)/tests/%: CPPFLAGS += -Itests
 
 $(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(STATIC)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -lcmocka -o $@
+	$(CC) $(LDFLAGS) $(filter %.o,$^) $(STATIC) $(LDLIBS) -lcmocka -o $@
+
+# The frame of the command line, without its commands.
+CLI_FRAME := $(filter-out $(BUILD)/tools/cli/main.o $(BUILD)/tools/cli/cmd_%,$(CLI_OBJ))
+$(BUILD)/tests/cli/%: CPPFLAGS += -Itools/cli
+$(filter $(BUILD)/tests/cli/%,$(TEST_BIN)): $(CLI_FRAME)
 
 tests: $(TEST_BIN) # build the test programs without running them
 

@@ -30,7 +30,7 @@ struct ds_args {
     const ds_opt *option[MAX_OPTIONS];
     opt_value value[MAX_OPTIONS];
     int count;
-    char **positional;
+    const char **positional; /* a copy of the list: getopt_long sorts the caller's */
 };
 
 /* ---- the common options ---------------------------------------------------------------------- */
@@ -308,8 +308,11 @@ static ds_status parse_options(ds_args *a, int argc, char **argv, ds_error *err)
         if (st != DS_OK)
             return st;
     }
-    a->positional = argv + optind;
     a->count = argc - optind;
+    a->positional = ds_calloc((size_t)a->count + 1, sizeof *a->positional);
+    if (a->positional == NULL)
+        return ds_fail(err, DS_E_NOMEM, "options: %d words", a->count);
+    memcpy(a->positional, argv + optind, (size_t)a->count * sizeof *a->positional);
     return DS_OK;
 }
 
@@ -374,6 +377,7 @@ void opts_free(ds_args *a)
         return;
     for (int i = 0; i < a->option_count; i++)
         ds_free(a->value[i].list);
+    ds_free(a->positional);
     ds_free(a);
 }
 

@@ -1,22 +1,22 @@
 /* bpe.c - byte-pair encoding of one piece of a prompt.
  *
- * The piece starts as one symbol per byte, the last with "</w>". While some neighbours are listed in
- * merges.txt, those of the lowest rank are joined, the leftmost first. A heap of candidates makes it
- * n log n, so that a megabyte without a space takes a second and not a day. A ds_bpe belongs to one
- * thread.                                                                                         */
+ * The piece starts as one symbol per byte, the last with "</w>". While some neighbours are listed
+ * in merges.txt, those of the lowest rank are joined, the leftmost first. A heap of candidates
+ * makes it n log n, so that a megabyte without a space takes a second and not a day. A ds_bpe
+ * belongs to one thread. */
 
 #include "models/tokenizer.h"
 
-/* Symbols form a list by index. The heap may hold candidates that a later merge has made stale: they
- * are known by ids that changed.                                                                 */
+/* Symbols form a list by index. The heap may hold candidates that a later merge has made stale:
+ * they are known by ids that changed. */
 typedef struct symbol {
-    int32_t id; /* -1: swallowed by its left neighbour                                            */
+    int32_t id; /* -1: swallowed by its left neighbour */
     int32_t prev, next;
 } symbol;
 
 typedef struct candidate {
     const ds_merge *merge;
-    int32_t at; /* index of the left symbol                                                       */
+    int32_t at; /* index of the left symbol */
 } candidate;
 
 struct ds_bpe {
@@ -83,7 +83,7 @@ static void consider(ds_bpe *b, const ds_tokenizer *t, int32_t at)
         return;
     m = ds__merges_find(&t->merges, b->sym[at].id, b->sym[b->sym[at].next].id);
     if (m != NULL)
-        heap_push(b, (candidate) { m, at });
+        heap_push(b, (candidate){ m, at });
 }
 
 static void join(ds_bpe *b, const ds_tokenizer *t, candidate c)
@@ -127,7 +127,7 @@ ds_status ds__bpe_encode(ds_bpe *b, const int32_t **ids, size_t *count, const ds
     for (int32_t i = 0; i <= last; i++) {
         int32_t id = t->symbol[i == last][bytes[i]];
 
-        b->sym[i] = (symbol) { id >= 0 ? id : (int32_t)t->info.unk, i - 1, i < last ? i + 1 : -1 };
+        b->sym[i] = (symbol){ id >= 0 ? id : (int32_t)t->info.unk, i - 1, i < last ? i + 1 : -1 };
     }
     for (int32_t i = 0; i < last; i++)
         consider(b, t, i);

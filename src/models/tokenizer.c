@@ -1,9 +1,10 @@
 /* tokenizer.c - opens a tokenizer folder, which may be hostile: everything is checked here, so that
- * encoding need not.                                                                              */
+ * encoding need not. */
 
 #include "models/tokenizer.h"
 
 #include "base/file.h"
+#include "weights/folder.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -13,7 +14,7 @@
 #include <unistd.h>
 
 #define MAX_FILE     ((size_t)64 << 20)
-#define MAX_PIECE    ((size_t)1000) /* bytes of a token's spelling                                */
+#define MAX_PIECE    ((size_t)1000) /* bytes of a token's spelling */
 #define USUAL_LENGTH 77
 
 /* The folder's JSON files; all but the vocabulary may be absent. */
@@ -32,6 +33,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for a tokenizer");
 }
 
+/* Numbers are read as reals: transformers writes lengths that no 64-bit integer holds. */
 static ds_status read_json(json_t **out, ds_tokenizer *t, const char *dir, const char *name,
                            bool optional, ds_error *err)
 {
@@ -79,7 +81,7 @@ static ds_status measure_ids(int64_t *size, size_t *bytes, json_t *ids, const ch
     const char *piece;
     json_t *value;
 
-    json_object_foreach(ids, piece, value) {
+    json_object_foreach (ids, piece, value) {
         int64_t id = 0;
         ds_status st;
 
@@ -104,7 +106,7 @@ static ds_status add_ids(ds_tokenizer *t, char **pool, json_t *ids, const char *
     const char *piece;
     json_t *value;
 
-    json_object_foreach(ids, piece, value) {
+    json_object_foreach (ids, piece, value) {
         int64_t id = (int64_t)json_number_value(value);
 
         if (ds__vocab_find(&t->vocab, piece) == id)
@@ -112,15 +114,15 @@ static ds_status add_ids(ds_tokenizer *t, char **pool, json_t *ids, const char *
         strcpy(*pool, piece);
         if (!ds__vocab_add(&t->vocab, *pool, id))
             return ds_fail(err, DS_E_FORMAT,
-                           "%s: token \"%.60s\" has id %lld, but that spelling or id is taken", file,
-                           piece, (long long)id);
+                           "%s: token \"%.60s\" has id %lld, but that spelling or id is taken",
+                           file, piece, (long long)id);
         *pool += strlen(piece) + 1;
     }
     return DS_OK;
 }
 
 /* Spelling of byte b in the vocabulary: printing Latin-1 stands for itself, and the 68 others for
- * U+0100 onwards, in order (GPT-2's table). Both ranges take at most two bytes of UTF-8.          */
+ * U+0100 onwards, in order (GPT-2's table). Both ranges take at most two bytes of UTF-8. */
 static void spell_byte(char out[3], int b, int *others)
 {
     bool prints = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
@@ -161,11 +163,12 @@ static ds_status measure_vocab(int64_t *size, size_t *bytes, const folder *f, ds
         st = ds_fail(err, DS_E_FORMAT, "vocab.json: expected tokens, found none");
     if (st == DS_OK)
         st = measure_ids(size, bytes, f->added, "added_tokens.json", err);
-    json_object_foreach(json_object_get(f->config, "added_tokens_decoder"), key, value) {
+    json_object_foreach (json_object_get(f->config, "added_tokens_decoder"), key, value) {
         int64_t id = 0;
 
         if (st == DS_OK)
-            st = check_id(&id, atof(key), "added_tokens_decoder in tokenizer_config.json", key, err);
+            st =
+                check_id(&id, atof(key), "added_tokens_decoder in tokenizer_config.json", key, err);
         *size = id + 1 > *size ? id + 1 : *size;
     }
     return st;
@@ -174,8 +177,8 @@ static ds_status measure_vocab(int64_t *size, size_t *bytes, const folder *f, ds
 static ds_status read_vocab(ds_tokenizer *t, const folder *f, ds_error *err)
 {
     json_t *listed = json_object_get(f->config, "added_tokens_decoder");
-    size_t count = json_object_size(f->vocab) + json_object_size(f->added) +
-                   json_object_size(listed);
+    size_t count =
+        json_object_size(f->vocab) + json_object_size(f->added) + json_object_size(listed);
     size_t bytes = 0;
     char *pool;
     ds_status st = measure_vocab(&t->info.size, &bytes, f, err);
@@ -197,7 +200,8 @@ static ds_status read_vocab(ds_tokenizer *t, const folder *f, ds_error *err)
 /* ---- merges ---------------------------------------------------------------------------------- */
 
 /* One line, "left right", without its end. */
-static ds_status read_merge(ds_tokenizer *t, const char *line, size_t n, int32_t rank, ds_error *err)
+static ds_status read_merge(ds_tokenizer *t, const char *line, size_t n, int32_t rank,
+                            ds_error *err)
 {
     const char *gap = memchr(line, ' ', n);
     char left[MAX_PIECE + 1], both[MAX_PIECE + 1];
@@ -206,10 +210,11 @@ static ds_status read_merge(ds_tokenizer *t, const char *line, size_t n, int32_t
 
     if (n > MAX_PIECE || k == 0 || k == n - 1 || memchr(gap + 1, ' ', n - k - 1) != NULL ||
         memchr(line, '\0', n) != NULL)
-        return ds_fail(err, DS_E_FORMAT,
-                       "expected two tokens with one space between and at most %zu bytes, found %zu "
-                       "bytes of something else",
-                       MAX_PIECE, n);
+        return ds_fail(
+            err, DS_E_FORMAT,
+            "expected two tokens with one space between and at most %zu bytes, found %zu "
+            "bytes of something else",
+            MAX_PIECE, n);
     memcpy(left, line, k);
     left[k] = '\0';
     memcpy(both, line, n);
@@ -220,7 +225,9 @@ static ds_status read_merge(ds_tokenizer *t, const char *line, size_t n, int32_t
     m.result = (int32_t)ds__vocab_find(&t->vocab, both);
     if (m.left < 0 || m.right < 0 || m.result < 0)
         return ds_fail(err, DS_E_FORMAT, "the %s token of the merge is not in vocab.json",
-                       m.left < 0 ? "left" : m.right < 0 ? "right" : "resulting");
+                       m.left < 0    ? "left"
+                       : m.right < 0 ? "right"
+                                     : "resulting");
     if (!ds__merges_add(&t->merges, m))
         return ds_fail(err, DS_E_FORMAT, "a merge that an earlier line lists already");
     return DS_OK;
@@ -287,7 +294,7 @@ static ds_status add_special(ds_tokenizer *t, const char *text, bool folded, ds_
         return no_memory(err);
     t->special = s;
     s += t->special_count++;
-    *s = (ds_special) { t->vocab.piece[id], strlen(text), id, folded, { 0 } };
+    *s = (ds_special){ t->vocab.piece[id], strlen(text), id, folded, { 0 } };
     return ds__normalise(&s->letters, text, s->bytes, NULL, err);
 }
 
@@ -312,7 +319,7 @@ static ds_status read_listed(ds_tokenizer *t, json_t *listed, ds_error *err)
     const char *key;
     json_t *value;
 
-    json_object_foreach(listed, key, value) {
+    json_object_foreach (listed, key, value) {
         int64_t id = (int64_t)atof(key);
         const char *text, *copy;
         bool folded;
@@ -323,10 +330,11 @@ static ds_status read_listed(ds_tokenizer *t, json_t *listed, ds_error *err)
         if (strlen(text) > MAX_PIECE || (copy = ds__arena_printf(&t->arena, "%s", text)) == NULL)
             return no_memory(err);
         if (ds__vocab_find(&t->vocab, text) != id && !ds__vocab_add(&t->vocab, copy, id))
-            return ds_fail(err, DS_E_FORMAT,
-                           "added_tokens_decoder: token \"%.60s\" has id %lld, but that spelling or "
-                           "id is taken",
-                           text, (long long)id);
+            return ds_fail(
+                err, DS_E_FORMAT,
+                "added_tokens_decoder: token \"%.60s\" has id %lld, but that spelling or "
+                "id is taken",
+                text, (long long)id);
         st = add_special(t, text, folded, err);
         if (st != DS_OK)
             return st;
@@ -369,7 +377,7 @@ static ds_status read_specials(ds_tokenizer *t, const folder *f, ds_error *err)
         st = read_role(&t->info.unk, t, f, "unk_token", end, err);
     if (st == DS_OK)
         st = read_role(&t->info.pad, t, f, "pad_token", end, err);
-    json_array_foreach(more, i, value) {
+    json_array_foreach (more, i, value) {
         bool folded = false;
 
         if (st == DS_OK)
@@ -377,7 +385,7 @@ static ds_status read_specials(ds_tokenizer *t, const folder *f, ds_error *err)
         if (st == DS_OK)
             st = add_special(t, text, folded, err);
     }
-    json_object_foreach(f->added, text, value)
+    json_object_foreach (f->added, text, value)
         if (st == DS_OK)
             st = add_special(t, text, false, err);
     return st;
@@ -391,9 +399,9 @@ static ds_status read_config(ds_tokenizer *t, const folder *f, ds_error *err)
     json_t *length = json_object_get(f->config, "model_max_length");
     double n = USUAL_LENGTH;
 
-    if (kind != NULL && (!json_is_string(kind) ||
-                         (strcmp(json_string_value(kind), "CLIPTokenizer") != 0 &&
-                          strcmp(json_string_value(kind), "CLIPTokenizerFast") != 0)))
+    if (kind != NULL &&
+        (!json_is_string(kind) || (strcmp(json_string_value(kind), "CLIPTokenizer") != 0 &&
+                                   strcmp(json_string_value(kind), "CLIPTokenizerFast") != 0)))
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "tokenizer_config.json: tokenizer_class is \"%.60s\"; only CLIPTokenizer is "
                        "supported",
@@ -401,8 +409,7 @@ static ds_status read_config(ds_tokenizer *t, const folder *f, ds_error *err)
     if (json_is_number(length))
         n = json_number_value(length);
     else if (length != NULL && !json_is_null(length))
-        return ds_fail(err, DS_E_FORMAT,
-                       "tokenizer_config.json: model_max_length is not a number");
+        return ds_fail(err, DS_E_FORMAT, "tokenizer_config.json: model_max_length is not a number");
     if (n >= (double)DS__MAX_IDS) /* transformers writes 1e30 for "not known" */
         n = USUAL_LENGTH;
     if (!(n >= 3 && n == floor(n)))
@@ -455,6 +462,33 @@ ds_status ds_tokenizer_open(ds_tokenizer **out, const char *path, ds_error *err)
     }
     *out = t;
     return DS_OK;
+}
+
+ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int number, ds_error *err)
+{
+    const char *name = number == 2 ? "tokenizer_2" : "tokenizer";
+    ds_arena arena = { NULL };
+    const char *vocab = ds__arena_printf(&arena, "%s/vocab.json", model);
+    bool direct = vocab != NULL && number == 1 && access(vocab, F_OK) == 0;
+    ds_folder *f = NULL;
+    char *path = NULL;
+    ds_status st = vocab == NULL ? no_memory(err) : DS_OK;
+
+    *out = NULL;
+    ds__arena_free(&arena);
+    if (st == DS_OK && direct)
+        return ds_tokenizer_open(out, model, err);
+    if (st == DS_OK)
+        st = ds__folder_open(&f, model, err);
+    if (st == DS_OK && ds__folder_class(f, name) == NULL)
+        st = ds_fail(err, DS_E_NOMATCH, "the model has no component %s", name);
+    if (st == DS_OK && (path = ds__folder_file(f, name, NULL)) == NULL)
+        st = no_memory(err);
+    if (st == DS_OK)
+        st = ds_tokenizer_open(out, path, err);
+    ds_free(path);
+    ds__folder_close(f);
+    return st == DS_OK ? st : ds_fail_at(err, st, model, -1);
 }
 
 void ds_tokenizer_close(ds_tokenizer *t)

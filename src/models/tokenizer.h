@@ -4,7 +4,7 @@
  *   tokenizer_vocab.c     spelling <-> id, and the table of merges
  *   tokenizer_text.c      prompt -> normalised characters, special tokens marked
  *   tokenizer_encode.c    characters -> pieces -> tokens and words
- *   bpe.c                 byte-pair encoding of one piece                                        */
+ *   bpe.c                 byte-pair encoding of one piece */
 
 #ifndef DS_MODELS_TOKENIZER_H
 #define DS_MODELS_TOKENIZER_H
@@ -13,21 +13,22 @@
 
 #include "base/arena.h"
 
-#define DS__MAX_TEXT ((size_t)1 << 20) /* bytes of a prompt                                       */
+#define DS__MAX_TEXT ((size_t)1 << 20) /* bytes of a prompt */
 #define DS__MAX_IDS  ((int64_t)1 << 20)
 
-/* Ids by spelling: open addressing, a power of two slots, at most half full; -1 marks a free one. */
+/* Ids by spelling: open addressing, a power of two slots, at most half full; -1 marks a free one.
+ */
 typedef struct ds_vocab {
-    const char **piece; /* [size], NULL where the vocabulary has a gap                            */
-    int64_t size;       /* largest id + 1                                                         */
+    const char **piece; /* [size], NULL where the vocabulary has a gap */
+    int64_t size;       /* largest id + 1 */
     int32_t *slot;
     size_t slots;
 } ds_vocab;
 
-/* One line of merges.txt; lower ranks merge first.                                               */
+/* One line of merges.txt; lower ranks merge first. */
 typedef struct ds_merge {
     int32_t left, right;
-    int32_t rank; /* -1 marks a free slot                                                         */
+    int32_t rank; /* -1 marks a free slot */
     int32_t result;
 } ds_merge;
 
@@ -36,10 +37,11 @@ typedef struct ds_merges {
     size_t slots;
 } ds_merges;
 
-/* A character after normalisation. A special token counts as one character: ~id, which is negative.*/
+/* A character after normalisation. A special token counts as one character: ~id, which is
+ * negative.*/
 typedef struct ds_char {
     int32_t code;
-    uint32_t begin, end; /* the bytes of the prompt that it came from                             */
+    uint32_t begin, end; /* the bytes of the prompt that it came from */
 } ds_char;
 
 typedef struct ds_chars {
@@ -51,15 +53,15 @@ typedef struct ds_special {
     const char *text;
     size_t bytes;
     int64_t id;
-    bool folded;      /* "normalized" in the files: also matched in normalised text               */
-    ds_chars letters; /* the text, normalised                                                     */
+    bool folded;      /* "normalized" in the files: also matched in normalised text */
+    ds_chars letters; /* the text, normalised */
 } ds_special;
 
 struct ds_tokenizer {
     ds_arena arena;
     ds_vocab vocab;
     ds_merges merges;
-    int32_t symbol[2][256]; /* byte -> id, inside a piece and at its end ("</w>"); -1: none       */
+    int32_t symbol[2][256]; /* byte -> id, inside a piece and at its end ("</w>"); -1: none */
     ds_special *special;
     size_t special_count, special_room;
     ds_tokenizer_info info;
@@ -68,35 +70,35 @@ struct ds_tokenizer {
 /* ---- tokenizer_vocab.c ----------------------------------------------------------------------- */
 
 ds_status ds__vocab_new(ds_vocab *v, ds_arena *arena, int64_t size, size_t count, ds_error *err);
-/* piece must live as long as the vocabulary; false if spelling or id is taken.                   */
+/* piece must live as long as the vocabulary; false if spelling or id is taken. */
 bool ds__vocab_add(ds_vocab *v, const char *piece, int64_t id);
-int64_t ds__vocab_find(const ds_vocab *v, const char *piece); /* -1 if absent                     */
+int64_t ds__vocab_find(const ds_vocab *v, const char *piece); /* -1 if absent */
 
 ds_status ds__merges_new(ds_merges *m, ds_arena *arena, size_t count, ds_error *err);
-bool ds__merges_add(ds_merges *m, ds_merge merge); /* false if the pair is there already          */
-const ds_merge *ds__merges_find(const ds_merges *m, int32_t left, int32_t right); /* or NULL      */
+bool ds__merges_add(ds_merges *m, ds_merge merge); /* false if the pair is there already */
+const ds_merge *ds__merges_find(const ds_merges *m, int32_t left, int32_t right); /* or NULL */
 
 /* ---- tokenizer_text.c ------------------------------------------------------------------------ */
 
 /* Appends the normalised characters of text, with the special tokens of t marked; t == NULL: none.
- * DS_E_ARG for bad UTF-8 or too many bytes, DS_E_NOMEM. The caller frees out->at in any case.    */
+ * DS_E_ARG for bad UTF-8 or too many bytes, DS_E_NOMEM. The caller frees out->at in any case. */
 ds_status ds__normalise(ds_chars *out, const char *text, size_t bytes, const ds_tokenizer *t,
                         ds_error *err);
 bool ds__char_is_space(int32_t code);
 
-/* `at` with room for `more` elements of `size` bytes behind the first `count`, moved if need be (the
- * room doubles); NULL when memory is exhausted, and `at` is then unchanged.                      */
+/* `at` with room for `more` elements of `size` bytes behind the first `count`, moved if need be
+ * (the room doubles); NULL when memory is exhausted, and `at` is then unchanged. */
 void *ds__grow(void *at, size_t *room, size_t count, size_t more, size_t size);
 
 /* ---- bpe.c ----------------------------------------------------------------------------------- */
 
-/* Working memory, kept from piece to piece.                                                      */
+/* Working memory, kept from piece to piece. */
 typedef struct ds_bpe ds_bpe;
 
-ds_bpe *ds__bpe_new(void); /* NULL when memory is exhausted                                       */
+ds_bpe *ds__bpe_new(void); /* NULL when memory is exhausted */
 void ds__bpe_free(ds_bpe *b);
 
-/* Encodes the n > 0 bytes of one piece. *ids is valid until the next call.                       */
+/* Encodes the n > 0 bytes of one piece. *ids is valid until the next call. */
 ds_status ds__bpe_encode(ds_bpe *b, const int32_t **ids, size_t *count, const ds_tokenizer *t,
                          const uint8_t *bytes, size_t n, ds_error *err);
 

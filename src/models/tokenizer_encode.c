@@ -1,6 +1,6 @@
 /* tokenizer_encode.c - characters are cut into pieces, pieces become tokens, and the pieces between
- * two white spaces become words. Works on the caller's memory only: any number of threads may encode
- * with one tokenizer.                                                                             */
+ * two white spaces become words. Works on the caller's memory only: any number of threads may
+ * encode with one tokenizer. */
 
 #include "models/tokenizer.h"
 
@@ -9,10 +9,10 @@
 
 /* A run of characters that BPE sees as one. */
 typedef struct piece {
-    size_t begin, end;   /* characters                                                            */
-    int64_t first, last; /* tokens                                                                */
-    bool opens;          /* white space or a special token stands before it, or it is special     */
-    bool edge;           /* punctuation that is no part of a word when it stands at its edge      */
+    size_t begin, end;   /* characters */
+    int64_t first, last; /* tokens */
+    bool opens;          /* white space or a special token stands before it, or it is special */
+    bool edge;           /* punctuation that is no part of a word when it stands at its edge */
 } piece;
 
 typedef struct encoder {
@@ -196,10 +196,10 @@ static ds_word word_of(const encoder *e, size_t from, size_t to)
 {
     const piece *a = &e->pieces[from], *b = &e->pieces[to - 1];
 
-    return (ds_word) { .first = a->first,
-                       .last = b->last,
-                       .begin = e->chars.at[a->begin].begin,
-                       .end = e->chars.at[b->end - 1].end };
+    return (ds_word){ .first = a->first,
+                      .last = b->last,
+                      .begin = e->chars.at[a->begin].begin,
+                      .end = e->chars.at[b->end - 1].end };
 }
 
 /* There are at most as many words as pieces. Returns their number. */
@@ -253,7 +253,7 @@ static ds_status make_result(ds_tokens **out, const encoder *e, ds_error *err)
     ids = ds__arena_alloc(&r->arena, e->id_count * sizeof *ids);
     pieces = ds__arena_alloc(&r->arena, e->id_count * sizeof *pieces);
     words = ds__arena_alloc(&r->arena, e->piece_count * sizeof *words);
-    r->shown = (ds_tokens) { (int64_t)e->id_count, ids, pieces, 0, words };
+    r->shown = (ds_tokens){ (int64_t)e->id_count, ids, pieces, 0, words };
     if (ids == NULL || pieces == NULL || words == NULL) {
         ds_tokens_free(&r->shown);
         return no_memory(err);

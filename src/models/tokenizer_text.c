@@ -5,7 +5,7 @@
  * special tokens that the model's files call "normalized" are looked for again, so that
  * <|EndOfText|> is one too. Every character remembers its bytes in the prompt.
  *
- * Unicode data is utf8proc's: 14.0 in version 2.8.                                                */
+ * Unicode data is utf8proc's: 14.0 in version 2.8. */
 
 #include "models/tokenizer.h"
 
@@ -17,9 +17,9 @@ typedef struct normaliser {
     const uint8_t *text;
     size_t bytes;
     ds_chars *out;
-    int32_t *segment, *spare; /* a base and its marks, decomposed                                 */
+    int32_t *segment, *spare; /* a base and its marks, decomposed */
     size_t count, segment_room, spare_room;
-    size_t begin; /* of the segment                                                               */
+    size_t begin; /* of the segment */
 } normaliser;
 
 void *ds__grow(void *at, size_t *room, size_t count, size_t more, size_t size)
@@ -56,7 +56,7 @@ static bool append(ds_chars *out, int32_t code, size_t begin, size_t end)
     if (at == NULL)
         return false;
     out->at = at;
-    at[out->count++] = (ds_char) { code, (uint32_t)begin, (uint32_t)end };
+    at[out->count++] = (ds_char){ code, (uint32_t)begin, (uint32_t)end };
     return true;
 }
 
@@ -124,7 +124,7 @@ static bool flush(normaliser *n, size_t end)
 }
 
 /* Composition never joins across such a character: all that can be second in a composite are marks
- * and the vowels and finals of Hangul.                                                            */
+ * and the vowels and finals of Hangul. */
 static bool starts_segment(int32_t code)
 {
     switch (code < 0x300 ? UTF8PROC_CATEGORY_LL : utf8proc_category(code)) {
@@ -149,8 +149,8 @@ static bool add(normaliser *n, int32_t code)
     if (code < 0x80)
         at[n->count++] = code;
     else
-        n->count += (size_t)utf8proc_decompose_char(code, at + n->count, LONGEST,
-                                                    UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, &boundary);
+        n->count += (size_t)utf8proc_decompose_char(
+            code, at + n->count, LONGEST, UTF8PROC_STABLE | UTF8PROC_DECOMPOSE, &boundary);
     return true;
 }
 

@@ -56,7 +56,7 @@ static void check_file(const char *cases, const char *model)
     list = json_object_get(root, "cases");
     assert_true(json_array_size(list) >= 20);
     ts_ok(ds_tokenizer_open(&t, ts_path(golden, "models/%s", model), &err), &err);
-    json_array_foreach(list, i, c)
+    json_array_foreach (list, i, c)
         check_case(t, c);
     ds_tokenizer_close(t);
     json_decref(root);
@@ -75,7 +75,7 @@ static void clip_vocabulary(void **state)
 }
 
 /* Every folder of the reference models opens; SDXL's second tokenizer pads with "!", id 0, and so
- * takes a "!" of the prompt for its padding token, as transformers does.                          */
+ * takes a "!" of the prompt for its padding token, as transformers does. */
 static void padding_differs(void **state)
 {
     static const char *const folders[] = { "sd15/tokenizer", "sdxl/tokenizer", "sd21/tokenizer",

@@ -51,7 +51,7 @@ SHARED  := $(BUILD)/libdiffuscope.so.$(VERSION)
 all: $(PROGRAM) $(STATIC) $(SHARED) ## build the program and both libraries under build/
 
 help: ## this list
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile */*.mk | expand -t 24
 
 deps: ## install what is missing from the distribution
 	@scripts/install-deps
@@ -83,6 +83,7 @@ $(PROGRAM): $(CLI_OBJ) $(STATIC)
 
 include tests/tests.mk
 include bench/bench.mk
+include fuzz/fuzz.mk
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Writes small valid (and nearly valid) inputs for every harness: seeds.py FOLDER."""
+
+import json
+import pathlib
+import struct
+import sys
+
+CUT = b"\xfe"  # between the files of one input; see support.h
+
+
+def safetensors(head, data, pad=b""):
+    text = json.dumps(head).encode() + pad
+    return struct.pack("<Q", len(text)) + text + bytes(range(data))
+
+
+def tensor(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def seeds():
+    meta = {"__metadata__": {"format": "pt", "n": "1"}}
+    yield "fuzz_safetensors", [
+        safetensors({}, 0),
+        safetensors({"a": tensor("F32", [2], 0, 8)}, 8),
+        safetensors({"a": tensor("F32", [2], 0, 8)}, 8, b" "),
+        safetensors({**meta, "a": tensor("I64", [1], 0, 8), "b": tensor("F16", [2, 3], 8, 20),
+                     "c": tensor("BOOL", [], 20, 21)}, 21, b"   "),
+        safetensors({"e": tensor("F64", [0, 3], 0, 0), "u": tensor("U8", [1] * 8, 0, 1)}, 1),
+        safetensors({"\u00e9\"\\": tensor("BF16", [1], 4, 6), "i": tensor("I32", [1], 0, 4)}, 6),
+        safetensors({"a": tensor("F32", [2], 0, 8), "b": tensor("F32", [2], 4, 12)}, 12),
+        struct.pack("<Q", 100_000_001) + b"{}",
+    ]
+    yield "fuzz_index_json", [
+        json.dumps({"metadata": {"total_size": 8}, "weight_map": m}).encode()
+        for m in (
+            {"a": "m-00001-of-00002.safetensors", "b": "m-00002-of-00002.safetensors"},
+            {"x.attentions.0.query.weight": "m.safetensors"},
+            {"x.attentions.0.to_out.0.weight": "m.safetensors"},
+            {"a": "../m.safetensors"},
+            {},
+        )
+    ]
+    index = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+             "safety_checker": [None, None], "requires_safety_checker": False}
+    yield "fuzz_folder", [
+        json.dumps(index).encode() + CUT + json.dumps({"sample_size": 64, "x": [1, 2.5]}).encode(),
+        json.dumps({"../unet": ["a", "b"]}).encode() + CUT + b"{",
+    ]
+    letters = [chr(c) for c in range(33, 127)] + [chr(c) for c in range(161, 173)] \
+        + [chr(c) for c in range(174, 324)]
+    pieces = letters + [c + "</w>" for c in letters] + ["ab", "cat</w>", "ca", "at</w>"]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    vocab = {p: i for i, p in enumerate(pieces)}
+    few = {p: i for i, p in enumerate(["a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>",
+                                       "<|endoftext|>"])}
+    token = {"content": "<|endoftext|>", "lstrip": False, "normalized": True, "rstrip": False,
+             "single_word": False}
+    special = {"bos_token": token, "eos_token": "<|endoftext|>", "pad_token": "!",
+               "unk_token": token}
+    config = {"model_max_length": 77, "add_prefix_space": False, "errors": "replace"}
+    for v, merges in ((vocab, "#version: 0.2\na b\na t</w>\nc at</w>\n"), (few, "a b</w>\n")):
+        yield "fuzz_tokenizer", [
+            CUT.join([json.dumps(v).encode(), merges.encode(), json.dumps(special).encode(),
+                      json.dumps(config).encode(), json.dumps(added).encode(), text.encode()])
+            for added, text in (({}, "a cat's ab 1girl <|endoftext|>\u00e9e\u0301"),
+                                ({"<new>": len(v)}, "ab <new> b"))
+        ]
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    for harness, inputs in seeds():
+        folder = root / harness
+        folder.mkdir(parents=True, exist_ok=True)
+        for data in inputs:
+            (folder / str(len(list(folder.iterdir())))).write_bytes(data)
+
+
+main()

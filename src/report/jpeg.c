@@ -1,0 +1,72 @@
+/* jpeg.c - reading JPEG with libjpeg-turbo. Damaged data are refused, not filled with grey. */
+
+#include "report/image.h"
+
+#include <setjmp.h>
+#include <stdio.h>
+
+#include <jpeglib.h>
+
+typedef struct handler {
+    struct jpeg_error_mgr base; /* first: libjpeg hands back a pointer to it */
+    jmp_buf back;
+    char text[JMSG_LENGTH_MAX];
+} handler;
+
+static void stop(j_common_ptr info)
+{
+    handler *h = (handler *)info->err;
+
+    h->base.format_message(info, h->text);
+    longjmp(h->back, 1);
+}
+
+static void on_message(j_common_ptr info, int severity)
+{
+    if (severity < 0) /* a warning: data are corrupt and were patched over */
+        stop(info);
+}
+
+/* Runs under the caller's setjmp. */
+static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, const char *name,
+                           ds_error *err)
+{
+    ds_status st;
+
+    jpeg_read_header(info, TRUE);
+    if (info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK)
+        return ds_fail(err, DS_E_UNSUPPORTED, "%s: expected RGB or grey, found CMYK; convert it",
+                       name);
+    info->out_color_space = JCS_RGB;
+    jpeg_start_decompress(info);
+    st = ds_image_init(out, info->output_width, info->output_height, err);
+    while (st == DS_OK && info->output_scanline < info->output_height) {
+        JSAMPROW row = out->rgb + (size_t)info->output_scanline * info->output_width * 3;
+
+        jpeg_read_scanlines(info, &row, 1);
+    }
+    if (st == DS_OK)
+        jpeg_finish_decompress(info);
+    return st;
+}
+
+ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const char *name,
+                          ds_error *err)
+{
+    struct jpeg_decompress_struct info;
+    handler h;
+    ds_status st;
+
+    info.err = jpeg_std_error(&h.base);
+    h.base.error_exit = stop;
+    h.base.emit_message = on_message;
+    if (setjmp(h.back) != 0) {
+        jpeg_destroy_decompress(&info);
+        return ds_fail(err, DS_E_FORMAT, "%s: damaged JPEG: %s", name, h.text);
+    }
+    jpeg_create_decompress(&info);
+    jpeg_mem_src(&info, data, (unsigned long)bytes);
+    st = read_rows(&info, out, name, err);
+    jpeg_destroy_decompress(&info);
+    return st;
+}

@@ -1,0 +1,255 @@
+/* png.c - PNG through libpng: pixels by its simplified interface, text chunks by the full one. */
+
+#include "report/image.h"
+
+#include <png.h>
+#include <string.h>
+#include <utf8proc.h>
+
+#include "base/file.h"
+
+#define LARGEST_FILE ((size_t)1 << 30)
+#define MAX_TEXTS    16
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const char *name,
+                         ds_error *err)
+{
+    const png_color white = { 255, 255, 255 };
+    png_image info;
+    ds_status st;
+
+    memset(&info, 0, sizeof info);
+    info.version = PNG_IMAGE_VERSION;
+    if (!png_image_begin_read_from_memory(&info, data, bytes))
+        return ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
+    info.format = PNG_FORMAT_RGB;
+    st = ds_image_init(out, info.width, info.height, err);
+    if (st == DS_OK && !png_image_finish_read(&info, &white, out->rgb, 0, NULL))
+        st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
+    png_image_free(&info);
+    return st;
+}
+
+/* What libpng's callbacks need: where the bytes are, and the first complaint. */
+typedef struct stream {
+    const char *data; /* reading */
+    size_t bytes, at;
+    ds_out_file *file; /* writing */
+    ds_status st;
+    ds_error *err;
+    const char *name;
+} stream;
+
+static void on_error(png_structp png, png_const_charp text)
+{
+    stream *s = png_get_error_ptr(png);
+
+    if (s->st == DS_OK)
+        s->st =
+            ds_fail(s->err, s->file != NULL ? DS_E_INTERNAL : DS_E_FORMAT, "%s: %s", s->name, text);
+    png_longjmp(png, 1);
+}
+
+static void on_warning(png_structp png, png_const_charp text)
+{
+    (void)png, (void)text;
+}
+
+static void read_bytes(png_structp png, png_bytep to, size_t n)
+{
+    stream *s = png_get_io_ptr(png);
+
+    if (n > s->bytes - s->at)
+        png_error(png, "the file ends early");
+    memcpy(to, s->data + s->at, n);
+    s->at += n;
+}
+
+static bool is_utf8(const char *text)
+{
+    const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)text;
+    utf8proc_int32_t c;
+
+    while (*p != '\0') {
+        utf8proc_ssize_t n = utf8proc_iterate(p, -1, &c);
+
+        if (n <= 0)
+            return false;
+        p += n;
+    }
+    return true;
+}
+
+/* The standard says Latin-1, many writers put UTF-8: what is no UTF-8 is Latin-1. */
+static char *to_utf8(const char *text)
+{
+    char *out, *p;
+
+    if (is_utf8(text))
+        return ds_strdup(text);
+    p = out = ds_alloc(2 * strlen(text) + 1);
+    for (; out != NULL && *text != '\0'; text++)
+        p += utf8proc_encode_char((unsigned char)*text, (utf8proc_uint8_t *)p);
+    if (out != NULL)
+        *p = '\0';
+    return out;
+}
+
+static void collect_text(png_structp png, png_infop info, stream *s, const char *keyword,
+                         char **out)
+{
+    png_textp text;
+    int count = 0;
+
+    if (setjmp(png_jmpbuf(png)) != 0)
+        return;
+    png_set_read_fn(png, s, read_bytes);
+    png_set_crc_action(png, PNG_CRC_QUIET_USE, PNG_CRC_QUIET_USE);
+    png_read_info(png, info);
+    png_get_text(png, info, &text, &count);
+    for (int i = 0; i < count && *out == NULL; i++)
+        if (strcmp(text[i].key, keyword) == 0 && text[i].text != NULL)
+            *out = to_utf8(text[i].text);
+}
+
+static ds_status find_text(char **out, stream *s, const char *keyword, ds_error *err)
+{
+    png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, s, on_error, on_warning);
+    png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+
+    if (info == NULL) {
+        png_destroy_read_struct(&png, NULL, NULL);
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory to read it", s->name);
+    }
+    collect_text(png, info, s, keyword, out);
+    png_destroy_read_struct(&png, &info, NULL);
+    if (s->st == DS_OK && *out == NULL)
+        s->st = ds_fail(err, DS_E_NOMATCH, "%s: it has no text chunk \"%s\" before its pixels",
+                        s->name, keyword);
+    return s->st;
+}
+
+ds_status ds_png_find_text(char **out, const char *path, const char *keyword, ds_error *err)
+{
+    char *data;
+    stream s = { .err = err, .name = path };
+    ds_status st = ds__file_read(&data, &s.bytes, path, LARGEST_FILE, err);
+
+    *out = NULL;
+    if (st != DS_OK)
+        return st;
+    s.data = data;
+    st = find_text(out, &s, keyword, err);
+    ds_free(data);
+    return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+static void write_bytes(png_structp png, png_bytep from, size_t n)
+{
+    stream *s = png_get_io_ptr(png);
+
+    s->st = ds__out_write(s->file, from, n, s->err);
+    if (s->st != DS_OK)
+        png_error(png, "writing failed");
+}
+
+static void flush_bytes(png_structp png)
+{
+    (void)png;
+}
+
+/* Latin-1 letters of tEXt end where ASCII does for readers in the wild: all else becomes iTXt. */
+static png_text as_chunk(const ds_png_text *t)
+{
+    png_text chunk;
+    bool ascii = true;
+
+    for (const char *p = t->text; *p != '\0'; p++)
+        ascii = ascii && (unsigned char)*p < 128;
+    memset(&chunk, 0, sizeof chunk);
+    chunk.compression = ascii ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
+    chunk.key = (char *)t->keyword;
+    chunk.text = (char *)t->text;
+    chunk.lang = (char *)"";
+    chunk.lang_key = (char *)"";
+    return chunk;
+}
+
+static void write_all(png_structp png, png_infop info, const ds_image *image, png_text *chunks,
+                      int count)
+{
+    if (setjmp(png_jmpbuf(png)) != 0)
+        return;
+    png_set_IHDR(png, info, (png_uint_32)image->width, (png_uint_32)image->height, 8,
+                 PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
+                 PNG_FILTER_TYPE_DEFAULT);
+    png_set_text(png, info, chunks, count);
+    png_write_info(png, info);
+    for (int64_t y = 0; y < image->height; y++)
+        png_write_row(png, image->rgb + y * image->width * 3);
+    png_write_end(png, NULL);
+}
+
+static ds_status encode(stream *s, const ds_image *image, const ds_png_text *texts, int64_t count,
+                        ds_error *err)
+{
+    png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, s, on_error, on_warning);
+    png_infop info = png != NULL ? png_create_info_struct(png) : NULL;
+    png_text chunks[MAX_TEXTS];
+
+    if (info == NULL) {
+        png_destroy_write_struct(&png, NULL);
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory to write it", s->name);
+    }
+    for (int64_t i = 0; i < count; i++)
+        chunks[i] = as_chunk(&texts[i]);
+    png_set_write_fn(png, s, write_bytes, flush_bytes);
+    write_all(png, info, image, chunks, (int)count);
+    png_destroy_write_struct(&png, &info);
+    return s->st;
+}
+
+/* No blank at either end, as the standard has it; libpng would drop the chunk with a warning. */
+static bool is_keyword(const char *k)
+{
+    size_t n = strlen(k);
+
+    for (size_t i = 0; i < n; i++)
+        if (k[i] < ' ' || k[i] > '~')
+            return false;
+    return n >= 1 && n <= 79 && k[0] != ' ' && k[n - 1] != ' ';
+}
+
+ds_status ds_image_save_png(const ds_image *image, const char *path, const ds_png_text *texts,
+                            int64_t count, ds_error *err)
+{
+    ds_out_file file;
+    stream s = { .file = &file, .err = err, .name = path };
+    ds_status st;
+
+    if (image->rgb == NULL)
+        return ds_fail(err, DS_E_ARG, "%s: expected an image, found an empty one", path);
+    if (count < 0 || count > MAX_TEXTS)
+        return ds_fail(err, DS_E_ARG, "%s: expected at most %d texts, found %lld", path, MAX_TEXTS,
+                       (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        if (!is_keyword(texts[i].keyword) || !is_utf8(texts[i].text))
+            return ds_fail(err, DS_E_ARG,
+                           "%s: expected a keyword of 1 to 79 ASCII letters and text in UTF-8, "
+                           "found something else under \"%s\"",
+                           path, texts[i].keyword);
+    st = ds__out_open(&file, path, err);
+    if (st != DS_OK)
+        return st;
+    st = encode(&s, image, texts, count, err);
+    if (st == DS_OK)
+        return ds__out_commit(&file, err);
+    ds__out_abandon(&file);
+    return st;
+}

@@ -1,0 +1,88 @@
+/* sampler_impl.h - what the sampler files share: the object and the table's row. */
+
+#ifndef DS_PIPELINE_SAMPLER_IMPL_H
+#define DS_PIPELINE_SAMPLER_IMPL_H
+
+#include <diffuscope/sampler.h>
+
+#include "pipeline/schedule.h"
+
+enum { DS_SAMPLER_PAST = 4, DS_SAMPLER_ALIASES = 5 };
+
+/* One row per sampler. plan() fills timestep, sigma and init_sigma for s->steps; advance() moves
+ * s->x by one call, counted from the start of the schedule (not from s->first). */
+typedef struct ds_sampler_class {
+    const char *name;
+    const char *diffusers;
+    ds_sampler_kind kind;
+    const char *alias[DS_SAMPLER_ALIASES]; /* normalised: lower case letters, digits and + */
+    bool by_sigma;                         /* written in sigmas: input scaled, karras possible */
+    int calls_per_step;
+    ds_status (*plan)(ds_sampler *s, ds_error *err);
+    void (*advance)(ds_sampler *s, int call, const float *output, ds_rng *rng);
+} ds_sampler_class;
+
+struct ds_sampler {
+    const ds_sampler_class *class;
+    ds_schedule_config config;
+    ds_schedule schedule;
+    int steps;
+    float eta;
+    int count; /* calls from the start of the schedule */
+    int first; /* the one to begin with: above 0 for image to image */
+    float *timestep;
+    float *sigma;
+    int sigma_count;
+    const float *level; /* by_sigma: the sigma of each call's input */
+    float init_sigma;
+
+    /* The run. */
+    int64_t n;
+    float *block; /* everything below, n numbers each */
+    float *x, *x0, *noise, *work, *saved;
+    float *past[DS_SAMPLER_PAST]; /* newest first */
+    int kept;                     /* how many of them are filled */
+    int next;                     /* the call that is due */
+};
+
+/* Rotates the history and returns the place for the newest entry. */
+float *ds__sampler_remember(ds_sampler *s);
+
+/* alpha_bar at a time step; negative: beyond the clean end. */
+float ds__sampler_alpha(const ds_sampler *s, int t, float beyond);
+
+/* timestep and sigma arrays for `calls` and `sigmas` entries. */
+ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err);
+
+/* sampler_alpha.c */
+ds_status ds__plan_alpha(ds_sampler *s, ds_error *err);
+ds_status ds__plan_pndm(ds_sampler *s, ds_error *err);
+ds_status ds__plan_inverse(ds_sampler *s, ds_error *err);
+void ds__ddim(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__ddim_inverse(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__ddpm(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__pndm(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
+/* sampler_dpm.c */
+ds_status ds__plan_dpmpp(ds_sampler *s, ds_error *err);
+void ds__dpmpp_2m(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
+/* sampler_sigma.c */
+ds_status ds__plan_sigma(ds_sampler *s, ds_error *err);
+ds_status ds__plan_heun(ds_sampler *s, ds_error *err);
+ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err);
+void ds__euler(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__euler_a(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__heun(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__lms(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__dpm2(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
+/* samplers.c: the table. sampler_names.c: finding a row. */
+extern const ds_sampler_class ds__samplers[];
+extern const int ds__sampler_count;
+
+/* *karras is set if the name carries that suffix. DS_E_NOMATCH with near matches. */
+ds_status ds__sampler_find(const ds_sampler_class **out, bool *karras, const char *name,
+                           ds_error *err);
+
+#endif

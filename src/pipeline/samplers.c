@@ -1,0 +1,413 @@
+/* samplers.c - the table of samplers, and the object that drives them. The formulas are in
+ * sampler_alpha.c, sampler_dpm.c and sampler_sigma.c. */
+
+#include "pipeline/sampler_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+const ds_sampler_class ds__samplers[] = {
+    { "ddim", "DDIMScheduler", DS_DDIM, { 0 }, false, 1, ds__plan_alpha, ds__ddim },
+    { "ddpm", "DDPMScheduler", DS_DDPM, { 0 }, false, 1, ds__plan_alpha, ds__ddpm },
+    { "pndm", "PNDMScheduler", DS_PNDM, { "plms" }, false, 1, ds__plan_pndm, ds__pndm },
+    { "euler",
+      "EulerDiscreteScheduler",
+      DS_EULER,
+      { "keuler" },
+      true,
+      1,
+      ds__plan_sigma,
+      ds__euler },
+    { "euler_a",
+      "EulerAncestralDiscreteScheduler",
+      DS_EULER_A,
+      { "eulerancestral", "keulera" },
+      true,
+      1,
+      ds__plan_sigma,
+      ds__euler_a },
+    { "heun", "HeunDiscreteScheduler", DS_HEUN, { "kheun" }, true, 2, ds__plan_heun, ds__heun },
+    { "lms", "LMSDiscreteScheduler", DS_LMS, { "klms" }, true, 1, ds__plan_sigma, ds__lms },
+    { "dpm++2m",
+      "DPMSolverMultistepScheduler",
+      DS_DPMPP_2M,
+      { "dpmpp2m", "kdpmpp2m" },
+      false,
+      1,
+      ds__plan_dpmpp,
+      ds__dpmpp_2m },
+    { "dpm2", "KDPM2DiscreteScheduler", DS_DPM2, { "kdpm2" }, true, 2, ds__plan_dpm2, ds__dpm2 },
+    { "ddim-inverse",
+      "DDIMInverseScheduler",
+      DS_DDIM_INVERSE,
+      { 0 },
+      false,
+      1,
+      ds__plan_inverse,
+      ds__ddim_inverse },
+};
+const int ds__sampler_count = DS_COUNT(ds__samplers);
+
+const char *ds_sampler_list(int i, const char **diffusers_class)
+{
+    if (i < 0 || i >= ds__sampler_count)
+        return NULL;
+    if (diffusers_class != NULL)
+        *diffusers_class = ds__samplers[i].diffusers;
+    return ds__samplers[i].name;
+}
+
+/* ---- making one -------------------------------------------------------------------------------
+ */
+
+/* Which sampler: the option's, the file's, or euler_a, stable-diffusion.cpp's default. */
+static ds_status choose(ds_sampler *s, const ds_sampler_options *o, const ds_schedule_file *f,
+                        bool *karras, ds_error *err)
+{
+    ds_status st;
+
+    if (o->sampler != NULL)
+        return ds__sampler_find(&s->class, karras, o->sampler, err);
+    if (f->root == NULL)
+        return ds__sampler_find(&s->class, karras, "euler_a", err);
+    st = ds__sampler_find(&s->class, karras, f->class_name, NULL);
+    if (st != DS_OK)
+        return ds_fail_at(err,
+                          ds_fail(err, DS_E_UNSUPPORTED,
+                                  "scheduler configuration: no sampler equals the class \"%s\"; "
+                                  "choose one by name",
+                                  f->class_name),
+                          f->path, -1);
+    return DS_OK;
+}
+
+static ds_status apply_scheduler(ds_sampler *s, const char *word, bool suffix, ds_error *err)
+{
+    bool karras = suffix;
+
+    if (word != NULL && strcmp(word, "karras") != 0 && strcmp(word, "default") != 0)
+        return ds_fail(err, DS_E_ARG,
+                       "scheduler \"%s\" is not supported; supported are default, karras", word);
+    if (word != NULL)
+        karras = strcmp(word, "karras") == 0;
+    else if (!suffix)
+        return DS_OK;
+    if (karras && !s->class->by_sigma && s->class->kind != DS_DPMPP_2M)
+        return ds_fail(err, DS_E_ARG,
+                       "sampler %s has no karras schedule; euler, euler_a, heun, lms, dpm++2m and "
+                       "dpm2 have",
+                       s->class->name);
+    s->config.karras = karras;
+    return DS_OK;
+}
+
+static ds_status configure(ds_sampler *s, const ds_sampler_options *o, const ds_schedule_file *f,
+                           ds_error *err)
+{
+    bool karras = false;
+    ds_status st = choose(s, o, f, &karras, err);
+
+    if (st != DS_OK)
+        return st;
+    ds__schedule_defaults(&s->config, s->class->kind);
+    if (f->root == NULL)
+        ds__schedule_stable_diffusion(&s->config);
+    else
+        st = ds__schedule_file_fields(&s->config, f, s->class->kind, err);
+    if (st == DS_OK)
+        st = apply_scheduler(s, o->scheduler, karras, err);
+    if (st == DS_OK && o->prediction_type != NULL)
+        st = ds__prediction_parse(&s->config.prediction, o->prediction_type, err);
+    if (st == DS_OK && o->spacing != NULL)
+        st = ds__spacing_parse(&s->config.spacing, o->spacing, err);
+    if (o->set_alpha_to_one >= 0)
+        s->config.alpha_to_one = o->set_alpha_to_one != 0;
+    return st;
+}
+
+static ds_status check_options(const ds_sampler *s, const ds_sampler_options *o, ds_error *err)
+{
+    if (o->steps < 1 || o->steps > s->config.train_steps)
+        return ds_fail(err, DS_E_ARG, "steps: expected 1 to %d, found %d", s->config.train_steps,
+                       o->steps);
+    if (!(o->eta >= 0 && o->eta <= 1))
+        return ds_fail(err, DS_E_ARG, "eta: expected 0 to 1, found %g", o->eta);
+    if (o->eta > 0 && s->class->kind != DS_DDIM)
+        return ds_fail(err, DS_E_ARG, "eta: only ddim has it, the sampler is %s", s->class->name);
+    if (!(o->strength > 0 && o->strength <= 1))
+        return ds_fail(err, DS_E_ARG, "strength: expected above 0, at most 1, found %g",
+                       o->strength);
+    return DS_OK;
+}
+
+/* Skips the first (1 - strength) of the steps. */
+static ds_status skip_steps(ds_sampler *s, const ds_sampler_options *o, ds_error *err)
+{
+    int run = (int)(o->steps * o->strength);
+
+    s->first = (o->steps - run) * s->class->calls_per_step;
+    if (run < 1 || s->first >= s->count)
+        return ds_fail(err, DS_E_ARG, "strength %g of %d steps leaves none to run", o->strength,
+                       o->steps);
+    return DS_OK;
+}
+
+static ds_status prepare(ds_sampler *s, const ds_sampler_options *o, const ds_schedule_file *f,
+                         ds_error *err)
+{
+    ds_status st = configure(s, o, f, err);
+
+    if (st == DS_OK)
+        st = check_options(s, o, err);
+    if (st != DS_OK)
+        return st;
+    s->steps = o->steps;
+    s->eta = (float)o->eta;
+    st = ds__schedule_new(&s->schedule, &s->config, s->class->kind, err);
+    if (st == DS_OK)
+        st = s->class->plan(s, err);
+    return st == DS_OK ? skip_steps(s, o, err) : st;
+}
+
+ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, ds_error *err)
+{
+    ds_schedule_file f = { 0 };
+    ds_status st = DS_OK;
+    ds_sampler *s;
+
+    *out = NULL;
+    if (o->size != sizeof *o)
+        return ds_fail(err, DS_E_ARG, "sampler options: start from DS_SAMPLER_OPTIONS_INIT");
+    s = ds_calloc(1, sizeof *s);
+    if (s == NULL)
+        return ds_fail(err, DS_E_NOMEM, "sampler: %zu bytes", sizeof *s);
+    if (o->config != NULL)
+        st = ds__schedule_file_open(&f, o->config, err);
+    if (st == DS_OK)
+        st = prepare(s, o, &f, err);
+    ds__schedule_file_close(&f);
+    if (st != DS_OK) {
+        ds_sampler_free(s);
+        return st;
+    }
+    *out = s;
+    return DS_OK;
+}
+
+void ds_sampler_free(ds_sampler *s)
+{
+    if (s == NULL)
+        return;
+    ds__schedule_free(&s->schedule);
+    ds_free(s->timestep);
+    ds_free(s->block);
+    ds_free(s);
+}
+
+ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err)
+{
+    /* A third part for the levels of dpm2. */
+    s->timestep = ds_calloc((size_t)calls + 2 * (size_t)sigmas, sizeof *s->timestep);
+    if (s->timestep == NULL)
+        return ds_fail(err, DS_E_NOMEM, "sampler: %d calls", calls);
+    s->sigma = s->timestep + calls;
+    s->count = calls;
+    s->sigma_count = sigmas;
+    s->level = s->sigma;
+    return DS_OK;
+}
+
+/* ---- what it is -------------------------------------------------------------------------------
+ */
+
+const char *ds_sampler_name(const ds_sampler *s)
+{
+    return s->class->name;
+}
+
+int ds_sampler_calls(const ds_sampler *s)
+{
+    return s->count - s->first;
+}
+
+bool ds_sampler_step_ends(const ds_sampler *s, int call)
+{
+    if (call == ds_sampler_calls(s) - 1)
+        return true;
+    if (s->class->kind == DS_PNDM)
+        return call > 0;
+    return s->class->calls_per_step == 1 || call % 2 == 1;
+}
+
+int ds_sampler_steps(const ds_sampler *s)
+{
+    int steps = 0;
+
+    for (int i = 0; i < ds_sampler_calls(s); i++)
+        steps += ds_sampler_step_ends(s, i);
+    return steps;
+}
+
+bool ds_sampler_draws(const ds_sampler *s, int call)
+{
+    switch (s->class->kind) {
+    case DS_EULER_A:
+        return true;
+    case DS_DDIM:
+        return s->eta > 0;
+    case DS_DDPM:
+        return s->timestep[s->first + call] > 0;
+    default:
+        return false;
+    }
+}
+
+const float *ds_sampler_timesteps(const ds_sampler *s, int *count)
+{
+    *count = ds_sampler_calls(s);
+    return s->timestep + s->first;
+}
+
+const float *ds_sampler_sigmas(const ds_sampler *s, int *count)
+{
+    *count = s->sigma_count;
+    return s->sigma;
+}
+
+float ds_sampler_init_sigma(const ds_sampler *s)
+{
+    return s->init_sigma;
+}
+
+/* ---- a run ------------------------------------------------------------------------------------
+ */
+
+static ds_status reset(ds_sampler *s, int64_t n, ds_error *err)
+{
+    enum { PARTS = 5 + DS_SAMPLER_PAST };
+    size_t count;
+
+    if (n < 1)
+        return ds_fail(err, DS_E_ARG, "sampler: a latent of %lld numbers", (long long)n);
+    if (n != s->n) {
+        ds_free(s->block);
+        s->n = 0;
+        s->block =
+            ds_mul_size((size_t)n, PARTS, &count) ? ds_calloc(count, sizeof *s->block) : NULL;
+        if (s->block == NULL)
+            return ds_fail(err, DS_E_NOMEM, "sampler: %d buffers of %lld numbers", PARTS,
+                           (long long)n);
+        s->n = n;
+        s->x = s->block;
+        s->x0 = s->x + n;
+        s->noise = s->x0 + n;
+        s->work = s->noise + n;
+        s->saved = s->work + n;
+        for (int i = 0; i < DS_SAMPLER_PAST; i++)
+            s->past[i] = s->saved + (i + 1) * n;
+    }
+    s->kept = 0;
+    s->next = s->first;
+    return DS_OK;
+}
+
+ds_status ds_sampler_begin(ds_sampler *s, const float *noise, int64_t n, ds_error *err)
+{
+    ds_status st = reset(s, n, err);
+
+    if (st != DS_OK)
+        return st;
+    for (int64_t i = 0; i < n; i++)
+        s->x[i] = noise[i] * s->init_sigma;
+    return DS_OK;
+}
+
+ds_status ds_sampler_begin_image(ds_sampler *s, const float *clean, const float *noise, int64_t n,
+                                 ds_error *err)
+{
+    ds_status st = reset(s, n, err);
+
+    if (st == DS_OK)
+        ds_sampler_add_noise(s, s->x, 0, clean, noise, n);
+    return st;
+}
+
+void ds_sampler_add_noise(const ds_sampler *s, float *out, int call, const float *clean,
+                          const float *noise, int64_t n)
+{
+    int at = s->first + call;
+    float keep = 1.0f, add;
+
+    if (s->class->by_sigma) {
+        add = s->level[at];
+    } else {
+        float alpha = ds__sampler_alpha(s, (int)s->timestep[at], s->schedule.alpha_bar[0]);
+
+        keep = sqrtf(alpha);
+        add = sqrtf(1.0f - alpha);
+    }
+    for (int64_t i = 0; i < n; i++)
+        out[i] = keep * clean[i] + noise[i] * add;
+}
+
+void ds_sampler_input(const ds_sampler *s, int call, float *out, float *timestep)
+{
+    *timestep = s->timestep[s->first + call];
+    if (s->class->by_sigma) {
+        float sigma = s->level[s->first + call];
+        float scale = sqrtf(sigma * sigma + 1.0f);
+
+        for (int64_t i = 0; i < s->n; i++)
+            out[i] = s->x[i] / scale;
+    } else {
+        memcpy(out, s->x, (size_t)s->n * sizeof *out);
+    }
+}
+
+ds_status ds_sampler_advance(ds_sampler *s, int call, const float *output, ds_rng *rng,
+                             ds_error *err)
+{
+    bool begun = s->n > 0;
+
+    if (!begun || call < 0 || call >= ds_sampler_calls(s) || s->first + call != s->next)
+        return ds_fail(err, DS_E_ARG, "sampler %s: call %d of %d is not due, %d is", s->class->name,
+                       call, ds_sampler_calls(s), begun ? s->next - s->first : -1);
+    if (rng == NULL && ds_sampler_draws(s, call))
+        return ds_fail(err, DS_E_ARG, "sampler %s draws noise: a generator is needed",
+                       s->class->name);
+    s->class->advance(s, s->next, output, rng);
+    s->next++;
+    return DS_OK;
+}
+
+float *ds_sampler_x(ds_sampler *s)
+{
+    return s->x;
+}
+
+const float *ds_sampler_x0(const ds_sampler *s)
+{
+    return s->x0;
+}
+
+const float *ds_sampler_noise(const ds_sampler *s)
+{
+    return s->noise;
+}
+
+float *ds__sampler_remember(ds_sampler *s)
+{
+    float *oldest = s->past[DS_SAMPLER_PAST - 1];
+
+    for (int i = DS_SAMPLER_PAST - 1; i > 0; i--)
+        s->past[i] = s->past[i - 1];
+    s->past[0] = oldest;
+    if (s->kept < DS_SAMPLER_PAST)
+        s->kept++;
+    return oldest;
+}
+
+float ds__sampler_alpha(const ds_sampler *s, int t, float beyond)
+{
+    return t >= 0 ? s->schedule.alpha_bar[t] : beyond;
+}

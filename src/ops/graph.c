@@ -183,7 +183,7 @@ bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
 
     if (g->options.watcher == NULL || g->status != DS_OK)
         return false;
-    mark = ds_scope_push(g, "%s", name);
+    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
     yes = ask(g, rank, dim) != DS_IGNORE;
     ds_scope_pop(g, mark);
     return yes;

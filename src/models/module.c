@@ -1,0 +1,129 @@
+/* module.c - see module.h. */
+
+#include "models/module.h"
+
+#include <math.h>
+
+/* Announces x under the scope itself, closes the scope.                                               */
+static ds_value *leave(ds_graph *g, size_t mark, ds_value *x, ds_layout layout)
+{
+    x = ds_announce(g, x, layout, "");
+    ds_scope_pop(g, mark);
+    return x;
+}
+
+static int64_t channels(const ds_value *x)
+{
+    return x == NULL ? 0 : ds_value_dim(x, ds_value_rank(x) - 1);
+}
+
+static ds_layout layout_of(const ds_value *x)
+{
+    return x != NULL && ds_value_rank(x) == 4 ? DS_LAYOUT_IMAGE : DS_LAYOUT_PLAIN;
+}
+
+ds_value *ds__conv(ds_graph *g, ds_value *x, const char *name, int64_t cout, int64_t kernel,
+                   ds_conv_geometry geo)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_value *w = ds_graph_param(g, "weight", DS_DIMS(cout, channels(x), kernel, kernel));
+    ds_value *b = ds_graph_param(g, "bias", DS_DIMS(cout));
+
+    return leave(g, mark, ds_conv2d(g, x, w, b, geo), DS_LAYOUT_IMAGE);
+}
+
+ds_value *ds__linear(ds_graph *g, ds_value *x, const char *name, int64_t out, ds_bias bias)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_value *w = ds_graph_param(g, "weight", DS_DIMS(out, channels(x)));
+    ds_value *b = bias == DS_BIAS ? ds_graph_param(g, "bias", DS_DIMS(out)) : NULL;
+
+    return leave(g, mark, ds_linear(g, x, w, b), layout_of(x));
+}
+
+ds_value *ds__layer_norm(ds_graph *g, ds_value *x, const char *name, float eps)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_value *w = ds_graph_param(g, "weight", DS_DIMS(channels(x)));
+    ds_value *b = ds_graph_param(g, "bias", DS_DIMS(channels(x)));
+
+    return leave(g, mark, ds_layer_normalize(g, x, w, b, eps), DS_LAYOUT_PLAIN);
+}
+
+/* True if somebody watches the scope's own value, of x's shape.                                        */
+static bool watched(ds_graph *g, const ds_value *x)
+{
+    const ds_value *v = x;
+
+    if (v == NULL)
+        return false;
+    if (ds_value_rank(v) == 4)
+        return ds_wanted(g, "", DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 3), ds_value_dim(v, 1),
+                                        ds_value_dim(v, 2)));
+    return ds_wanted(g, "", DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 1), ds_value_dim(v, 2)));
+}
+
+ds_value *ds__group_norm(ds_graph *g, ds_value *x, ds_value *shift, const char *name,
+                         int64_t groups, float eps, bool silu)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_value *w = ds_graph_param(g, "weight", DS_DIMS(channels(x)));
+    ds_value *b = ds_graph_param(g, "bias", DS_DIMS(channels(x)));
+    bool apart = silu && watched(g, x);
+    ds_value *y = ds_group_normalize(g, x, shift, w, b, groups, eps, silu && !apart);
+
+    if (!silu || apart)
+        y = ds_announce(g, y, layout_of(x), "");
+    ds_scope_pop(g, mark);
+    return apart ? ds_activate(g, y, DS_ACT_SILU) : y;
+}
+
+ds_value *ds__attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                        bool causal)
+{
+    ds_value *out;
+    float scale;
+
+    q = ds_announce(g, q, DS_LAYOUT_PLAIN, "q");
+    k = ds_announce(g, k, DS_LAYOUT_PLAIN, "k");
+    v = ds_announce(g, v, DS_LAYOUT_PLAIN, "v");
+    if (q == NULL || k == NULL || v == NULL)
+        return NULL;
+    scale = (float)(1.0 / sqrt((double)channels(q) / (double)heads));
+    if (ds_wanted(g, "probs", DS_DIMS(ds_value_dim(q, 0), heads, ds_value_dim(q, 1),
+                                      ds_value_dim(k, 1)))) {
+        ds_value *p = ds_attention_probs(g, q, k, heads, scale, causal);
+
+        out = ds_attention_apply(g, ds_announce(g, p, DS_LAYOUT_PLAIN, "probs"), v);
+    } else {
+        out = ds_attend(g, q, k, v, heads, scale, causal);
+    }
+    return ds_announce(g, out, DS_LAYOUT_PLAIN, "out");
+}
+
+ds_value *ds__resnet(ds_graph *g, ds_value *x, ds_value *emb, const char *name, int64_t cout,
+                     int64_t groups, float eps, float out_scale)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+    ds_conv_geometry same = ds__same_padding(3, 1);
+    ds_value *h, *shift, *shortcut = x;
+
+    if (channels(x) != cout)
+        shortcut = ds__conv(g, x, "conv_shortcut", cout, 1, ds__same_padding(1, 1));
+    shift = emb != NULL ? ds__linear(g, emb, "time_emb_proj", cout, DS_BIAS) : NULL;
+    h = ds__group_norm(g, x, NULL, "norm1", groups, eps, true);
+    h = ds__conv(g, h, "conv1", cout, 3, same);
+    h = ds__group_norm(g, h, shift, "norm2", groups, eps, true);
+    h = ds__conv(g, h, "conv2", cout, 3, same);
+    h = ds_scale(g, ds_add(g, shortcut, h), 1.0f / out_scale);
+    return leave(g, mark, h, DS_LAYOUT_IMAGE);
+}
+
+ds_value *ds__embed_mlp(ds_graph *g, ds_value *x, const char *name, int64_t width)
+{
+    size_t mark = ds_scope_push(g, "%s", name);
+
+    x = ds__linear(g, x, "linear_1", width, DS_BIAS);
+    x = ds_activate(g, x, DS_ACT_SILU);
+    return leave(g, mark, ds__linear(g, x, "linear_2", width, DS_BIAS), DS_LAYOUT_PLAIN);
+}

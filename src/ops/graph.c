@@ -193,15 +193,13 @@ bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
 
 const ds_op ds__op_input = { .name = "input" };
 
-ds_value *ds_graph_input(ds_graph *g, const char *name, ds_dtype dtype, int rank,
-                         const int64_t *dim)
+ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim)
 {
     ds_value *v = ds__output(g, ds__append(g, &ds__op_input, 0, NULL), dtype, rank, dim);
 
-    if (v == NULL)
-        return NULL;
-    v->pinned = true;
-    return ds_announce(g, v, DS_LAYOUT_PLAIN, name);
+    if (v != NULL)
+        v->pinned = true;
+    return v;
 }
 
 const ds_op ds__op_param = { .name = "parameter" };

@@ -72,8 +72,7 @@ bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
 /* ---- leaves --------------------------------------------------------------------------------- */
 
 /* Its data (ds_value_data) is written by the caller before each run. */
-ds_value *ds_graph_input(ds_graph *g, const char *name, ds_dtype dtype, int rank,
-                         const int64_t *dim);
+ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim);
 
 /* Parameter path.name with this shape. */
 ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim);

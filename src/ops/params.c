@@ -16,24 +16,29 @@ struct ds_pack {
 
 struct ds_params {
     ds_arena arena;
-    ds_param **item; /* in the order of adding                                                     */
+    ds_param **item;
     int64_t count, room;
     int64_t *slot; /* index + 1, 0 for empty; a power of two of at least 2 * count slots           */
     size_t slots;
-    bool grow;
     size_t packed_bytes;
     omp_lock_t lock; /* of the packs                                                               */
-    void (*drop)(void *user, const ds_tensor *value);
-    void *drop_user;
+    ds_param_source *source;
+    void (*drop)(void *user, const char *name, const ds_tensor *value);
+    void *user;
 };
 
-ds_status ds__params_new(ds_params **out, ds_error *err)
+ds_status ds__params_new(ds_params **out, ds_param_source *source,
+                         void (*drop)(void *user, const char *name, const ds_tensor *value),
+                         void *user, ds_error *err)
 {
     ds_params *p = ds_calloc(1, sizeof *p);
 
     *out = p;
     if (p == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a table of parameters");
+    p->source = source;
+    p->drop = drop;
+    p->user = user;
     omp_init_lock(&p->lock);
     return DS_OK;
 }
@@ -103,25 +108,17 @@ static bool make_room(ds_params *p)
     return true;
 }
 
-ds_status ds__params_add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err)
+static ds_status add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err)
 {
     ds_param *q = make_room(p) ? ds__arena_alloc(&p->arena, sizeof *q) : NULL;
-    int64_t *slot;
 
     if (q == NULL || (q->name = ds__arena_printf(&p->arena, "%s", name)) == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s", name);
-    slot = find_slot(p, name);
-    if (*slot != 0)
-        return ds_fail(err, DS_E_ARG, "parameter %s is there twice", name);
     q->value = *value;
     p->item[p->count] = q;
-    *slot = ++p->count;
+    *find_slot(p, name) = p->count + 1;
+    p->count++;
     return DS_OK;
-}
-
-void ds__params_set_grow(ds_params *p, bool grow)
-{
-    p->grow = grow;
 }
 
 int64_t ds__params_count(const ds_params *p)
@@ -138,24 +135,21 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
                           const int64_t *dim, ds_error *err)
 {
     ds_tensor want = { DS_DTYPE_F32, rank, { 0 }, NULL };
+    ds_tensor value = want;
     char expected[96], found[96];
-    ds_status st;
-    int64_t i;
+    ds_status st = DS_OK;
+    int64_t i = p->slots == 0 ? 0 : *find_slot(p, name);
 
     for (int a = 0; a < rank; a++)
         want.dim[a] = dim[a];
-    i = p->slots == 0 ? 0 : *find_slot(p, name);
-    if (i == 0 && p->grow) {
-        st = ds__params_add(p, name, &want, err);
+    if (i == 0) {
+        st = p->source(p->user, name, rank, dim, &value, err);
+        if (st == DS_OK)
+            st = add(p, name, &value, err);
         if (st != DS_OK)
             return st;
         i = p->count;
     }
-    if (i == 0)
-        return ds_fail(err, DS_E_NOMATCH,
-                       "parameter %s of shape %s is missing: the weights do not belong to this "
-                       "configuration",
-                       name, ds_tensor_shape(&want, expected, sizeof expected));
     *out = p->item[i - 1];
     if (!ds_tensor_same_shape(&(*out)->value, &want))
         return ds_fail(err, DS_E_SHAPE,
@@ -166,13 +160,6 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
 }
 
 /* ---- packed copies ---------------------------------------------------------------------------- */
-
-void ds__params_on_packed(ds_params *p, void (*drop)(void *user, const ds_tensor *value),
-                          void *user)
-{
-    p->drop = drop;
-    p->drop_user = user;
-}
 
 size_t ds__params_packed_bytes(const ds_params *p)
 {
@@ -214,7 +201,7 @@ static ds_status make_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t lay
     q->packs = pack;
     p->packed_bytes += bytes;
     if (p->drop != NULL)
-        p->drop(p->drop_user, &q->value);
+        p->drop(p->user, q->name, &q->value);
     *out = pack;
     return DS_OK;
 }

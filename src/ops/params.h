@@ -22,24 +22,25 @@ typedef struct ds_param {
 
 typedef struct ds_params ds_params;
 
-ds_status ds__params_new(ds_params **out, ds_error *err);
-void ds__params_free(ds_params *p);
+/* Where a parameter comes from when it is asked for the first time: fills value (borrowed data, which
+ * may be NULL while a topology is only being listed) or fails, naming file and expectation.          */
+typedef ds_status ds_param_source(void *user, const char *name, int rank, const int64_t *dim,
+                                  ds_tensor *value, ds_error *err);
 
-/* Adds a borrowed value. DS_E_ARG if the name is taken. A set in which `grow` is true invents each
- * missing parameter (without data) with the shape that it is asked for: so a topology lists itself. */
-ds_status ds__params_add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err);
-void ds__params_set_grow(ds_params *p, bool grow);
+/* drop is called when a parameter's stored bytes were copied and will not be read again soon; it may
+ * be NULL.                                                                                          */
+ds_status ds__params_new(ds_params **out, ds_param_source *source,
+                         void (*drop)(void *user, const char *name, const ds_tensor *value),
+                         void *user, ds_error *err);
+void ds__params_free(ds_params *p);
 
 /* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape.             */
 ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
                           const int64_t *dim, ds_error *err);
 
+/* Those that were found, in the order of their first use.                                          */
 int64_t ds__params_count(const ds_params *p);
-ds_param *ds__params_at(const ds_params *p, int64_t i); /* in the order of adding                  */
-
-/* Called when a parameter's stored bytes were copied and will not be read again soon.             */
-void ds__params_on_packed(ds_params *p, void (*drop)(void *user, const ds_tensor *value),
-                          void *user);
+ds_param *ds__params_at(const ds_params *p, int64_t i);
 
 /* The parameter as a plain dense array of `type` in PyTorch's order: in place if it is stored so. */
 ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,

@@ -1,0 +1,38 @@
+/* model.h - an opened checkpoint: configurations and parameters of its networks. */
+
+#ifndef DS_MODELS_MODEL_H
+#define DS_MODELS_MODEL_H
+
+#include <diffuscope/model.h>
+#include <diffuscope/tokenizer.h>
+
+#include "models/clip.h"
+#include "models/unet.h"
+#include "models/vae.h"
+#include "weights/folder.h"
+#include "weights/weights.h"
+
+typedef enum ds_component {
+    DS_TEXT_ENCODER = 0,
+    DS_TEXT_ENCODER_2,
+    DS_UNET,
+    DS_VAE,
+    DS_COMPONENTS
+} ds_component;
+
+struct ds_model {
+    ds_folder *folder;
+    ds_weights *weights[DS_COMPONENTS]; /* NULL: the folder has no such component                    */
+    ds_clip_config clip[2];
+    ds_unet_config unet;
+    ds_vae_config vae;
+    ds_params *params; /* of all components, "unet.conv_in.weight"                                   */
+    ds_dtype compute;
+};
+
+extern const char *const ds__component_names[DS_COMPONENTS];
+
+/* DS_E_NOMATCH, telling which components the folder has. */
+ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err);
+
+#endif

@@ -1,0 +1,342 @@
+/* net.c - see net.h. Each module has one function that makes its inputs, builds it, and names its
+ * outputs.                                                                                           */
+
+#include "models/net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_INPUTS  8
+#define MAX_OUTPUTS (DS_CLIP_LAYERS + 4)
+
+typedef struct port {
+    char name[40];
+    ds_value *value;
+    ds_layout layout;
+    bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does                       */
+} port;
+
+struct ds_net {
+    ds_model *model;
+    ds_module module;
+    ds_net_shape shape;
+    ds_graph *g;
+    ds_plan *plan;
+    port in[MAX_INPUTS], out[MAX_OUTPUTS];
+    int n_in, n_out;
+    ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids                   */
+};
+
+const char *const ds__module_names[DS_MODULES] = {
+    [DS_MODULE_TEXT_ENCODER] = "text_encoder", [DS_MODULE_TEXT_ENCODER_2] = "text_encoder_2",
+    [DS_MODULE_UNET] = "unet",                 [DS_MODULE_VAE_ENCODE] = "vae.encode",
+    [DS_MODULE_VAE_DECODE] = "vae.decode",
+};
+
+static ds_value *add_input(ds_net *n, const char *name, ds_layout layout, ds_dtype dtype, int rank,
+                           const int64_t *dim)
+{
+    port *p = &n->in[n->n_in++];
+
+    snprintf(p->name, sizeof p->name, "%s", name);
+    p->layout = layout;
+    p->value = ds_graph_input(n->g, dtype, rank, dim);
+    return p->value;
+}
+
+static void add_output(ds_net *n, const char *name, ds_layout layout, ds_value *v)
+{
+    port *p = &n->out[n->n_out++];
+
+    snprintf(p->name, sizeof p->name, "%s", name);
+    p->layout = layout;
+    p->value = v;
+    ds_graph_output(n->g, v);
+}
+
+/* ---- modules --------------------------------------------------------------------------------------- */
+
+static void build_text(ds_net *n, int which)
+{
+    const ds_clip_config *c = &n->model->clip[which];
+    int64_t batch = n->shape.batch, tokens = n->shape.tokens;
+    ds_clip_outputs out = { .last = NULL };
+    ds_value *ids;
+    char name[40];
+
+    if (tokens > c->positions)
+        ds_graph_fail(n->g, DS_E_SHAPE, "%lld tokens, but the text encoder has %lld positions",
+                      (long long)tokens, (long long)c->positions);
+    ids = add_input(n, "input_ids", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(batch, tokens));
+    n->end = ds_graph_input(n->g, DS_DTYPE_I32, DS_DIMS(batch));
+    ds__clip_build(n->g, c, ids, n->end, &out);
+    for (int64_t i = 0; i <= c->layers; i++) {
+        snprintf(name, sizeof name, "hidden_states.%lld", (long long)i);
+        add_output(n, name, DS_LAYOUT_PLAIN, out.hidden[i]);
+    }
+    add_output(n, "last_hidden_state", DS_LAYOUT_PLAIN, out.last);
+    if (c->projection_dim > 0)
+        add_output(n, "text_embeds", DS_LAYOUT_PLAIN, out.embeds);
+    else
+        add_output(n, "pooler_output", DS_LAYOUT_PLAIN, out.pooled);
+}
+
+static void build_unet(ds_net *n)
+{
+    const ds_unet_config *c = &n->model->unet;
+    const ds_net_shape *s = &n->shape;
+    ds_unet_inputs in = { NULL };
+
+    in.sample = add_input(n, "sample", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
+                          DS_DIMS(s->batch, s->height, s->width, c->in_channels));
+    in.timestep = add_input(n, "timestep", DS_LAYOUT_PLAIN, DS_DTYPE_F32, DS_DIMS(s->batch));
+    in.context = add_input(n, "encoder_hidden_states", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
+                           DS_DIMS(s->batch, s->tokens, c->context_dim));
+    if (c->text_time) {
+        in.text_embeds = add_input(n, "text_embeds", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
+                                   DS_DIMS(s->batch, c->pooled_dim));
+        in.time_ids = add_input(n, "time_ids", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
+                                DS_DIMS(s->batch, 6));
+    }
+    add_output(n, "sample", DS_LAYOUT_IMAGE, ds__unet_build(n->g, c, &in));
+}
+
+static void build_encode(ds_net *n)
+{
+    const ds_vae_config *c = &n->model->vae;
+    const ds_net_shape *s = &n->shape;
+    ds_value *x = add_input(n, "image", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
+                            DS_DIMS(s->batch, s->height, s->width, c->in_channels));
+
+    x = ds__vae_encode_build(n->g, c, x);
+    add_output(n, "mean", DS_LAYOUT_IMAGE, ds_slice(n->g, x, 0, c->latent_channels));
+    add_output(n, "logvar", DS_LAYOUT_IMAGE,
+               ds_slice(n->g, x, c->latent_channels, c->latent_channels));
+    n->out[1].logvar = true;
+}
+
+static void build_decode(ds_net *n)
+{
+    const ds_vae_config *c = &n->model->vae;
+    const ds_net_shape *s = &n->shape;
+    ds_value *x = add_input(n, "latent", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
+                            DS_DIMS(s->batch, s->height, s->width, c->latent_channels));
+
+    add_output(n, "image", DS_LAYOUT_IMAGE, ds__vae_decode_build(n->g, c, x));
+}
+
+static const ds_component component_of[DS_MODULES] = {
+    [DS_MODULE_TEXT_ENCODER] = DS_TEXT_ENCODER, [DS_MODULE_TEXT_ENCODER_2] = DS_TEXT_ENCODER_2,
+    [DS_MODULE_UNET] = DS_UNET,                 [DS_MODULE_VAE_ENCODE] = DS_VAE,
+    [DS_MODULE_VAE_DECODE] = DS_VAE,
+};
+
+bool ds__module_available(const ds_model *m, ds_module module)
+{
+    return m->weights[component_of[module]] != NULL;
+}
+
+ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
+{
+    return ds__model_need(m, component_of[module], err);
+}
+
+static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
+                       const ds_watcher *watcher, ds_error *err)
+{
+    ds_graph_options o = { .params = m->params, .compute = m->compute, .watcher = watcher };
+    ds_net *n;
+    ds_status st = ds__module_need(m, module, err);
+
+    if (st != DS_OK)
+        return st;
+    if (shape->batch < 1 || shape->tokens < 0 || shape->height < 1 || shape->width < 1)
+        return ds_fail(err, DS_E_SHAPE, "%s: batch and sides must be at least 1",
+                       ds__module_names[module]);
+    *out = n = ds_calloc(1, sizeof *n);
+    if (n == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a network");
+    n->model = m;
+    n->module = module;
+    n->shape = *shape;
+    st = ds_graph_new(&n->g, &o, err);
+    if (st != DS_OK)
+        return st;
+    ds_scope_push(n->g, "%s", ds__component_names[component_of[module]]);
+    if (module == DS_MODULE_UNET)
+        build_unet(n);
+    else if (module == DS_MODULE_VAE_ENCODE)
+        build_encode(n);
+    else if (module == DS_MODULE_VAE_DECODE)
+        build_decode(n);
+    else
+        build_text(n, module == DS_MODULE_TEXT_ENCODER_2);
+    return ds_graph_status(n->g, err);
+}
+
+ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
+                      const ds_watcher *watcher, ds_error *err)
+{
+    ds_net *n = NULL;
+    ds_status st = build(&n, m, module, shape, watcher, err);
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = ds_plan_new(&n->plan, n->g, err);
+    if (st != DS_OK) {
+        ds__net_free(n);
+        return st;
+    }
+    *out = n;
+    return DS_OK;
+}
+
+ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
+                       const ds_watcher *watcher, ds_error *err)
+{
+    ds_net *n = NULL;
+    ds_status st = build(&n, m, module, shape, watcher, err);
+
+    ds__net_free(n);
+    return st;
+}
+
+void ds__net_free(ds_net *n)
+{
+    if (n == NULL)
+        return;
+    ds_plan_free(n->plan);
+    ds_graph_free(n->g);
+    ds_free(n);
+}
+
+/* ---- inputs and outputs -------------------------------------------------------------------------------- */
+
+/* The shape that a port has outside. */
+static ds_tensor public_shape(const port *p)
+{
+    ds_tensor t = { DS_DTYPE_F32, ds_value_rank(p->value), { 0 }, NULL };
+
+    for (int i = 0; i < t.rank; i++)
+        t.dim[i] = ds_value_dim(p->value, i);
+    if (p->layout == DS_LAYOUT_IMAGE) {
+        t.dim[1] = ds_value_dim(p->value, 3);
+        t.dim[2] = ds_value_dim(p->value, 1);
+        t.dim[3] = ds_value_dim(p->value, 2);
+    }
+    return t;
+}
+
+/* Channels last from channels first, whatever the element type.                                          */
+static void set_image(float *dst, const ds_tensor *t)
+{
+    int64_t c = t->dim[1], hw = t->dim[2] * t->dim[3];
+    size_t size = ds_dtype_size(t->dtype);
+
+    for (int64_t n = 0; n < t->dim[0]; n++)
+        for (int64_t k = 0; k < c; k++)
+            for (int64_t i = 0; i < hw; i++) {
+                const char *src = (const char *)t->data + (size_t)((n * c + k) * hw + i) * size;
+
+                ds_convert(&dst[(n * hw + i) * c + k], DS_DTYPE_F32, src, t->dtype, 1);
+            }
+}
+
+static void set_ends(ds_net *n, const int32_t *ids)
+{
+    const ds_clip_config *c = &n->model->clip[n->module == DS_MODULE_TEXT_ENCODER_2];
+    int32_t *end = ds_value_data(n->end);
+    int64_t s = n->shape.tokens;
+
+    for (int64_t b = 0; b < n->shape.batch; b++)
+        end[b] = (int32_t)(b * s + ds__clip_end(c, ids + b * s, s));
+}
+
+static const port *find(const port *p, int count, const char *name)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(p[i].name, name) == 0)
+            return &p[i];
+    return NULL;
+}
+
+ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error *err)
+{
+    const port *p = find(n->in, n->n_in, name);
+    ds_tensor want;
+    char expected[96], found[96];
+    bool ids;
+
+    if (p == NULL)
+        return ds_fail(err, DS_E_NOMATCH, "%s has no input %s", ds__module_names[n->module], name);
+    want = public_shape(p);
+    ids = p->value == n->in[0].value && n->end != NULL;
+    if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all             */
+        for (int64_t i = 0; i < want.dim[0]; i++)
+            ds_convert((float *)ds_value_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
+        return DS_OK;
+    }
+    if (!ds_tensor_same_shape(t, &want))
+        return ds_fail(err, DS_E_SHAPE, "%s: input %s has shape %s, expected %s",
+                       ds__module_names[n->module], name, ds_tensor_shape(t, found, sizeof found),
+                       ds_tensor_shape(&want, expected, sizeof expected));
+    if (p->layout == DS_LAYOUT_IMAGE)
+        set_image(ds_value_data(p->value), t);
+    else
+        ds_convert(ds_value_data(p->value), ids ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
+                   ds_tensor_count(t));
+    if (ids)
+        set_ends(n, ds_value_data(p->value));
+    return DS_OK;
+}
+
+int ds__net_outputs(const ds_net *n)
+{
+    return n->n_out;
+}
+
+const char *ds__net_output_name(const ds_net *n, int i)
+{
+    return n->out[i].name;
+}
+
+int ds__net_inputs(const ds_net *n)
+{
+    return n->n_in;
+}
+
+const char *ds__net_input_name(const ds_net *n, int i)
+{
+    return n->in[i].name;
+}
+
+ds_tensor ds__net_output_shape(const ds_net *n, int i)
+{
+    return public_shape(&n->out[i]);
+}
+
+void ds__net_get(const ds_net *n, int i, float *dst)
+{
+    const port *p = &n->out[i];
+    int64_t count = ds_value_count(p->value);
+
+    if (p->layout == DS_LAYOUT_IMAGE)
+        ds__simd()->nhwc_to_nchw(dst, ds_value_data(p->value), ds_value_dim(p->value, 0),
+                                 ds_value_dim(p->value, 3),
+                                 ds_value_dim(p->value, 1) * ds_value_dim(p->value, 2));
+    else
+        memcpy(dst, ds_value_data(p->value), (size_t)count * sizeof *dst);
+    for (int64_t k = 0; p->logvar && k < count; k++)
+        dst[k] = fminf(fmaxf(dst[k], -30.0f), 20.0f);
+}
+
+ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err)
+{
+    return ds_plan_run(n->plan, cancel, err);
+}
+
+void ds__net_info(const ds_net *n, ds_plan_info *info)
+{
+    ds_plan_get_info(n->plan, info);
+}

@@ -1,0 +1,59 @@
+/* net.h - one network of a model, planned for one shape: inputs by name, run, outputs by name.
+ *
+ * Thread rule: a net belongs to one thread. The model must outlive it.                               */
+
+#ifndef DS_MODELS_NET_H
+#define DS_MODELS_NET_H
+
+#include "models/model.h"
+
+typedef enum ds_module {
+    DS_MODULE_TEXT_ENCODER = 0,
+    DS_MODULE_TEXT_ENCODER_2,
+    DS_MODULE_UNET,
+    DS_MODULE_VAE_ENCODE,
+    DS_MODULE_VAE_DECODE,
+    DS_MODULES
+} ds_module;
+
+extern const char *const ds__module_names[DS_MODULES]; /* "text_encoder" ... "vae.decode"             */
+
+/* Does the model have what the module needs? need: DS_E_NOMATCH, telling what it has.                 */
+bool ds__module_available(const ds_model *m, ds_module module);
+ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err);
+
+typedef struct ds_net_shape {
+    int64_t batch;
+    int64_t tokens;        /* text encoders: of input_ids; UNet: of encoder_hidden_states             */
+    int64_t height, width; /* of the latent (UNet, decode) or the image (encode)                       */
+} ds_net_shape;
+
+typedef struct ds_net ds_net;
+
+/* Builds and plans. watcher may be NULL. */
+ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
+                      const ds_watcher *watcher, ds_error *err);
+void ds__net_free(ds_net *n);
+
+/* Builds only, so that the watcher is asked about every site.                                         */
+ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
+                       const ds_watcher *watcher, ds_error *err);
+
+/* Copies a tensor in public order in; any numeric type; a single number is repeated.
+ * DS_E_NOMATCH, DS_E_SHAPE.                                                                           */
+ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error *err);
+
+int ds__net_outputs(const ds_net *n);
+const char *ds__net_output_name(const ds_net *n, int i);
+int ds__net_inputs(const ds_net *n);
+const char *ds__net_input_name(const ds_net *n, int i);
+
+/* Shape of an output in public order (f32, data NULL). */
+ds_tensor ds__net_output_shape(const ds_net *n, int i);
+/* Copies output i, in public order, into dst (f32). */
+void ds__net_get(const ds_net *n, int i, float *dst);
+
+ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err);
+void ds__net_info(const ds_net *n, ds_plan_info *info);
+
+#endif

@@ -1,0 +1,136 @@
+/* forward.c - one network on named tensors, with any of its values watched (ds_model_forward). */
+
+#include "probes/sites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static ds_status parse_module(const char *name, ds_module *out, ds_error *err)
+{
+    for (int i = 0; i < DS_MODULES; i++)
+        if (strcmp(name, ds__module_names[i]) == 0) {
+            *out = (ds_module)i;
+            return DS_OK;
+        }
+    ds_fail(err, DS_E_NOMATCH,
+            "no module %.60s: expected text_encoder, text_encoder_2, unet, vae.encode or "
+            "vae.decode",
+            name);
+    return ds_fail_at(err, DS_E_NOMATCH, name, -1);
+}
+
+/* The shape of the run follows from the inputs.                                                        */
+static ds_status infer_shape(ds_module module, const ds_bundle *in, ds_net_shape *s, ds_error *err)
+{
+    static const char *const main_input[DS_MODULES] = {
+        [DS_MODULE_TEXT_ENCODER] = "input_ids", [DS_MODULE_TEXT_ENCODER_2] = "input_ids",
+        [DS_MODULE_UNET] = "sample",            [DS_MODULE_VAE_ENCODE] = "image",
+        [DS_MODULE_VAE_DECODE] = "latent",
+    };
+    bool text = module == DS_MODULE_TEXT_ENCODER || module == DS_MODULE_TEXT_ENCODER_2;
+    ds_tensor *t, *context;
+    ds_status st;
+
+    st = ds_bundle_expect(in, main_input[module], text ? 2 : 4,
+                          (const int64_t[]) { -1, -1, -1, -1 }, &t, err);
+    if (st != DS_OK)
+        return st;
+    *s = (ds_net_shape) { t->dim[0], 0, 1, 1 };
+    if (text) {
+        s->tokens = t->dim[1];
+        return DS_OK;
+    }
+    s->height = t->dim[2];
+    s->width = t->dim[3];
+    if (module != DS_MODULE_UNET)
+        return DS_OK;
+    st = ds_bundle_expect(in, "encoder_hidden_states", 3, (const int64_t[]) { -1, -1, -1 }, &context,
+                          err);
+    if (st == DS_OK)
+        s->tokens = context->dim[1];
+    return st;
+}
+
+static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < ds__net_inputs(n); i++)
+        if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL) {
+            ds_fail(err, DS_E_NOMATCH, "input %s is missing", ds__net_input_name(n, i));
+            st = ds_fail_at(err, DS_E_NOMATCH, ds__net_input_name(n, i), -1);
+        }
+    for (int64_t i = 0; st == DS_OK && i < ds_bundle_count(in); i++)
+        st = ds__net_set(n, ds_bundle_name(in, i), ds_bundle_at(in, i), err);
+    return st;
+}
+
+static ds_status get_outputs(const ds_net *n, ds_bundle *out, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < ds__net_outputs(n); i++) {
+        ds_tensor shape = ds__net_output_shape(n, i), *t;
+
+        st = ds_bundle_add(out, ds__net_output_name(n, i), DS_DTYPE_F32, shape.rank, shape.dim, &t,
+                           err);
+        if (st == DS_OK)
+            ds__net_get(n, i, t->data);
+    }
+    return st;
+}
+
+/* A pattern that names no site of the module is an error, not an empty result.                          */
+static ds_status check_patterns(ds_model *m, ds_module module, const char *const *watch, int count,
+                                ds_error *err)
+{
+    const char *prefix = module == DS_MODULE_VAE_ENCODE ? "vae.encode"
+        : module == DS_MODULE_VAE_DECODE                ? "vae.decode"
+                                                        : ds__module_names[module];
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < count; i++) {
+        ds_site_list *l;
+        bool found = false;
+
+        st = ds_model_sites(m, watch[i], &l, err);
+        if (st != DS_OK)
+            return st;
+        for (int64_t k = 0; !found && k < l->count; k++)
+            found = strncmp(l->site[k].name, prefix, strlen(prefix)) == 0;
+        if (!found)
+            st = ds_fail(err, DS_E_NOMATCH, "pattern %.120s matches sites such as %.120s, but none "
+                         "of module %s", watch[i], l->site[0].name, ds__module_names[module]);
+        ds_site_list_free(l);
+    }
+    return st;
+}
+
+ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle *inputs,
+                           const char *const *watch, int n_watch, ds_bundle *outputs,
+                           ds_error *err)
+{
+    ds_capture capture = { watch, n_watch, outputs };
+    ds_watcher watcher = ds__capture_watcher(&capture);
+    ds_net_shape shape = { 0 };
+    ds_net *n = NULL;
+    ds_module module = DS_MODULE_UNET;
+    ds_status st = parse_module(module_name, &module, err);
+
+    if (st == DS_OK)
+        st = ds__module_need(m, module, err);
+    if (st == DS_OK)
+        st = infer_shape(module, inputs, &shape, err);
+    if (st == DS_OK)
+        st = check_patterns(m, module, watch, n_watch, err);
+    if (st == DS_OK)
+        st = ds__net_new(&n, m, module, &shape, n_watch > 0 ? &watcher : NULL, err);
+    if (st == DS_OK)
+        st = set_inputs(n, inputs, err);
+    if (st == DS_OK)
+        st = ds__net_run(n, NULL, err);
+    if (st == DS_OK)
+        st = get_outputs(n, outputs, err);
+    ds__net_free(n);
+    return st;
+}

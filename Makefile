@@ -31,12 +31,13 @@ CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 # Vector kernels are compiled once per instruction set; src/kernels/choose.c picks at run time.
 # A machine that is not x86-64 builds the portable set alone.
 ifeq ($(shell uname -m),x86_64)
-ISAS := v2 v3 v4
+ISAS := v2 v3 v4 v4bf16
 endif
 ISAS           ?= portable
 ISA_v2         := -march=x86-64-v2
 ISA_v3         := -march=x86-64-v3
-ISA_v4         := -march=x86-64-v4 -mprefer-vector-width=512 -mavx512bf16
+ISA_v4         := -march=x86-64-v4 -mprefer-vector-width=512
+ISA_v4bf16     := $(ISA_v4) -mavx512bf16
 ISA_portable   :=
 SIMD_OBJ       := $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/%.$(i).o))
 

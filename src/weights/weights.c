@@ -294,6 +294,11 @@ const char *ds__weights_file_path(const ds_weights *w, int64_t i)
     return w->file[i].path;
 }
 
+int64_t ds__weights_file_bytes(const ds_weights *w, int64_t i)
+{
+    return (int64_t)w->file[i].bundle->map_size;
+}
+
 ds_status ds__weights_file_hash(ds_weights *w, int64_t i, const char **hex, ds_error *err)
 {
     weights_file *f = &w->file[i];

@@ -41,6 +41,7 @@ const ds_tensor *ds__weights_at(const ds_weights *w, int64_t i);
 /* The files, and their SHA-256 as 64 hex digits, computed when first asked for. */
 int64_t ds__weights_files(const ds_weights *w);
 const char *ds__weights_file_path(const ds_weights *w, int64_t i);
+int64_t ds__weights_file_bytes(const ds_weights *w, int64_t i);
 ds_status ds__weights_file_hash(ds_weights *w, int64_t i, const char **hex, ds_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "opts.h"
 
 extern const ds_command cmd_help;
+extern const ds_command cmd_inspect;
 extern const ds_command cmd_tokenize;
 extern const ds_command cmd_version;
 

@@ -10,6 +10,7 @@
 
 const ds_command *const ds_commands[] = {
     &cmd_help,
+    &cmd_inspect,
     &cmd_tokenize,
     &cmd_version,
     NULL,

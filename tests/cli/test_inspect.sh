@@ -1,0 +1,60 @@
+#!/bin/sh
+# `diffuscope inspect` on a made-up folder and on a file of tensors.
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" inspect "$@" >"$out" 2>&1
+    rc=$?
+    if [ $rc != "$code" ] || ! grep -qF -- "$text" "$out"; then
+        bad=$((bad + 1))
+        echo "FAIL: inspect $*: exit $rc, expected $code and to read: $text"
+        sed 's/^/    /' "$out"
+    fi
+}
+
+m=$dir/model
+mkdir -p "$m/unet" "$m/scheduler"
+cat >"$m/model_index.json" <<'INDEX'
+{"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "UNet2DConditionModel"],
+ "scheduler": ["diffusers", "DDIMScheduler"], "feature_extractor": ["transformers", "X"],
+ "safety_checker": [null, null]}
+INDEX
+echo '{"sample_size": 64, "block_out_channels": [320, 640]}' >"$m/unet/config.json"
+echo '{"beta_start": 0.00085}' >"$m/scheduler/scheduler_config.json"
+f=$m/unet/diffusion_pytorch_model.safetensors
+{
+    # the header of 160 bytes, then 2000 float16 and two int64
+    printf '\240\0\0\0\0\0\0\0'
+    printf '%-160s' '{"__metadata__":{"format":"p\u001bt"},"n":{"dtype":"I64","shape":[2],"data_offsets":[0,16]},"w":{"dtype":"F16","shape":[40,50],"data_offsets":[16,4016]}}'
+    head -c 4016 /dev/zero
+} >"$f"
+hash=$(sha256sum "$f" | cut -d' ' -f1)
+
+expect 0 'unet: UNet2DConditionModel' -m "$m"
+expect 0 '2,000 parameters, 4.02 kB (F16 4.00 kB, I64 16 bytes)' -m "$m"
+expect 0 'sample_size 64, block_out_channels [320, 640]' -m "$m"
+expect 0 'beta_start 0.00085' -m "$m"
+expect 0 'total: 2,000 parameters, 4.02 kB' -m "$m"
+expect 0 "sha256 $hash" -m "$m" --sha256
+expect 0 '"parameters": 2000' -m "$m" --json
+expect 0 "\"sha256\": \"$hash\"" -m "$m" --json --sha256
+expect 0 '"beta_start": 0.00085' -m "$m" --json
+expect 0 'w	F16	[40, 50]' "$f"
+expect 0 'total: 2 tensors, 2,000 parameters' "$f"
+expect 0 '# format: p?t' "$f"
+expect 0 '"shape": [' "$f" --json
+expect 2 'either --model or' -m "$m" "$f"
+expect 2 'either --model or'
+expect 3 'no such folder' -m "$dir/nowhere"
+head -c 4000 "$f" >"$dir/cut.safetensors"
+expect 3 'truncated' "$dir/cut.safetensors"
+rm "$f"
+expect 3 'expected weights there' -m "$m"
+[ $bad = 0 ] || exit 1

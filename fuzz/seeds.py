@@ -66,6 +66,11 @@ def seeds():
             for added, text in (({}, "a cat's ab 1girl <|endoftext|>\u00e9e\u0301"),
                                 ({"<new>": len(v)}, "ab <new> b"))
         ]
+    yield "fuzz_prompt", [
+        text.encode()
+        for text in ("a abab ab! <|endoftext|> it's 1girl", "(ab, ab) \u201cab\u201d \u00bd \u0663",
+                     "e\u0301\u0323 \u0130 \u1112\u1161\u11ab;\u11ab \ud558\u11ab", "<|EndOfText|>a\u00a0b")
+    ]
 
 
 def main():

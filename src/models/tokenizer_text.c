@@ -19,7 +19,9 @@ typedef struct normaliser {
     ds_chars *out;
     int32_t *segment, *spare; /* a base and its marks, decomposed */
     size_t count, segment_room, spare_room;
-    size_t begin; /* of the segment */
+    size_t begin;    /* of the segment */
+    int32_t base;    /* its first character, as it stands in the prompt, */
+    size_t base_end; /* and where that ends */
 } normaliser;
 
 void *ds__grow(void *at, size_t *room, size_t count, size_t more, size_t size)
@@ -115,29 +117,41 @@ static bool flush(normaliser *n, size_t end)
             return false;
         count = utf8proc_normalize_utf32(n->segment, count, UTF8PROC_STABLE | UTF8PROC_COMPOSE);
     }
-    for (utf8proc_ssize_t i = 0; i < count; i++)
-        if (!append_lowered(n->out, n->segment[i], n->begin, end))
+    for (utf8proc_ssize_t i = 0; i < count; i++) {
+        bool apart = n->segment[0] == n->base; /* the marks left the base as it was */
+        size_t from = apart && i > 0 ? n->base_end : n->begin;
+        size_t to = apart && i == 0 ? n->base_end : end;
+
+        if (!append_lowered(n->out, n->segment[i], from, to))
             return false;
+    }
     n->count = 0;
     n->begin = end;
     return true;
 }
 
-/* Composition never joins across such a character: all that can be second in a composite are marks
- * and the vowels and finals of Hangul. */
-static bool starts_segment(int32_t code)
+/* Whether composition can join nothing before `code` to it: all that can be second in a composite
+ * are marks, and the vowels and finals of Hangul behind other Hangul. */
+static bool starts_segment(int32_t code, const normaliser *n)
 {
-    switch (code < 0x300 ? UTF8PROC_CATEGORY_LL : utf8proc_category(code)) {
+    int32_t before = n->count > 0 ? n->segment[n->count - 1] : 0;
+
+    if (code >= 0x1160 && code <= 0x11ff)
+        return before < 0x1100 || before > 0x11ff;
+    if (code < 0x300)
+        return true;
+    switch (utf8proc_category(code)) {
     case UTF8PROC_CATEGORY_MN:
     case UTF8PROC_CATEGORY_MC:
     case UTF8PROC_CATEGORY_ME:
         return false;
     default:
-        return code < 0x1160 || code > 0x11ff;
+        return true;
     }
 }
 
-static bool add(normaliser *n, int32_t code)
+/* code ends before byte `end` of the prompt. */
+static bool add(normaliser *n, int32_t code, size_t end)
 {
     enum { LONGEST = 4 }; /* of all canonical decompositions */
     int32_t *at = ds__grow(n->segment, &n->segment_room, n->count, LONGEST, sizeof *at);
@@ -146,6 +160,10 @@ static bool add(normaliser *n, int32_t code)
     if (at == NULL)
         return false;
     n->segment = at;
+    if (n->count == 0) {
+        n->base = code;
+        n->base_end = end;
+    }
     if (code < 0x80)
         at[n->count++] = code;
     else
@@ -226,7 +244,7 @@ static ds_status normalise(normaliser *n, ds_error *err)
                            "expected text in UTF-8, found the byte 0x%02x at offset %zu, which no "
                            "UTF-8 has there",
                            n->text[at], at);
-        ok = (!starts_segment(code) || flush(n, at)) && add(n, code);
+        ok = (!starts_segment(code, n) || flush(n, at)) && add(n, code, at + (size_t)step);
         at += (size_t)step;
     }
     if (!ok || !flush(n, n->bytes))

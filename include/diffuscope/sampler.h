@@ -71,7 +71,8 @@ DS_API const float *ds_sampler_timesteps(const ds_sampler *s, int *count);
 DS_API const float *ds_sampler_sigmas(const ds_sampler *s, int *count);
 DS_API float ds_sampler_init_sigma(const ds_sampler *s);
 
-/* Starts from n numbers of pure noise, which are multiplied by the initial noise level. */
+/* Starts from n numbers of pure noise, which are multiplied by the initial noise level; for a
+ * strength of 1. */
 DS_API ds_status ds_sampler_begin(ds_sampler *s, const float *noise, int64_t n, ds_error *err);
 
 /* Starts from a clean latent to which noise is added as the first call expects it. */

@@ -7,6 +7,8 @@
 
 extern const ds_command cmd_help;
 extern const ds_command cmd_inspect;
+extern const ds_command cmd_random;
+extern const ds_command cmd_sample;
 extern const ds_command cmd_tokenize;
 extern const ds_command cmd_version;
 

@@ -12,6 +12,8 @@ const ds_command *const ds_commands[] = {
     &cmd_help,
     &cmd_inspect,
     &cmd_tokenize,
+    &cmd_sample,
+    &cmd_random,
     &cmd_version,
     NULL,
 };

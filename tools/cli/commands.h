@@ -5,10 +5,12 @@
 
 #include "opts.h"
 
+extern const ds_command cmd_forward;
 extern const ds_command cmd_help;
 extern const ds_command cmd_inspect;
 extern const ds_command cmd_random;
 extern const ds_command cmd_sample;
+extern const ds_command cmd_sites;
 extern const ds_command cmd_tokenize;
 extern const ds_command cmd_version;
 

@@ -11,6 +11,8 @@
 const ds_command *const ds_commands[] = {
     &cmd_help,
     &cmd_inspect,
+    &cmd_sites,
+    &cmd_forward,
     &cmd_tokenize,
     &cmd_sample,
     &cmd_random,

@@ -26,7 +26,7 @@ ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
     return ds__output(g, ds__append(g, &ds__op_add, 2, in), DS_DTYPE_F32, a->rank, a->dim);
 }
 
-/* ---- x[n,s,c] + t[s,c] for every n: positions of a text ------------------------------------------------ */
+/* ---- x[n,s,c] + t[r,c] for every n, r >= s: positions of a text ------------------------------------------ */
 
 static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -35,7 +35,7 @@ static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
 
 static ds_status run_repeat(ds_node *n, ds_error *err)
 {
-    int64_t part = ds_value_count(n->in[1]);
+    int64_t part = ds_value_count(n->in[0]) / n->in[0]->dim[0];
     const float *x = n->in[0]->data;
     float *y = n->out[0]->data;
 
@@ -50,12 +50,13 @@ static const ds_op op_repeat = { .name = "add_each", .prepare = prepare_repeat, 
 ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
 {
     ds_value *in[2] = { x, t };
+    char xs[80], ts[80];
 
     if (x == NULL || t == NULL)
         return NULL;
-    if (ds_value_count(x) != x->dim[0] * ds_value_count(t))
-        return ds_graph_fail(g, DS_E_SHAPE, "add_each: %lld elements do not repeat in %lld",
-                             (long long)ds_value_count(t), (long long)ds_value_count(x));
+    if (x->rank != 3 || t->rank != 2 || x->dim[2] != t->dim[1] || x->dim[1] > t->dim[0])
+        return ds_graph_fail(g, DS_E_SHAPE, "add_each: %s has more rows than %s",
+                             ds__shape(x, xs, sizeof xs), ds__shape(t, ts, sizeof ts));
     return ds__output(g, ds__append(g, &op_repeat, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 

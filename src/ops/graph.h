@@ -114,7 +114,7 @@ ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids); /* [V,C], I32 
 
 /* arith.c */
 ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b);
-ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t); /* x [N,..] + t [..] for every n       */
+ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t); /* x [N,S,C] + the first S rows of t   */
 ds_value *ds_scale(ds_graph *g, ds_value *x, float factor);
 ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to);
 /* Sinusoids of t [M] (f32) -> [M,dim]: see models that use it for the paper.                      */

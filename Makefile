@@ -82,6 +82,7 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 $(PROGRAM): $(CLI_OBJ) $(STATIC)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
+include world/world.mk
 include tests/tests.mk
 include bench/bench.mk
 include fuzz/fuzz.mk

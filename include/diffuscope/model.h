@@ -70,6 +70,30 @@ DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bund
                                   const char *const *watch, int n_watch, ds_bundle *outputs,
                                   ds_error *err);
 
+/* ---- a new model -------------------------------------------------------------------------------------- */
+
+typedef struct ds_create_options {
+    size_t size;           /* set by DS_CREATE_OPTIONS_INIT                                            */
+    const char *like;      /* "sd15", "sd21", "sdxl", or a JSON file {"unet": {...}, "vae": {...},
+                              "text_encoder": {...}, "text_encoder_2": {...}, "scheduler": {...}} of
+                              configurations as diffusers writes them, the second encoder optional   */
+    ds_dtype dtype;        /* of the files: F16, BF16 or F32                                           */
+    uint64_t seed;         /* same seed, same bytes                                                    */
+    const char *tokenizer; /* folder whose files are copied; NULL: single bytes, no merges             */
+    const ds_cancel *cancel;                                         /* NULL: cannot be cancelled      */
+    void (*progress)(void *user, int64_t done, int64_t total);       /* parameters written; or NULL    */
+    void *user;
+} ds_create_options;
+
+#define DS_CREATE_OPTIONS_INIT { sizeof(ds_create_options), NULL, DS_DTYPE_F16, 0, NULL, NULL, NULL, NULL }
+
+/* Writes a diffusers folder with random weights: matrices and convolutions are drawn with a standard
+ * deviation of 1/sqrt(fan in), norms are ones and zeros, other biases small. The weights never lie
+ * in memory as a whole; model_index.json comes last. The parent of `folder` must exist. `total` gets
+ * the number of parameters; it may be NULL.                                                         */
+DS_API ds_status ds_model_create(const char *folder, const ds_create_options *o, int64_t *total,
+                                 ds_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -115,6 +115,13 @@ static void bf16_to_f32(float *dst, const uint16_t *src, int64_t n)
         dst[i] = ds__bf16_to_f32(src[i]);
 }
 
+static void f32_to_f16(uint16_t *dst, const float *src, int64_t n)
+{
+#pragma omp parallel for if (n > 65536) schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = ds__f32_to_f16(src[i]);
+}
+
 static void f32_to_bf16(uint16_t *dst, const float *src, int64_t n)
 {
 #pragma omp parallel for if (n > 65536) schedule(static)
@@ -132,6 +139,8 @@ void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t 
         bf16_to_f32(dst, src, n);
     else if (from == DS_DTYPE_F32 && to == DS_DTYPE_BF16)
         f32_to_bf16(dst, src, n);
+    else if (from == DS_DTYPE_F32 && to == DS_DTYPE_F16)
+        f32_to_f16(dst, src, n);
     else
         for (int64_t i = 0; i < n; i++)
             store(dst, to, i, load(src, from, i));

@@ -7,6 +7,7 @@
 
 extern const ds_command cmd_forward;
 extern const ds_command cmd_help;
+extern const ds_command cmd_new_model;
 extern const ds_command cmd_inspect;
 extern const ds_command cmd_random;
 extern const ds_command cmd_sample;

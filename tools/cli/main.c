@@ -10,6 +10,7 @@
 
 const ds_command *const ds_commands[] = {
     &cmd_help,
+    &cmd_new_model,
     &cmd_inspect,
     &cmd_sites,
     &cmd_forward,

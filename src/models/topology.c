@@ -1,0 +1,247 @@
+/* topology.c - configurations of Stable Diffusion 1.5, 2.1 and XL, and the list of parameters that
+ * a configuration implies: the networks' own code is run with a source that grants every wish.
+ *
+ * The numbers are those of the published config.json files; fields at their default are left out. */
+
+#include "models/topology.h"
+
+#include "base/json.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#define CROSS "\"CrossAttnDownBlock2D\""
+#define DOWN  "\"DownBlock2D\""
+#define RISE  "\"CrossAttnUpBlock2D\""
+#define UP    "\"UpBlock2D\""
+
+#define UNET                                                                                       \
+    "\"_class_name\": \"UNet2DConditionModel\", \"act_fn\": \"silu\", "                            \
+    "\"center_input_sample\": false, \"downsample_padding\": 1, \"flip_sin_to_cos\": true, "       \
+    "\"freq_shift\": 0, \"in_channels\": 4, \"layers_per_block\": 2, "                             \
+    "\"mid_block_scale_factor\": 1, \"norm_eps\": 1e-05, \"norm_num_groups\": 32, "                \
+    "\"out_channels\": 4, "
+
+#define FOUR_LEVELS                                                                                \
+    "\"block_out_channels\": [320, 640, 1280, 1280], "                                             \
+    "\"down_block_types\": [" CROSS ", " CROSS ", " CROSS ", " DOWN "], "                          \
+    "\"up_block_types\": [" UP ", " RISE ", " RISE ", " RISE "], "
+
+#define VAE(side, factor)                                                                          \
+    "\"vae\": {\"_class_name\": \"AutoencoderKL\", \"act_fn\": \"silu\", "                         \
+    "\"block_out_channels\": [128, 256, 512, 512], "                                               \
+    "\"down_block_types\": [\"DownEncoderBlock2D\", \"DownEncoderBlock2D\", "                      \
+    "\"DownEncoderBlock2D\", \"DownEncoderBlock2D\"], "                                            \
+    "\"in_channels\": 3, \"latent_channels\": 4, \"layers_per_block\": 2, "                        \
+    "\"norm_num_groups\": 32, \"out_channels\": 3, \"sample_size\": " side ", "                    \
+    "\"scaling_factor\": " factor ", "                                                             \
+    "\"up_block_types\": [\"UpDecoderBlock2D\", \"UpDecoderBlock2D\", \"UpDecoderBlock2D\", "      \
+    "\"UpDecoderBlock2D\"]}, "
+
+#define CLIP(class_name, act, width, wide, layers, heads)                                          \
+    "{\"architectures\": [\"" class_name "\"], \"bos_token_id\": 49406, "                          \
+    "\"eos_token_id\": 49407, \"hidden_act\": \"" act "\", \"hidden_size\": " width ", "           \
+    "\"intermediate_size\": " wide ", \"layer_norm_eps\": 1e-05, "                                 \
+    "\"max_position_embeddings\": 77, \"model_type\": \"clip_text_model\", "                       \
+    "\"num_attention_heads\": " heads ", \"num_hidden_layers\": " layers ", "                      \
+    "\"projection_dim\": " width ", \"vocab_size\": 49408}, "
+
+#define CLIP_L CLIP("CLIPTextModel", "quick_gelu", "768", "3072", "12", "12")
+
+#define SCHEDULER(class_name, more)                                                                \
+    "\"scheduler\": {\"_class_name\": \"" class_name "\", \"beta_end\": 0.012, "                   \
+    "\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, "                              \
+    "\"num_train_timesteps\": 1000, \"steps_offset\": 1" more "}}"
+
+static const struct {
+    const char *name, *json;
+} known[] = {
+    { "sd15", "{\"unet\": {" UNET FOUR_LEVELS
+              "\"attention_head_dim\": 8, \"cross_attention_dim\": 768, \"sample_size\": 64}, "
+              VAE("512", "0.18215") "\"text_encoder\": " CLIP_L
+              SCHEDULER("PNDMScheduler", ", \"clip_sample\": false, \"set_alpha_to_one\": false, "
+                                         "\"skip_prk_steps\": true") },
+    { "sd21", "{\"unet\": {" UNET FOUR_LEVELS
+              "\"attention_head_dim\": [5, 10, 20, 20], \"cross_attention_dim\": 1024, "
+              "\"sample_size\": 96, \"use_linear_projection\": true}, "
+              VAE("768", "0.18215") "\"text_encoder\": "
+              CLIP("CLIPTextModel", "gelu", "1024", "4096", "23", "16")
+              SCHEDULER("DDIMScheduler", ", \"clip_sample\": false, \"set_alpha_to_one\": false, "
+                                         "\"prediction_type\": \"v_prediction\"") },
+    { "sdxl", "{\"unet\": {" UNET
+              "\"addition_embed_type\": \"text_time\", \"addition_time_embed_dim\": 256, "
+              "\"attention_head_dim\": [5, 10, 20], \"block_out_channels\": [320, 640, 1280], "
+              "\"cross_attention_dim\": 2048, "
+              "\"down_block_types\": [" DOWN ", " CROSS ", " CROSS "], "
+              "\"up_block_types\": [" RISE ", " RISE ", " UP "], "
+              "\"projection_class_embeddings_input_dim\": 2816, \"sample_size\": 128, "
+              "\"transformer_layers_per_block\": [1, 2, 10], \"use_linear_projection\": true}, "
+              VAE("1024", "0.13025") "\"text_encoder\": " CLIP_L "\"text_encoder_2\": "
+              CLIP("CLIPTextModelWithProjection", "gelu", "1280", "5120", "32", "20")
+              SCHEDULER("EulerDiscreteScheduler", ", \"interpolation_type\": \"linear\", "
+                                                  "\"prediction_type\": \"epsilon\", "
+                                                  "\"timestep_spacing\": \"leading\", "
+                                                  "\"use_karras_sigmas\": false") },
+};
+
+static ds_status check(const json_t *t, const char *what, ds_error *err)
+{
+    static const char *const must[] = { "unet", "vae", "text_encoder", "scheduler" };
+    const char *key;
+    json_t *v;
+
+    for (size_t i = 0; i < DS_COUNT(must); i++)
+        if (!json_is_object(json_object_get(t, must[i])))
+            return ds_fail(err, DS_E_FORMAT, "%s: expected an object \"%s\" with a configuration",
+                           what, must[i]);
+    json_object_foreach((json_t *)t, key, v) {
+        bool ok = strcmp(key, "text_encoder_2") == 0;
+
+        for (size_t i = 0; i < DS_COUNT(must); i++)
+            ok |= strcmp(key, must[i]) == 0;
+        if (!ok || !json_is_object(v))
+            return ds_fail(err, DS_E_UNSUPPORTED,
+                           "%s: \"%.60s\": expected the objects unet, vae, text_encoder, "
+                           "text_encoder_2 and scheduler only", what, key);
+    }
+    return DS_OK;
+}
+
+ds_status ds__topology_load(json_t **out, const char *like, ds_error *err)
+{
+    const char *text = NULL;
+    struct stat s;
+    ds_status st;
+
+    *out = NULL;
+    for (size_t i = 0; i < DS_COUNT(known); i++)
+        if (strcmp(known[i].name, like) == 0)
+            text = known[i].json;
+    if (text == NULL && stat(like, &s) != 0)
+        return ds_fail(err, DS_E_NOMATCH,
+                       "no topology %.200s: expected sd15, sd21, sdxl or a JSON file", like);
+    st = text != NULL ? ds__json_parse(out, text, strlen(text), like, err)
+                      : ds__json_load(out, like, err);
+    if (st == DS_OK)
+        st = check(*out, like, err);
+    if (st != DS_OK) {
+        json_decref(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+const char *ds__topology_class(const json_t *topology, ds_component c)
+{
+    const json_t *config = json_object_get(topology, ds__component_names[c]);
+    const char *name;
+
+    switch (c) {
+    case DS_UNET:
+        return "UNet2DConditionModel";
+    case DS_VAE:
+        return "AutoencoderKL";
+    default:
+        name = json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
+        return name != NULL ? name : "CLIPTextModel";
+    }
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+static ds_status grant(void *user, const char *name, int rank, const int64_t *dim,
+                       ds_tensor *value, ds_error *err)
+{
+    (void)user;
+    (void)name;
+    (void)err;
+    value->rank = rank;
+    memcpy(value->dim, dim, (size_t)rank * sizeof *dim);
+    return DS_OK;
+}
+
+static ds_status build_text(ds_graph *g, const json_t *config, const char *what, bool projected,
+                            ds_error *err)
+{
+    ds_clip_outputs outputs;
+    ds_clip_config c;
+    ds_value *ids, *end;
+    ds_status st = ds__clip_config_read(&c, config, what, projected, err);
+
+    if (st != DS_OK)
+        return st;
+    ids = ds_graph_input(g, DS_DTYPE_I32, DS_DIMS(1, c.positions));
+    end = ds_graph_input(g, DS_DTYPE_I32, DS_DIMS(1));
+    ds__clip_build(g, &c, ids, end, &outputs);
+    return ds_graph_status(g, err);
+}
+
+static ds_status build_unet(ds_graph *g, const json_t *config, const char *what, ds_error *err)
+{
+    ds_unet_config c;
+    ds_unet_inputs in = { NULL };
+    ds_status st = ds__unet_config_read(&c, config, what, err);
+    int64_t side;
+
+    if (st != DS_OK)
+        return st;
+    side = (int64_t)1 << (c.levels - 1);
+    in.sample = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels));
+    in.timestep = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1));
+    in.context = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 1, c.context_dim));
+    if (c.text_time) {
+        in.text_embeds = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, c.pooled_dim));
+        in.time_ids = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 6));
+    }
+    ds__unet_build(g, &c, &in);
+    return ds_graph_status(g, err);
+}
+
+static ds_status build_vae(ds_graph *g, const json_t *config, const char *what, ds_error *err)
+{
+    ds_vae_config c;
+    ds_status st = ds__vae_config_read(&c, config, what, err);
+    int64_t side;
+
+    if (st != DS_OK)
+        return st;
+    side = (int64_t)1 << c.levels;
+    ds__vae_encode_build(g, &c, ds_graph_input(g, DS_DTYPE_F32,
+                                               DS_DIMS(1, side, side, c.in_channels)));
+    ds__vae_decode_build(g, &c, ds_graph_input(g, DS_DTYPE_F32,
+                                               DS_DIMS(1, 2, 2, c.latent_channels)));
+    return ds_graph_status(g, err);
+}
+
+ds_status ds__topology_params(ds_params **out, const json_t *topology, ds_component c,
+                              ds_error *err)
+{
+    const char *what = ds__component_names[c];
+    const json_t *config = json_object_get(topology, what);
+    ds_graph_options o = { .compute = DS_DTYPE_F32 };
+    ds_graph *g = NULL;
+    ds_params *p = NULL;
+    ds_status st;
+
+    *out = NULL;
+    if (config == NULL)
+        return ds_fail(err, DS_E_NOMATCH, "this topology has no %s", what);
+    st = ds__params_new(&p, grant, NULL, NULL, err);
+    o.params = p;
+    if (st == DS_OK)
+        st = ds_graph_new(&g, &o, err);
+    if (st == DS_OK && c == DS_UNET)
+        st = build_unet(g, config, what, err);
+    else if (st == DS_OK && c == DS_VAE)
+        st = build_vae(g, config, what, err);
+    else if (st == DS_OK)
+        st = build_text(g, config, what,
+                        strcmp(ds__topology_class(topology, c), "CLIPTextModelWithProjection") == 0,
+                        err);
+    ds_graph_free(g);
+    if (st == DS_OK)
+        *out = p;
+    else
+        ds__params_free(p);
+    return st;
+}

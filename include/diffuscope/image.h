@@ -26,13 +26,24 @@ DS_API ds_status ds_image_from_planes(ds_image *out, const float *planes, int64_
                                       int64_t height, ds_error *err);
 DS_API void ds_image_to_planes(float *planes, const ds_image *image);
 
-/* Reads a PNG or a JPEG, told apart by content. Transparency is laid over white. `out` is
- * initialised by the call, and empty after a failure. */
+/* Reads a PNG or a JPEG, told apart by content. Transparency is laid over white, and a photograph is
+ * turned upright. `out` is initialised by the call, and empty after a failure. */
 DS_API ds_status ds_image_load(ds_image *out, const char *path, ds_error *err);
 
 /* The same from memory; `name` is for messages. */
 DS_API ds_status ds_image_decode(ds_image *out, const void *data, size_t bytes, const char *name,
                                  ds_error *err);
+
+typedef enum ds_filter { DS_FILTER_LANCZOS, DS_FILTER_BICUBIC } ds_filter;
+
+/* Another size, with the levels that Pillow's resize() gives; the ratio of the sides may change.
+ * `out` is initialised by the call, and empty after a failure. */
+DS_API ds_status ds_image_resize(ds_image *out, const ds_image *image, int64_t width,
+                                 int64_t height, ds_filter filter, ds_error *err);
+
+/* The same of the largest part in the middle that has the new ratio of sides. */
+DS_API ds_status ds_image_fit(ds_image *out, const ds_image *image, int64_t width, int64_t height,
+                              ds_filter filter, ds_error *err);
 
 /* A text chunk. The keyword has 1 to 79 ASCII letters ("parameters"); the text is UTF-8. */
 typedef struct ds_png_text {

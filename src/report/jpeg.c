@@ -1,4 +1,5 @@
-/* jpeg.c - reading JPEG with libjpeg-turbo. Damaged data are refused, not filled with grey. */
+/* jpeg.c - reading JPEG with libjpeg-turbo, upright. Damaged data are refused, not filled with
+ * grey. */
 
 #include "report/image.h"
 
@@ -27,16 +28,29 @@ static void on_message(j_common_ptr info, int severity)
         stop(info);
 }
 
+static int orientation_of(const struct jpeg_decompress_struct *info)
+{
+    const struct jpeg_marker_struct *m = info->marker_list;
+
+    for (; m != NULL; m = m->next)
+        if (m->marker == JPEG_APP0 + 1)
+            return ds__exif_orientation(m->data, m->data_length);
+    return 1;
+}
+
 /* Runs under the caller's setjmp. */
 static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, const char *name,
                            ds_error *err)
 {
+    int orientation;
     ds_status st;
 
+    jpeg_save_markers(info, JPEG_APP0 + 1, 0xffff);
     jpeg_read_header(info, TRUE);
     if (info->jpeg_color_space == JCS_CMYK || info->jpeg_color_space == JCS_YCCK)
         return ds_fail(err, DS_E_UNSUPPORTED, "%s: expected RGB or grey, found CMYK; convert it",
                        name);
+    orientation = orientation_of(info); /* the markers go when the reading ends */
     info->out_color_space = JCS_RGB;
     jpeg_start_decompress(info);
     st = ds_image_init(out, info->output_width, info->output_height, err);
@@ -47,7 +61,7 @@ static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, c
     }
     if (st == DS_OK)
         jpeg_finish_decompress(info);
-    return st;
+    return st == DS_OK ? ds__image_orient(out, orientation, err) : st;
 }
 
 ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const char *name,

@@ -14,10 +14,32 @@
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+/* Lays pixels with opacity over white, level by level, as picture viewers do. */
+static ds_status read_over_white(ds_image *out, png_image *info, const char *name, ds_error *err)
+{
+    size_t pixels = (size_t)(out->width * out->height);
+    unsigned char *rgba = ds_calloc(pixels, 4);
+    ds_status st = DS_OK;
+
+    if (rgba == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory for %zu pixels", name, pixels);
+    info->format = PNG_FORMAT_RGBA;
+    if (!png_image_finish_read(info, NULL, rgba, 0, NULL))
+        st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info->message);
+    for (size_t i = 0; i < pixels; i++)
+        for (int c = 0; c < 3; c++) {
+            int opacity = rgba[4 * i + 3], level = rgba[4 * i + c];
+
+            out->rgb[3 * i + c] =
+                (unsigned char)((level * opacity + 255 * (255 - opacity) + 127) / 255);
+        }
+    ds_free(rgba);
+    return st;
+}
+
 ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const char *name,
                          ds_error *err)
 {
-    const png_color white = { 255, 255, 255 };
     png_image info;
     ds_status st;
 
@@ -25,10 +47,15 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
     info.version = PNG_IMAGE_VERSION;
     if (!png_image_begin_read_from_memory(&info, data, bytes))
         return ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
-    info.format = PNG_FORMAT_RGB;
+    info.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* libpng would take 16 bits for linear light */
     st = ds_image_init(out, info.width, info.height, err);
-    if (st == DS_OK && !png_image_finish_read(&info, &white, out->rgb, 0, NULL))
-        st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
+    if (st == DS_OK && (info.format & PNG_FORMAT_FLAG_ALPHA) != 0) {
+        st = read_over_white(out, &info, name, err);
+    } else if (st == DS_OK) {
+        info.format = PNG_FORMAT_RGB;
+        if (!png_image_finish_read(&info, NULL, out->rgb, 0, NULL))
+            st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
+    }
     png_image_free(&info);
     return st;
 }

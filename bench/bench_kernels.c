@@ -6,7 +6,7 @@
  * before the case; the ratio column is the median of the case's rate over the baseline's, so that
  * a machine shared with others disturbs it little. -u times weights that are not packed. -c counts
  * processor time divided by threads instead of wall time: for a crowded machine, with
- * OMP_WAIT_POLICY=passive or one thread.                                                          */
+ * OMP_WAIT_POLICY=passive or one thread. */
 
 #include "kernels/dnnl/compat.h"
 #include "kernels/kernels.h"
@@ -26,12 +26,30 @@ typedef struct bench_case {
 } bench_case;
 
 #define CONV(n_, size, ci, co, s, p0, p1)                                                          \
-    .desc = { .kind = DS_KERNEL_CONV, .images = n_, .height = size, .width = size, .cin = ci,      \
-              .cout = co, .kh = 3, .kw = 3, .stride = s, .pad_top = p0, .pad_left = p0,            \
-              .pad_bottom = p1, .pad_right = p1, .bias = true, .packed = true }
+    .desc = { .kind = DS_KERNEL_CONV,                                                              \
+              .images = n_,                                                                        \
+              .height = size,                                                                      \
+              .width = size,                                                                       \
+              .cin = ci,                                                                           \
+              .cout = co,                                                                          \
+              .kh = 3,                                                                             \
+              .kw = 3,                                                                             \
+              .stride = s,                                                                         \
+              .pad_top = p0,                                                                       \
+              .pad_left = p0,                                                                      \
+              .pad_bottom = p1,                                                                    \
+              .pad_right = p1,                                                                     \
+              .bias = true,                                                                        \
+              .packed = true }
 #define LINEAR(m_, k_, n_)                                                                         \
-    .desc = { .kind = DS_KERNEL_MATMUL, .batch = 1, .m = m_, .n = n_, .k = k_, .b_trans = true,    \
-              .bias = true, .packed = true }
+    .desc = { .kind = DS_KERNEL_MATMUL,                                                            \
+              .batch = 1,                                                                          \
+              .m = m_,                                                                             \
+              .n = n_,                                                                             \
+              .k = k_,                                                                             \
+              .b_trans = true,                                                                     \
+              .bias = true,                                                                        \
+              .packed = true }
 
 static const bench_case cases[] = {
     { "unet 3x3 64 320>320", CONV(1, 64, 320, 320, 1, 1, 1) },
@@ -138,7 +156,8 @@ static double median(double *v, int n)
     return 0.5 * (v[n / 2] + v[(n - 1) / 2]);
 }
 
-/* ---- the baseline: oneDNN alone ---------------------------------------------------------------- */
+/* ---- the baseline: oneDNN alone ----------------------------------------------------------------
+ */
 
 typedef struct baseline {
     dnnl_stream_t stream;
@@ -154,7 +173,7 @@ static void must(dnnl_status_t s)
         die(dnnl_status2str(s), NULL);
 }
 
-/* 3x3, 320 to 320 channels at 64x64, channels last, weights as oneDNN likes them. Never freed.    */
+/* 3x3, 320 to 320 channels at 64x64, channels last, weights as oneDNN likes them. Never freed. */
 static void baseline_make(baseline *b)
 {
     const dnnl_dims_t map = { 1, 320, 64, 64 }, nhwc = { 320 * 4096, 1, 320 * 64, 320 };
@@ -177,7 +196,7 @@ static void baseline_make(baseline *b)
 
         must(dnnl_memory_create(&memory[i], md, engine,
                                 filled(dnnl_memory_desc_get_size(md) / 4, F32)));
-        b->arg[i] = (dnnl_exec_arg_t) { id[i], memory[i] };
+        b->arg[i] = (dnnl_exec_arg_t){ id[i], memory[i] };
     }
 }
 
@@ -189,17 +208,19 @@ static double baseline_seconds(const baseline *b)
     return now() - t;
 }
 
-/* ---- one case ------------------------------------------------------------------------------------ */
+/* ---- one case
+ * ------------------------------------------------------------------------------------ */
 
 static size_t elements(const ds_kernel_desc *d, ds_arg arg)
 {
     if (d->kind == DS_KERNEL_MATMUL)
-        return (size_t)(arg == DS_ARG_A ? d->m * d->k : arg == DS_ARG_B ? d->k * d->n
-                                                                        : d->m * d->n);
-    return (size_t)(arg == DS_ARG_A   ? d->images * d->height * d->width * d->cin
-                    : arg == DS_ARG_B ? d->cout * d->cin * d->kh * d->kw
-                                      : d->images * ds__conv_out_h(d) * ds__conv_out_w(d)
-                                            * d->cout);
+        return (size_t)(arg == DS_ARG_A   ? d->m * d->k
+                        : arg == DS_ARG_B ? d->k * d->n
+                                          : d->m * d->n);
+    return (size_t)(arg == DS_ARG_A ? d->images * d->height * d->width * d->cin
+                    : arg == DS_ARG_B
+                        ? d->cout * d->cin * d->kh * d->kw
+                        : d->images * ds__conv_out_h(d) * ds__conv_out_w(d) * d->cout);
 }
 
 static void run_case(const baseline *base, const char *name, const ds_kernel_desc *d,

@@ -1,7 +1,7 @@
 /* backend.h - what a backend of compiled kernels provides; for src/kernels only.
  *
  * A backend allocates an object that begins with a ds_kernel. kernel.c has checked the
- * description before (ranges, types, sizes that fit), so a backend computes with it freely.       */
+ * description before (ranges, types, sizes that fit), so a backend computes with it freely. */
 
 #ifndef DS_KERNELS_BACKEND_H
 #define DS_KERNELS_BACKEND_H
@@ -11,14 +11,14 @@
 typedef struct ds__kernel_ops {
     void (*release)(ds_kernel *k);
     ds_status (*pack)(ds_kernel *k, void *dst, const void *src, ds_dtype src_type, ds_error *err);
-    ds_status (*bind)(ds_kernel *k, ds_error *err); /* k->args hold the new pointers; may be NULL  */
+    ds_status (*bind)(ds_kernel *k, ds_error *err); /* k->args hold the new pointers; may be NULL */
     ds_status (*run)(ds_kernel *k, ds_error *err);
 } ds__kernel_ops;
 
 struct ds_kernel {
     const ds__kernel_ops *ops;
     ds_kernel_desc desc;
-    ds_kernel_info info; /* flops is filled by kernel.c, the rest by the backend                   */
+    ds_kernel_info info; /* flops is filled by kernel.c, the rest by the backend */
     void *args[DS_ARG_COUNT];
 };
 
@@ -31,10 +31,10 @@ void ds__ref_conv(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 void ds__ref_conv_data(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 void ds__ref_conv_weights(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 
-/* Elements of an argument as the description has it: A, B, DST.                                   */
+/* Elements of an argument as the description has it: A, B, DST. */
 int64_t ds__kernel_count(const ds_kernel_desc *d, ds_arg arg);
 
-/* "convolution 3x3 of 2x64x64x320 to 320 channels, ..." for messages; returns buf.                */
+/* "convolution 3x3 of 2x64x64x320 to 320 channels, ..." for messages; returns buf. */
 const char *ds__kernel_text(const ds_kernel_desc *d, char *buf, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /* kernel.c - compiled kernels: checks a description, hands it to a backend, passes calls on.
  *
  * Thread rule: kernels may be created and packed by several threads at once; one kernel is bound
- * and run by one thread at a time.                                                                */
+ * and run by one thread at a time. */
 
 #include "kernels/backend.h"
 
@@ -11,6 +11,11 @@
 static bool is_conv(const ds_kernel_desc *d)
 {
     return d->kind != DS_KERNEL_MATMUL;
+}
+
+static bool is_adjoint(const ds_kernel_desc *d)
+{
+    return d->kind == DS_KERNEL_CONV_DATA || d->kind == DS_KERNEL_CONV_WEIGHTS;
 }
 
 static int64_t conv_count(const ds_kernel_desc *d, ds_arg arg)
@@ -48,32 +53,32 @@ const char *ds__kernel_text(const ds_kernel_desc *d, char *buf, size_t size)
                  ",%" PRId64 "] to %" PRId64 " channels",
                  d->kh, d->kw, d->stride, d->images, d->height, d->width, d->cin, d->cout);
     else
-        snprintf(shape, sizeof shape, "%" PRId64 " of [%" PRId64 ",%" PRId64 "]%s [%" PRId64
-                 ",%" PRId64 "]%s", d->batch, d->m, d->k, d->a_trans ? "^T" : "", d->k, d->n,
-                 d->b_trans ? "^T" : "");
+        snprintf(shape, sizeof shape,
+                 "%" PRId64 " of [%" PRId64 ",%" PRId64 "]%s [%" PRId64 ",%" PRId64 "]%s", d->batch,
+                 d->m, d->k, d->a_trans ? "^T" : "", d->k, d->n, d->b_trans ? "^T" : "");
     snprintf(buf, size, "%s %s, %s by %s to %s%s%s%s", kind[d->kind], shape,
              ds_dtype_name(d->a_type), ds_dtype_name(d->b_type), ds_dtype_name(d->dst_type),
              d->bias ? ", bias" : "", d->add ? ", add" : "", d->packed ? ", packed" : "");
     return buf;
 }
 
-/* The product of a few untrusted sizes, times 8 bytes, must fit.                                  */
+/* The product of a few untrusted sizes, times 8 bytes, must fit. */
 static bool fits(int count, const int64_t *size)
 {
     size_t product = 8;
 
     for (int i = 0; i < count; i++)
-        if (size[i] < 1 || size[i] > INT32_MAX
-            || !ds_mul_size(product, (size_t)size[i], &product) || product > INT64_MAX)
+        if (size[i] < 1 || size[i] > INT32_MAX ||
+            !ds_mul_size(product, (size_t)size[i], &product) || product > INT64_MAX)
             return false;
     return true;
 }
 
 static ds_status check_matmul(const ds_kernel_desc *d, ds_error *err)
 {
-    if (!fits(3, (int64_t[]) { d->batch, d->m, d->k }) || !fits(2, (int64_t[]) { d->k, d->n })
-        || !fits(3, (int64_t[]) { d->batch, d->k, d->n })
-        || !fits(3, (int64_t[]) { d->batch, d->m, d->n }))
+    if (!fits(3, (int64_t[]){ d->batch, d->m, d->k }) || !fits(2, (int64_t[]){ d->k, d->n }) ||
+        !fits(3, (int64_t[]){ d->batch, d->k, d->n }) ||
+        !fits(3, (int64_t[]){ d->batch, d->m, d->n }))
         return ds_fail(err, DS_E_SHAPE,
                        "matmul: expected sizes of at least 1 that fit memory, found batch %" PRId64
                        ", m %" PRId64 ", n %" PRId64 ", k %" PRId64,
@@ -86,20 +91,20 @@ static ds_status check_conv(const ds_kernel_desc *d, ds_error *err)
     const int64_t pad[] = { d->pad_top, d->pad_left, d->pad_bottom, d->pad_right };
     char text[256];
 
-    if (!fits(4, (int64_t[]) { d->images, d->height, d->width, d->cin })
-        || !fits(4, (int64_t[]) { d->cout, d->cin, d->kh, d->kw }) || d->stride < 1
-        || d->stride > INT32_MAX)
+    if (!fits(4, (int64_t[]){ d->images, d->height, d->width, d->cin }) ||
+        !fits(4, (int64_t[]){ d->cout, d->cin, d->kh, d->kw }) || d->stride < 1 ||
+        d->stride > INT32_MAX)
         return ds_fail(err, DS_E_SHAPE, "expected sizes of at least 1 that fit memory, found %s",
                        ds__kernel_text(d, text, sizeof text));
     for (int i = 0; i < 4; i++)
         if (pad[i] < 0 || pad[i] > INT16_MAX)
             return ds_fail(err, DS_E_SHAPE, "%s: padding %" PRId64 " is out of range",
                            ds__kernel_text(d, text, sizeof text), pad[i]);
-    if (d->height + d->pad_top + d->pad_bottom < d->kh
-        || d->width + d->pad_left + d->pad_right < d->kw)
+    if (d->height + d->pad_top + d->pad_bottom < d->kh ||
+        d->width + d->pad_left + d->pad_right < d->kw)
         return ds_fail(err, DS_E_SHAPE, "%s: the kernel is larger than the padded image",
                        ds__kernel_text(d, text, sizeof text));
-    if (!fits(4, (int64_t[]) { d->images, ds__conv_out_h(d), ds__conv_out_w(d), d->cout }))
+    if (!fits(4, (int64_t[]){ d->images, ds__conv_out_h(d), ds__conv_out_w(d), d->cout }))
         return ds_fail(err, DS_E_SHAPE, "%s: the result does not fit memory",
                        ds__kernel_text(d, text, sizeof text));
     return DS_OK;
@@ -123,6 +128,9 @@ static ds_status check(const ds_kernel_desc *d, ds_error *err)
     if (d->kind == DS_KERNEL_CONV_WEIGHTS && d->packed)
         return ds_fail(err, DS_E_ARG, "%s: nothing is constant here, so nothing can be packed",
                        ds__kernel_text(d, text, sizeof text));
+    if (d->add && d->dst_type != DS_DTYPE_F32 && is_adjoint(d))
+        return ds_fail(err, DS_E_UNSUPPORTED, "%s: adjoints add up in F32 only",
+                       ds__kernel_text(d, text, sizeof text));
     return is_conv(d) ? check_conv(d, err) : check_matmul(d, err);
 }
 
@@ -130,8 +138,8 @@ static double flops(const ds_kernel_desc *d)
 {
     if (!is_conv(d))
         return 2.0 * (double)d->batch * (double)d->m * (double)d->n * (double)d->k;
-    return 2.0 * (double)d->images * (double)ds__conv_out_h(d) * (double)ds__conv_out_w(d)
-           * (double)d->cout * (double)d->cin * (double)d->kh * (double)d->kw;
+    return 2.0 * (double)d->images * (double)ds__conv_out_h(d) * (double)ds__conv_out_w(d) *
+           (double)d->cout * (double)d->cin * (double)d->kh * (double)d->kw;
 }
 
 ds_status ds__kernel_new(ds_kernel **out, ds_backend backend, const ds_kernel_desc *desc,

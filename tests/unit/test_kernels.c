@@ -14,14 +14,14 @@
 #define BF16 DS_DTYPE_BF16
 
 /* Deviations are in units of the largest reference value. f32 sums differ by their order; bf16
- * results may differ by one rounding of the result, 2^-9, plus what f32 accumulation adds.        */
+ * results may differ by one rounding of the result, 2^-9, plus what f32 accumulation adds. */
 #define BOUND_F32      2e-6
 #define BOUND_BF16_DST 5e-3
 
 typedef struct rig {
     ds_kernel_desc desc;
     int64_t count[DS_ARG_COUNT];
-    void *data[DS_ARG_COUNT]; /* dst included; f32 or bf16 as described                            */
+    void *data[DS_ARG_COUNT]; /* dst included; f32 or bf16 as described */
 } rig;
 
 static uint32_t seed = 1;
@@ -94,7 +94,7 @@ static void rig_free(rig *r)
 }
 
 /* Runs the rig's description on a backend; results (and dbias) as new f32 arrays. `in_place` lets
- * dst start as a copy of add and be both. Runs twice and demands the same bits.                   */
+ * dst start as a copy of add and be both. Runs twice and demands the same bits. */
 static float *rig_run(const rig *r, ds_backend backend, bool in_place, float **dbias)
 {
     const ds_kernel_desc *d = &r->desc;
@@ -154,10 +154,10 @@ static void text_of(const ds_kernel_desc *d, char *buf, size_t size)
         snprintf(buf, size, "%s n%d %dx%d c%d->%d k%d s%d", kind[d->kind], (int)d->images,
                  (int)d->height, (int)d->width, (int)d->cin, (int)d->cout, (int)d->kh,
                  (int)d->stride);
-    snprintf(buf + strlen(buf), size - strlen(buf), " %s%s%s%s%s%s%s%s",
-             ds_dtype_name(d->a_type), ds_dtype_name(d->b_type), ds_dtype_name(d->dst_type),
-             d->a_trans ? " a^T" : "", d->b_trans ? " b^T" : "", d->bias ? " bias" : "",
-             d->add ? " add" : "", d->packed ? " packed" : "");
+    snprintf(buf + strlen(buf), size - strlen(buf), " %s%s%s%s%s%s%s%s", ds_dtype_name(d->a_type),
+             ds_dtype_name(d->b_type), ds_dtype_name(d->dst_type), d->a_trans ? " a^T" : "",
+             d->b_trans ? " b^T" : "", d->bias ? " bias" : "", d->add ? " add" : "",
+             d->packed ? " packed" : "");
 }
 
 /* The one comparison: dnnl against ref, with add in place too. */
@@ -187,15 +187,17 @@ static void compare(const ds_kernel_desc *d)
 /* Every combination of types and options that the operators use. */
 static void compare_all(ds_kernel_desc d, bool can_pack, bool can_bias)
 {
-    static const ds_dtype types[][3] = { { F32, F32, F32 }, { BF16, BF16, F32 },
+    static const ds_dtype types[][3] = { { F32, F32, F32 },
+                                         { BF16, BF16, F32 },
                                          { BF16, BF16, BF16 } };
 
     for (size_t t = 0; t < DS_COUNT(types); t++)
         for (int o = 0; o < 8; o++) {
             d.a_type = types[t][0], d.b_type = types[t][1], d.dst_type = types[t][2];
             d.bias = o & 1, d.add = o >> 1 & 1, d.packed = o >> 2 & 1;
-            if ((d.bias && !can_bias) || (d.packed && !can_pack))
-                continue;
+            if ((d.bias && !can_bias) || (d.packed && !can_pack) ||
+                (d.add && d.dst_type != F32 && d.kind > DS_KERNEL_CONV))
+                continue; /* refused, see below */
             compare(&d);
         }
 }
@@ -209,33 +211,41 @@ static void matmul_agrees(void **state)
     (void)state;
     for (size_t i = 0; i < DS_COUNT(size); i++)
         for (int trans = 0; trans < 4; trans++)
-            compare_all((ds_kernel_desc) { .kind = DS_KERNEL_MATMUL,
-                                           .batch = size[i][0],
-                                           .m = size[i][1],
-                                           .n = size[i][2],
-                                           .k = size[i][3],
-                                           .a_trans = trans & 1,
-                                           .b_trans = trans >> 1 },
+            compare_all((ds_kernel_desc){ .kind = DS_KERNEL_MATMUL,
+                                          .batch = size[i][0],
+                                          .m = size[i][1],
+                                          .n = size[i][2],
+                                          .k = size[i][3],
+                                          .a_trans = trans & 1,
+                                          .b_trans = trans >> 1 },
                         true, true);
 }
 
-/* images, height, width, cin, cout, k, stride, pad top left bottom right                          */
+/* images, height, width, cin, cout, k, stride, pad top left bottom right */
 static const int64_t convs[][11] = {
-    { 1, 8, 8, 32, 32, 3, 1, 1, 1, 1, 1 },   { 2, 7, 5, 20, 40, 3, 1, 1, 1, 1, 1 },
-    { 1, 8, 8, 4, 20, 3, 1, 1, 1, 1, 1 },    { 2, 8, 6, 60, 4, 3, 1, 1, 1, 1, 1 },
-    { 1, 9, 9, 40, 3, 3, 1, 1, 1, 1, 1 },    { 2, 8, 8, 20, 20, 3, 2, 1, 1, 1, 1 },
-    { 1, 8, 10, 20, 20, 3, 2, 0, 0, 1, 1 },  { 1, 16, 16, 64, 64, 3, 2, 0, 0, 1, 1 },
-    { 1, 8, 8, 8, 8, 1, 1, 0, 0, 0, 0 },     { 2, 1, 1, 12, 5, 3, 1, 1, 1, 1, 1 },
+    { 1, 8, 8, 32, 32, 3, 1, 1, 1, 1, 1 },    { 2, 7, 5, 20, 40, 3, 1, 1, 1, 1, 1 },
+    { 1, 8, 8, 4, 20, 3, 1, 1, 1, 1, 1 },     { 2, 8, 6, 60, 4, 3, 1, 1, 1, 1, 1 },
+    { 1, 9, 9, 40, 3, 3, 1, 1, 1, 1, 1 },     { 2, 8, 8, 20, 20, 3, 2, 1, 1, 1, 1 },
+    { 1, 8, 10, 20, 20, 3, 2, 0, 0, 1, 1 },   { 1, 16, 16, 64, 64, 3, 2, 0, 0, 1, 1 },
+    { 1, 8, 8, 8, 8, 1, 1, 0, 0, 0, 0 },      { 2, 1, 1, 12, 5, 3, 1, 1, 1, 1, 1 },
     { 1, 28, 28, 3, 64, 14, 14, 0, 0, 0, 0 }, { 1, 4, 4, 96, 48, 3, 1, 1, 1, 1, 1 },
 };
 
 static ds_kernel_desc conv_desc(const int64_t *c, ds_kernel_kind kind)
 {
-    return (ds_kernel_desc) { .kind = kind,       .images = c[0],     .height = c[1],
-                              .width = c[2],      .cin = c[3],        .cout = c[4],
-                              .kh = c[5],         .kw = c[5],         .stride = c[6],
-                              .pad_top = c[7],    .pad_left = c[8],   .pad_bottom = c[9],
-                              .pad_right = c[10] };
+    return (ds_kernel_desc){ .kind = kind,
+                             .images = c[0],
+                             .height = c[1],
+                             .width = c[2],
+                             .cin = c[3],
+                             .cout = c[4],
+                             .kh = c[5],
+                             .kw = c[5],
+                             .stride = c[6],
+                             .pad_top = c[7],
+                             .pad_left = c[8],
+                             .pad_bottom = c[9],
+                             .pad_right = c[10] };
 }
 
 static void conv_agrees(void **state)
@@ -245,6 +255,63 @@ static void conv_agrees(void **state)
         compare_all(conv_desc(convs[i], DS_KERNEL_CONV), true, true);
 }
 
+static void conv_adjoints_agree(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DS_COUNT(convs); i++) {
+        compare_all(conv_desc(convs[i], DS_KERNEL_CONV_DATA), true, false);
+        compare_all(conv_desc(convs[i], DS_KERNEL_CONV_WEIGHTS), false, true);
+    }
+}
+
+static double dot(const float *a, const float *b, int64_t n)
+{
+    double sum = 0.0;
+
+    for (int64_t i = 0; i < n; i++)
+        sum += (double)a[i] * b[i];
+    return sum;
+}
+
+/* <conv(x, w), y> = <x, conv_data(y, w)> = <w, conv_weights(x, y)>, on both backends. */
+static void adjoint_identities_hold(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < 2 * DS_COUNT(convs); i++) {
+        ds_backend backend = i & 1 ? DS_BACKEND_REF : DS_BACKEND_DNNL;
+        rig forward, data, weights;
+        ds_kernel_desc d = conv_desc(convs[i / 2], DS_KERNEL_CONV);
+        float *r[3];
+        double p[3], scale;
+
+        rig_make(&forward, &d);
+        d.kind = DS_KERNEL_CONV_DATA;
+        rig_make(&data, &d);
+        d.kind = DS_KERNEL_CONV_WEIGHTS;
+        rig_make(&weights, &d);
+        memcpy(data.data[DS_ARG_B], forward.data[DS_ARG_B], (size_t)forward.count[DS_ARG_B] * 4);
+        memcpy(weights.data[DS_ARG_A], forward.data[DS_ARG_A], (size_t)forward.count[DS_ARG_A] * 4);
+        memcpy(weights.data[DS_ARG_B], data.data[DS_ARG_A], (size_t)data.count[DS_ARG_A] * 4);
+        r[0] = rig_run(&forward, backend, false, NULL);
+        r[1] = rig_run(&data, backend, false, NULL);
+        r[2] = rig_run(&weights, backend, false, NULL);
+        p[0] = dot(r[0], data.data[DS_ARG_A], forward.count[DS_ARG_DST]);
+        p[1] = dot(r[1], forward.data[DS_ARG_A], data.count[DS_ARG_DST]);
+        p[2] = dot(r[2], forward.data[DS_ARG_B], weights.count[DS_ARG_DST]);
+        scale = sqrt(dot(r[0], r[0], forward.count[DS_ARG_DST]) *
+                     dot(data.data[DS_ARG_A], data.data[DS_ARG_A], data.count[DS_ARG_A]));
+        for (int j = 1; j < 3; j++)
+            if (!(fabs(p[j] - p[0]) <= 1e-6 * scale))
+                fail_msg("convolution %d: <y, conv x> is %.9g, adjoint %d gives %.9g", (int)i / 2,
+                         p[0], j, p[j]);
+        for (int j = 0; j < 3; j++)
+            ds_free(r[j]);
+        rig_free(&forward);
+        rig_free(&data);
+        rig_free(&weights);
+    }
+}
+
 static void packing_converts(void **state)
 {
     static const ds_dtype file[] = { F32, DS_DTYPE_F16, BF16 };
@@ -252,8 +319,12 @@ static void packing_converts(void **state)
     (void)state;
     for (int m = 0; m < 4; m++) {
         ds_kernel_desc d = m & 1 ? conv_desc(convs[1], DS_KERNEL_CONV)
-                                 : (ds_kernel_desc) { .kind = DS_KERNEL_MATMUL, .batch = 1,
-                                                      .m = 9, .n = 40, .k = 20, .b_trans = true };
+                                 : (ds_kernel_desc){ .kind = DS_KERNEL_MATMUL,
+                                                     .batch = 1,
+                                                     .m = 9,
+                                                     .n = 40,
+                                                     .k = 20,
+                                                     .b_trans = true };
 
         d.packed = true;
         d.a_type = d.b_type = m & 2 ? BF16 : F32;
@@ -274,7 +345,8 @@ static void packing_converts(void **state)
                 ts_ok(ds__kernel_new(&k[i], DS_BACKEND_DNNL, &d, &err), &err);
                 packed[i] = ds_calloc(1, ds__kernel_info(k[i])->packed_bytes);
                 ts_ok(ds__kernel_pack(k[i], packed[i], i == 0 ? stored : rounded,
-                                      i == 0 ? file[f] : d.b_type, &err), &err);
+                                      i == 0 ? file[f] : d.b_type, &err),
+                      &err);
             }
             assert_true(ds__kernel_info(k[0])->layout == ds__kernel_info(k[1])->layout);
             assert_memory_equal(packed[0], packed[1], ds__kernel_info(k[0])->packed_bytes);
@@ -328,6 +400,8 @@ static void bad_descriptions_are_refused(void **state)
     expect_refusal(&d, DS_E_ARG);
     d = c, d.kind = DS_KERNEL_CONV_WEIGHTS, d.packed = true;
     expect_refusal(&d, DS_E_ARG);
+    d = c, d.kind = DS_KERNEL_CONV_DATA, d.a_type = d.b_type = d.dst_type = BF16, d.add = true;
+    expect_refusal(&d, DS_E_UNSUPPORTED);
 }
 
 static void missing_arguments_are_refused(void **state)
@@ -352,6 +426,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(matmul_agrees),
         cmocka_unit_test(conv_agrees),
+        cmocka_unit_test(conv_adjoints_agree),
+        cmocka_unit_test(adjoint_identities_hold),
         cmocka_unit_test(packing_converts),
         cmocka_unit_test(bad_descriptions_are_refused),
         cmocka_unit_test(missing_arguments_are_refused),

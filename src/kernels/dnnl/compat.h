@@ -2,7 +2,7 @@
  *
  * 2.x describes memory by a struct held by value and an operation by an intermediate descriptor;
  * 3.x has opaque memory descriptors and creates primitive descriptors directly. Here a ds__md is
- * owned (free it; a zeroed one may be freed too) and a ds__md_ref is borrowed.                     */
+ * owned (free it; a zeroed one may be freed too) and a ds__md_ref is borrowed. */
 
 #ifndef DS_KERNELS_DNNL_COMPAT_H
 #define DS_KERNELS_DNNL_COMPAT_H
@@ -48,7 +48,7 @@ static inline dnnl_status_t ds__md_any(ds__md *out, int rank, const dnnl_dims_t 
     return dnnl_memory_desc_create_with_tag(out, rank, dims, type, dnnl_format_tag_any);
 }
 
-/* What decides the layout, as numbers: out holds up to 64; the return value is their count.        */
+/* What decides the layout, as numbers: out holds up to 64; the return value is their count. */
 static inline int ds__md_numbers(ds__md_ref md, int64_t out[64])
 {
     const dnnl_dims_t *strides = NULL, *padded = NULL, *blocks = NULL, *index = NULL;
@@ -99,9 +99,9 @@ static inline dnnl_status_t ds__pd_conv(dnnl_primitive_desc_t *pd, dnnl_engine_t
 {
     static const dnnl_dims_t dense = { 0 };
 
-    return dnnl_convolution_forward_primitive_desc_create(
-        pd, engine, dnnl_forward_inference, alg, src, weights, bias, dst, strides, dense, pad_l,
-        pad_r, attr);
+    return dnnl_convolution_forward_primitive_desc_create(pd, engine, dnnl_forward_inference, alg,
+                                                          src, weights, bias, dst, strides, dense,
+                                                          pad_l, pad_r, attr);
 }
 
 static inline dnnl_status_t ds__pd_conv_data(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -112,9 +112,9 @@ static inline dnnl_status_t ds__pd_conv_data(dnnl_primitive_desc_t *pd, dnnl_eng
 {
     static const dnnl_dims_t dense = { 0 };
 
-    return dnnl_convolution_backward_data_primitive_desc_create(
-        pd, engine, dnnl_convolution_direct, dsrc, weights, ddst, strides, dense, pad_l, pad_r,
-        DS__NO_HINT, attr);
+    return dnnl_convolution_backward_data_primitive_desc_create(pd, engine, dnnl_convolution_direct,
+                                                                dsrc, weights, ddst, strides, dense,
+                                                                pad_l, pad_r, DS__NO_HINT, attr);
 }
 
 static inline dnnl_status_t ds__pd_conv_weights(dnnl_primitive_desc_t *pd, dnnl_engine_t engine,
@@ -164,7 +164,7 @@ static inline dnnl_status_t ds__md_any(ds__md *out, int rank, const dnnl_dims_t 
     return dnnl_memory_desc_init_by_tag(out, rank, dims, type, dnnl_format_tag_any);
 }
 
-/* What decides the layout, as numbers: out holds up to 64; the return value is their count.        */
+/* What decides the layout, as numbers: out holds up to 64; the return value is their count. */
 static inline int ds__md_numbers(ds__md_ref md, int64_t out[64])
 {
     const dnnl_blocking_desc_t *b = &md->format_desc.blocking;

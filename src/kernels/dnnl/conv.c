@@ -1,25 +1,13 @@
 /* conv.c - oneDNN's convolution and its adjoints.
  *
- * Feature maps keep their layout (channels last); weights are packed into the layout that the
- * implementation asks for, which is what its fast paths need.                                     */
+ * Feature maps keep their layout (channels last). The layout of weights is left to oneDNN: its fast
+ * paths ask for it, and with weights as files have them it falls back to a reference loop, several
+ * hundred times slower. Constant weights are packed once; variable ones, and the gradient of
+ * weights, are reordered within run. */
 
 #include "kernels/dnnl/engine.h"
 
-typedef struct ds__conv_mds {
-    ds__md src, weights, bias, dst, add;
-    dnnl_dims_t strides, pad_l, pad_r;
-} ds__conv_mds;
-
-static void free_mds(ds__conv_mds *md)
-{
-    ds__md_free(&md->src);
-    ds__md_free(&md->weights);
-    ds__md_free(&md->bias);
-    ds__md_free(&md->dst);
-    ds__md_free(&md->add);
-}
-
-/* A dense feature map [n,h,w,c], described in oneDNN's axis order n, c, h, w.                     */
+/* A dense feature map [n,h,w,c], described in oneDNN's axis order n, c, h, w. */
 static dnnl_status_t feature_map(ds__md *out, int64_t n, int64_t h, int64_t w, int64_t c,
                                  ds_dtype type)
 {
@@ -28,69 +16,88 @@ static dnnl_status_t feature_map(ds__md *out, int64_t n, int64_t h, int64_t w, i
     return ds__md_strided(out, 4, dims, ds__dnnl_type(type), strides);
 }
 
-static dnnl_status_t make_mds(ds__dnnl_kernel *k, ds__conv_mds *md)
+static dnnl_status_t input_map(ds__md *out, const ds_kernel_desc *d, ds_dtype type)
+{
+    return feature_map(out, d->images, d->height, d->width, d->cin, type);
+}
+
+static dnnl_status_t output_map(ds__md *out, const ds_kernel_desc *d, ds_dtype type)
+{
+    return feature_map(out, d->images, ds__conv_out_h(d), ds__conv_out_w(d), d->cout, type);
+}
+
+/* Weights in the layout that oneDNN likes (any) and as files have them (stored). */
+static dnnl_status_t weights(ds__md *any, ds__md *stored, const ds_kernel_desc *d, ds_dtype type)
+{
+    const dnnl_dims_t dims = { d->cout, d->cin, d->kh, d->kw };
+    const dnnl_dims_t strides = { d->cin * d->kh * d->kw, d->kh * d->kw, d->kw, 1 };
+    dnnl_status_t s = ds__md_any(any, 4, dims, ds__dnnl_type(type));
+
+    return s != dnnl_success ? s : ds__md_strided(stored, 4, dims, ds__dnnl_type(type), strides);
+}
+
+static dnnl_status_t make_mds(ds__dnnl_kernel *k, ds__mds *md, ds__md *any)
 {
     const ds_kernel_desc *d = &k->base.desc;
-    const int64_t oh = ds__conv_out_h(d), ow = ds__conv_out_w(d);
-    const dnnl_dims_t w_dims = { d->cout, d->cin, d->kh, d->kw };
-    const dnnl_dims_t w_strides = { d->cin * d->kh * d->kw, d->kh * d->kw, d->kw, 1 };
     const dnnl_dims_t bias_dims = { d->cout }, bias_strides = { 1 };
-    dnnl_status_t s = feature_map(&md->src, d->images, d->height, d->width, d->cin, d->a_type);
+    dnnl_status_t s;
 
-    md->strides[0] = md->strides[1] = d->stride;
-    md->pad_l[0] = d->pad_top;
-    md->pad_l[1] = d->pad_left;
-    md->pad_r[0] = d->pad_bottom;
-    md->pad_r[1] = d->pad_right;
-    if (s == dnnl_success)
-        s = ds__md_strided(&k->stored, 4, w_dims, ds__dnnl_type(d->b_type), w_strides);
-    if (s == dnnl_success)
-        s = d->packed ? ds__md_any(&md->weights, 4, w_dims, ds__dnnl_type(d->b_type))
-                      : ds__md_copy(&md->weights, ds__md_get(&k->stored));
-    if (s == dnnl_success)
-        s = feature_map(&md->dst, d->images, oh, ow, d->cout, d->dst_type);
-    if (s == dnnl_success)
-        s = feature_map(&md->add, d->images, oh, ow, d->cout, DS_DTYPE_F32);
+    switch (d->kind) {
+    case DS_KERNEL_CONV_DATA:
+        s = output_map(&md->a, d, d->a_type);
+        s = s != dnnl_success ? s : weights(any, &k->stored, d, d->b_type);
+        s = s != dnnl_success ? s : input_map(&md->dst, d, d->dst_type);
+        break;
+    case DS_KERNEL_CONV_WEIGHTS:
+        s = input_map(&md->a, d, d->a_type);
+        s = s != dnnl_success ? s : output_map(&k->stored, d, d->b_type);
+        s = s != dnnl_success ? s : weights(any, &md->dst, d, d->dst_type);
+        break;
+    default:
+        s = input_map(&md->a, d, d->a_type);
+        s = s != dnnl_success ? s : weights(any, &k->stored, d, d->b_type);
+        s = s != dnnl_success ? s : output_map(&md->dst, d, d->dst_type);
+        s = s != dnnl_success ? s : output_map(&md->add, d, DS_DTYPE_F32);
+        break;
+    }
     if (s == dnnl_success && d->bias)
         s = ds__md_strided(&md->bias, 1, bias_dims, dnnl_f32, bias_strides);
     return s;
 }
 
-static dnnl_status_t plan_forward(ds__dnnl_kernel *k, const ds__conv_mds *md, ds__program *p,
-                                  ds__add_mode mode)
+static dnnl_status_t make_pd(dnnl_primitive_desc_t *pd, ds__dnnl_kernel *k, const ds__mds *md,
+                             ds__md_ref w, const_dnnl_primitive_attr_t attr)
 {
     const ds_kernel_desc *d = &k->base.desc;
-    const bool second = p == &k->program[1]; /* reads what the first one made pack write           */
+    const dnnl_dims_t strides = { d->stride, d->stride };
+    const dnnl_dims_t pad_l = { d->pad_top, d->pad_left }, pad_r = { d->pad_bottom, d->pad_right };
+    ds__md_ref a = ds__md_get(&md->a), dst = ds__md_get(&md->dst);
+    ds__md_ref bias = d->bias ? ds__md_get(&md->bias) : NULL;
+
+    switch (d->kind) {
+    case DS_KERNEL_CONV_DATA:
+        return ds__pd_conv_data(pd, k->engine, dst, w, a, strides, pad_l, pad_r, attr);
+    case DS_KERNEL_CONV_WEIGHTS:
+        return ds__pd_conv_weights(pd, k->engine, a, w, bias, ds__md_get(&k->stored), strides,
+                                   pad_l, pad_r, attr);
+    default:
+        return ds__pd_conv(pd, k->engine, dnnl_convolution_direct, a, w, bias, dst, strides, pad_l,
+                           pad_r, attr);
+    }
+}
+
+static dnnl_status_t plan(ds__dnnl_kernel *k, const ds__mds *md, const ds__md *any, int program,
+                          ds__add_mode mode)
+{
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    ds__md_ref w = ds__md_get(second && d->packed ? &k->packed : &md->weights);
     dnnl_status_t s = ds__dnnl_attr(&attr, mode, ds__md_get(&md->add));
 
+    if (s == dnnl_success) /* the second program reads what pack wrote for the first one */
+        s = make_pd(&pd, k, md, ds__md_get(program == 1 && k->base.desc.packed ? &k->packed : any),
+                    attr);
     if (s == dnnl_success)
-        s = ds__pd_conv(&pd, k->engine, dnnl_convolution_direct, ds__md_get(&md->src), w,
-                        d->bias ? ds__md_get(&md->bias) : NULL, ds__md_get(&md->dst), md->strides,
-                        md->pad_l, md->pad_r, attr);
-    if (s == dnnl_success && d->packed && !second)
-        s = ds__dnnl_note_layout(k, pd);
-    if (s == dnnl_success && !second)
-        ds__dnnl_note_impl(k, pd);
-    if (s == dnnl_success)
-        s = ds__dnnl_append(k, p, pd, 0);
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_SRC, ds__md_get(&md->src), (ds__place) { DS_ARG_A, 0 });
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_WEIGHTS,
-                             ds__md_get(d->packed ? &k->packed : &k->stored),
-                             (ds__place) { DS_ARG_B, 0 });
-    if (s == dnnl_success && d->bias)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_BIAS, ds__md_get(&md->bias),
-                             (ds__place) { DS_ARG_BIAS, 0 });
-    if (s == dnnl_success && mode == DS__ADD_TENSOR)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                             ds__md_get(&md->add), (ds__place) { DS_ARG_ADD, 0 });
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_DST, ds__md_get(&md->dst),
-                             (ds__place) { DS_ARG_DST, 0 });
+        s = ds__dnnl_program(k, &k->program[program], pd, md, mode);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
     return s;
@@ -99,16 +106,23 @@ static dnnl_status_t plan_forward(ds__dnnl_kernel *k, const ds__conv_mds *md, ds
 ds_status ds__dnnl_plan_conv(ds__dnnl_kernel *k, ds_error *err)
 {
     const ds_kernel_desc *d = &k->base.desc;
-    ds__conv_mds md;
-    dnnl_status_t s = dnnl_unimplemented;
+    const bool forward = d->kind == DS_KERNEL_CONV;
+    ds__mds md;
+    ds__md any;
+    dnnl_status_t s;
 
     memset(&md, 0, sizeof md);
-    if (d->kind == DS_KERNEL_CONV)
-        s = make_mds(k, &md);
+    memset(&any, 0, sizeof any);
+    k->prefill = d->add && !forward; /* oneDNN's adjoints know no post-ops */
+    s = make_mds(k, &md, &any);
     if (s == dnnl_success)
-        s = plan_forward(k, &md, &k->program[0], d->add ? DS__ADD_TENSOR : DS__ADD_NONE);
-    if (s == dnnl_success && d->add && d->dst_type == DS_DTYPE_F32)
-        s = plan_forward(k, &md, &k->program[1], DS__ADD_IN_PLACE);
-    free_mds(&md);
+        s = plan(k, &md, &any, 0,
+                 !d->add   ? DS__ADD_NONE
+                 : forward ? DS__ADD_TENSOR
+                           : DS__ADD_STAGED);
+    if (s == dnnl_success && d->add && forward && d->dst_type == DS_DTYPE_F32)
+        s = plan(k, &md, &any, 1, DS__ADD_IN_PLACE);
+    ds__md_free(&any);
+    ds__dnnl_free_mds(&md);
     return ds__dnnl_check(k, s, "creation", err);
 }

@@ -1,12 +1,12 @@
-/* engine.c - oneDNN's engine, and kernels as programs of primitives. */
+/* engine.c - oneDNN's engine; the life of a kernel. */
 
 #include "kernels/dnnl/engine.h"
 
 #include <pthread.h>
-#include <stdio.h>
+#include <string.h>
 
 /* oneDNN keeps compiled primitives in a cache of its own for the whole process, so the engine lives
- * as long: it is created once and only read afterwards.                                           */
+ * as long: it is created once and only read afterwards. */
 static pthread_once_t engine_once = PTHREAD_ONCE_INIT;
 static dnnl_engine_t shared_engine;
 static dnnl_status_t engine_status;
@@ -23,7 +23,7 @@ ds_status ds__dnnl_check(const ds__dnnl_kernel *k, dnnl_status_t s, const char *
     if (s == dnnl_success)
         return DS_OK;
     return ds_fail(err,
-                   s == dnnl_out_of_memory    ? DS_E_NOMEM
+                   s == dnnl_out_of_memory   ? DS_E_NOMEM
                    : s == dnnl_unimplemented ? DS_E_UNSUPPORTED
                                              : DS_E_INTERNAL,
                    "oneDNN %d.%d, %s of %s: %s", DNNL_VERSION_MAJOR, DNNL_VERSION_MINOR, what,
@@ -33,80 +33,6 @@ ds_status ds__dnnl_check(const ds__dnnl_kernel *k, dnnl_status_t s, const char *
 dnnl_data_type_t ds__dnnl_type(ds_dtype t)
 {
     return t == DS_DTYPE_F32 ? dnnl_f32 : dnnl_bf16;
-}
-
-dnnl_status_t ds__dnnl_attr(dnnl_primitive_attr_t *out, ds__add_mode mode, ds__md_ref add_md)
-{
-    dnnl_post_ops_t ops = NULL;
-    dnnl_status_t s = dnnl_primitive_attr_create(out);
-
-    if (s == dnnl_success)
-        s = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
-    if (s != dnnl_success || mode == DS__ADD_NONE)
-        return s;
-    s = dnnl_post_ops_create(&ops);
-    if (s == dnnl_success)
-        s = mode == DS__ADD_IN_PLACE ? ds__post_sum(ops)
-                                     : dnnl_post_ops_append_binary(ops, dnnl_binary_add, add_md);
-    if (s == dnnl_success)
-        s = dnnl_primitive_attr_set_post_ops(*out, ops);
-    dnnl_post_ops_destroy(ops);
-    return s;
-}
-
-dnnl_status_t ds__dnnl_operand(ds__dnnl_kernel *k, ds__program *p, int id, ds__md_ref md,
-                               ds__place place)
-{
-    ds__step *step = &p->step[p->count - 1];
-    dnnl_memory_t memory;
-    dnnl_status_t s = dnnl_memory_create(&memory, md, k->engine, DNNL_MEMORY_NONE);
-
-    if (s == dnnl_success) {
-        step->arg[step->count] = (dnnl_exec_arg_t) { id, memory };
-        step->place[step->count++] = place;
-    }
-    return s;
-}
-
-dnnl_status_t ds__dnnl_append(ds__dnnl_kernel *k, ds__program *p, const_dnnl_primitive_desc_t pd,
-                              size_t offset)
-{
-    ds__md_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    size_t bytes = md != NULL ? dnnl_memory_desc_get_size(md) : 0;
-    dnnl_status_t s = dnnl_primitive_create(&p->step[p->count].primitive, pd);
-
-    if (s != dnnl_success)
-        return s;
-    p->count++;
-    if (k->base.info.scratch_bytes < offset + bytes)
-        k->base.info.scratch_bytes = offset + bytes;
-    if (bytes == 0)
-        return s;
-    return ds__dnnl_operand(k, p, DNNL_ARG_SCRATCHPAD, md, (ds__place) { DS_ARG_SCRATCH, offset });
-}
-
-dnnl_status_t ds__dnnl_note_layout(ds__dnnl_kernel *k, const_dnnl_primitive_desc_t pd)
-{
-    int64_t number[64];
-    uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a */
-    ds__md_ref md = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-    int count = ds__md_numbers(md, number);
-
-    for (int i = 0; i < count; i++)
-        for (int byte = 0; byte < 8; byte++)
-            hash = (hash ^ ((uint64_t)number[i] >> 8 * byte & 0xff)) * 0x100000001b3u;
-    k->base.info.packed_bytes = dnnl_memory_desc_get_size(md);
-    k->base.info.layout = hash;
-    return ds__md_copy(&k->packed, md);
-}
-
-void ds__dnnl_note_impl(ds__dnnl_kernel *k, const_dnnl_primitive_desc_t pd)
-{
-    const char *name = NULL;
-
-    if (dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &name) == dnnl_success)
-        snprintf(k->impl, sizeof k->impl, "%s", name);
-    k->base.info.impl = k->impl;
 }
 
 /* ---- the kernel object ---------------------------------------------------------------------- */
@@ -137,16 +63,16 @@ static ds_status dnnl_bind(ds_kernel *base, ds_error *err)
     ds__program *p;
     dnnl_status_t s = dnnl_success;
 
-    k->chosen = base->desc.add && base->args[DS_ARG_ADD] == base->args[DS_ARG_DST]
-                && k->program[1].count > 0;
+    k->chosen = base->desc.add && base->args[DS_ARG_ADD] == base->args[DS_ARG_DST] &&
+                k->program[1].count > 0;
     p = &k->program[k->chosen];
     for (int i = 0; i < p->count; i++) {
         ds__step *step = &p->step[i];
 
         for (int a = 0; a < step->count && s == dnnl_success; a++)
             s = dnnl_memory_set_data_handle(step->arg[a].memory,
-                                            (char *)base->args[step->place[a].arg]
-                                                + step->place[a].offset);
+                                            (char *)base->args[step->place[a].arg] +
+                                                step->place[a].offset);
     }
     return ds__dnnl_check(k, s, "binding", err);
 }
@@ -157,13 +83,16 @@ static ds_status dnnl_run(ds_kernel *base, ds_error *err)
     ds__program *p = &k->program[k->chosen];
     dnnl_status_t s = dnnl_success;
 
+    if (k->prefill && base->args[DS_ARG_ADD] != base->args[DS_ARG_DST])
+        memcpy(base->args[DS_ARG_DST], base->args[DS_ARG_ADD],
+               (size_t)ds__kernel_count(&base->desc, DS_ARG_DST) * sizeof(float));
     for (int i = 0; i < p->count && s == dnnl_success; i++)
         s = dnnl_primitive_execute(p->step[i].primitive, k->stream, p->step[i].count,
                                    p->step[i].arg);
     return ds__dnnl_check(k, s, "execution", err);
 }
 
-/* Reorders src, stored as md_from says, to the packed layout.                                     */
+/* Reorders src, stored as md_from says, to the packed layout. */
 static dnnl_status_t reorder(ds__dnnl_kernel *k, ds__md_ref from, const void *src, void *dst)
 {
     dnnl_primitive_desc_t pd = NULL;
@@ -191,7 +120,7 @@ static dnnl_status_t reorder(ds__dnnl_kernel *k, ds__md_ref from, const void *sr
 }
 
 /* oneDNN has no f16 on most processors and no reorder between all types: another type than the
- * operand's own is converted first, into one temporary of the tensor's size.                      */
+ * operand's own is converted first, into one temporary of the tensor's size. */
 static ds_status dnnl_pack(ds_kernel *base, void *dst, const void *src, ds_dtype src_type,
                            ds_error *err)
 {

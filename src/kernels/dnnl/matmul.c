@@ -1,22 +1,9 @@
 /* matmul.c - oneDNN's matrix products.
  *
  * Transposition is a matter of strides. A batch of one is described with two axes: oneDNN has more
- * fast paths there.                                                                               */
+ * fast paths there. */
 
 #include "kernels/dnnl/engine.h"
-
-typedef struct ds__matmul_mds {
-    ds__md a, b, bias, dst, add;
-} ds__matmul_mds;
-
-static void free_mds(ds__matmul_mds *md)
-{
-    ds__md_free(&md->a);
-    ds__md_free(&md->b);
-    ds__md_free(&md->bias);
-    ds__md_free(&md->dst);
-    ds__md_free(&md->add);
-}
 
 /* A dense [batch,rows,cols], or its transpose in memory. */
 static dnnl_status_t matrix(ds__md *out, int64_t batch, int64_t rows, int64_t cols, bool trans,
@@ -29,7 +16,7 @@ static dnnl_status_t matrix(ds__md *out, int64_t batch, int64_t rows, int64_t co
     return ds__md_strided(out, 3 - skip, dims + skip, ds__dnnl_type(type), strides + skip);
 }
 
-static dnnl_status_t make_mds(ds__dnnl_kernel *k, ds__matmul_mds *md)
+static dnnl_status_t make_mds(ds__dnnl_kernel *k, ds__mds *md)
 {
     const ds_kernel_desc *d = &k->base.desc;
     const dnnl_dims_t b_dims = { d->batch, d->k, d->n };
@@ -51,40 +38,19 @@ static dnnl_status_t make_mds(ds__dnnl_kernel *k, ds__matmul_mds *md)
     return s;
 }
 
-static dnnl_status_t plan_program(ds__dnnl_kernel *k, const ds__matmul_mds *md, ds__program *p,
-                                  ds__add_mode mode)
+static dnnl_status_t plan(ds__dnnl_kernel *k, const ds__mds *md, int program, ds__add_mode mode)
 {
     const ds_kernel_desc *d = &k->base.desc;
-    const bool second = p == &k->program[1]; /* reads what the first one made pack write           */
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    ds__md_ref b = ds__md_get(second && d->packed ? &k->packed : &md->b);
     dnnl_status_t s = ds__dnnl_attr(&attr, mode, ds__md_get(&md->add));
 
-    if (s == dnnl_success)
-        s = ds__pd_matmul(&pd, k->engine, ds__md_get(&md->a), b,
+    if (s == dnnl_success) /* the second program reads what pack wrote for the first one */
+        s = ds__pd_matmul(&pd, k->engine, ds__md_get(&md->a),
+                          ds__md_get(program == 1 && d->packed ? &k->packed : &md->b),
                           d->bias ? ds__md_get(&md->bias) : NULL, ds__md_get(&md->dst), attr);
-    if (s == dnnl_success && d->packed && !second)
-        s = ds__dnnl_note_layout(k, pd);
-    if (s == dnnl_success && !second)
-        ds__dnnl_note_impl(k, pd);
     if (s == dnnl_success)
-        s = ds__dnnl_append(k, p, pd, 0);
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_SRC, ds__md_get(&md->a), (ds__place) { DS_ARG_A, 0 });
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_WEIGHTS,
-                             ds__md_get(d->packed ? &k->packed : &k->stored),
-                             (ds__place) { DS_ARG_B, 0 });
-    if (s == dnnl_success && d->bias)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_BIAS, ds__md_get(&md->bias),
-                             (ds__place) { DS_ARG_BIAS, 0 });
-    if (s == dnnl_success && mode == DS__ADD_TENSOR)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_ATTR_MULTIPLE_POST_OP(0) | DNNL_ARG_SRC_1,
-                             ds__md_get(&md->add), (ds__place) { DS_ARG_ADD, 0 });
-    if (s == dnnl_success)
-        s = ds__dnnl_operand(k, p, DNNL_ARG_DST, ds__md_get(&md->dst),
-                             (ds__place) { DS_ARG_DST, 0 });
+        s = ds__dnnl_program(k, &k->program[program], pd, md, mode);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
     return s;
@@ -93,15 +59,15 @@ static dnnl_status_t plan_program(ds__dnnl_kernel *k, const ds__matmul_mds *md, 
 ds_status ds__dnnl_plan_matmul(ds__dnnl_kernel *k, ds_error *err)
 {
     const ds_kernel_desc *d = &k->base.desc;
-    ds__matmul_mds md;
+    ds__mds md;
     dnnl_status_t s;
 
     memset(&md, 0, sizeof md);
     s = make_mds(k, &md);
     if (s == dnnl_success)
-        s = plan_program(k, &md, &k->program[0], d->add ? DS__ADD_TENSOR : DS__ADD_NONE);
+        s = plan(k, &md, 0, d->add ? DS__ADD_TENSOR : DS__ADD_NONE);
     if (s == dnnl_success && d->add && d->dst_type == DS_DTYPE_F32)
-        s = plan_program(k, &md, &k->program[1], DS__ADD_IN_PLACE);
-    free_mds(&md);
+        s = plan(k, &md, 1, DS__ADD_IN_PLACE);
+    ds__dnnl_free_mds(&md);
     return ds__dnnl_check(k, s, "creation", err);
 }

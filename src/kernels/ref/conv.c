@@ -7,20 +7,20 @@
  *
  * Terms outside an image, or at a fraction of the stride, are zero. Feature maps are [N,H,W,C],
  * weights [O,I,kh,kw]. One thread owns an output; sums run in index order and in double, so the
- * result does not depend on the thread count.                                                     */
+ * result does not depend on the thread count. */
 
 #include "kernels/backend.h"
 #include "kernels/ref/element.h"
 
-/* Sum over channels c < count of a[a0 + c a_step] b[b0 + c b_step].                               */
+/* Sum over channels c < count of a[a0 + c a_step] b[b0 + c b_step]. */
 static double dot(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT], int64_t count,
                   int64_t a0, int64_t a_step, int64_t b0, int64_t b_step)
 {
     double sum = 0.0;
 
     for (int64_t c = 0; c < count; c++)
-        sum += ds__ref_get(args[DS_ARG_A], d->a_type, a0 + c * a_step)
-               * ds__ref_get(args[DS_ARG_B], d->b_type, b0 + c * b_step);
+        sum += ds__ref_get(args[DS_ARG_A], d->a_type, a0 + c * a_step) *
+               ds__ref_get(args[DS_ARG_B], d->b_type, b0 + c * b_step);
     return sum;
 }
 
@@ -50,7 +50,7 @@ void ds__ref_conv(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT])
     }
 }
 
-/* The output row that meets input row `in` at tap `t`, or -1.                                     */
+/* The output row that meets input row `in` at tap `t`, or -1. */
 static int64_t met(int64_t in, int64_t pad, int64_t t, int64_t stride, int64_t size)
 {
     int64_t at = in + pad - t;
@@ -75,15 +75,15 @@ void ds__ref_conv_data(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT])
                 int64_t x = met(sx, d->pad_left, t % d->kw, d->stride, ow);
 
                 if (y >= 0 && x >= 0)
-                    sum += dot(d, args, d->cout, ((n * oh + y) * ow + x) * d->cout, 1,
-                               i * taps + t, d->cin * taps);
+                    sum += dot(d, args, d->cout, ((n * oh + y) * ow + x) * d->cout, 1, i * taps + t,
+                               d->cin * taps);
             }
             ds__ref_put(args[DS_ARG_DST], d->dst_type, p * d->cin + i, sum, add);
         }
     }
 }
 
-/* One weight's gradient: output channel o, input channel i, tap t.                                */
+/* One weight's gradient: output channel o, input channel i, tap t. */
 static double weight_gradient(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT], int64_t o,
                               int64_t i, int64_t t)
 {

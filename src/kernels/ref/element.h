@@ -10,7 +10,7 @@ static inline double ds__ref_get(const void *p, ds_dtype t, int64_t i)
     return t == DS_DTYPE_F32 ? ((const float *)p)[i] : ds__bf16_to_f32(((const uint16_t *)p)[i]);
 }
 
-/* dst[i] = v (+ add[i]); the sum is rounded once.                                                 */
+/* dst[i] = v (+ add[i]); the sum is rounded once. */
 static inline void ds__ref_put(void *p, ds_dtype t, int64_t i, double v, const float *add)
 {
     if (add != NULL)

@@ -1,7 +1,8 @@
 /* matmul.c - dst[m,n] = sum_k a[m,k] b[k,n] (+ bias[n]) (+ add[m,n]), for each of the batch.
  *
  * Its adjoints are products too (da = ddst b^T, db = a^T ddst), so they need no code of their own.
- * A sum runs over k in index order and in double: the result does not depend on the thread count. */
+ * A sum runs over k in index order and in double: the result does not depend on the thread count.
+ */
 
 #include "kernels/backend.h"
 #include "kernels/ref/element.h"
@@ -22,8 +23,8 @@ void ds__ref_matmul(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT])
             double sum = bias != NULL ? bias[c] : 0.0;
 
             for (int64_t i = 0; i < k; i++)
-                sum += ds__ref_get(args[DS_ARG_A], d->a_type, a + i * a_col)
-                       * ds__ref_get(args[DS_ARG_B], d->b_type, b + i * b_row + c * b_col);
+                sum += ds__ref_get(args[DS_ARG_A], d->a_type, a + i * a_col) *
+                       ds__ref_get(args[DS_ARG_B], d->b_type, b + i * b_row + c * b_col);
             ds__ref_put(args[DS_ARG_DST], d->dst_type, r * n + c, sum, add);
         }
     }

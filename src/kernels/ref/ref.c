@@ -47,8 +47,8 @@ ds_status ds__ref_kernel_new(ds_kernel **out, const ds_kernel_desc *desc, ds_err
     k->desc = *desc;
     k->info.impl = "ref";
     if (desc->packed) {
-        k->info.packed_bytes
-            = (size_t)ds__kernel_count(desc, DS_ARG_B) * ds_dtype_size(desc->b_type);
+        k->info.packed_bytes =
+            (size_t)ds__kernel_count(desc, DS_ARG_B) * ds_dtype_size(desc->b_type);
         k->info.layout = (uint64_t)desc->b_type + 1;
     }
     *out = k;

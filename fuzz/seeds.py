@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Writes small valid (and nearly valid) inputs for every harness: seeds.py FOLDER."""
 
+import base64
 import json
 import pathlib
 import struct
 import sys
+import zlib
 
 CUT = b"\xfe"  # between the files of one input; see support.h
 
@@ -18,7 +20,39 @@ def tensor(dtype, shape, begin, end):
     return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
 
 
+def png(width, height, depth, colour, rows, before=(), interlace=0):
+    head = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    chunks = [(b"IHDR", head), *before, (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
+
+
+GREY_JPEG = """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKra
+rYqMyP/L2u71////m8H////6/+b9//j/wAALCAAJAAkBAREA/8QAFwAAAwEAAAAAAAAAAAAAAAAAAAMFBv/EABsQ
+AAEEAwAAAAAAAAAAAAAAAAAxM3FzsbLh/9oACAEBAAA/AJT9u/cyqgNQf//Z"""
+PROGRESSIVE_JPEG = """
+/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDACgcHiMeGSgjISMtKygwPGRBPDc3PHtYXUlkkYCZlo+AjIqgtObDoKra
+rYqMyP/L2u71////m8H////6/+b9//j/2wBDASstLTw1PHZBQXb4pYyl+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4
++Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj4+Pj/wgARCAAJAAkDASIAAhEBAxEB/8QAFgABAQEAAAAAAAAAAAAAAAAA
+BAAB/8QAFQEBAQAAAAAAAAAAAAAAAAAAAQL/2gAMAwEAAhADEAAAAR5Ka//EABQQAQAAAAAAAAAAAAAAAAAAACD/
+2gAIAQEAAQUCH//EABYRAQEBAAAAAAAAAAAAAAAAAAEAEf/aAAgBAwEBPwENv//EABURAQEAAAAAAAAAAAAAAAAA
+AAEA/9oACAECAQE/AQv/xAAUEAEAAAAAAAAAAAAAAAAAAAAg/9oACAEBAAY/Ah//xAAWEAADAAAAAAAAAAAAAAAA
+AAAgMXH/2gAIAQEAAT8hdD//2gAMAwEAAgADAAAAEIP/xAAUEQEAAAAAAAAAAAAAAAAAAAAA/9oACAEDAQE/EH//
+xAAVEQEBAAAAAAAAAAAAAAAAAAAAEf/aAAgBAgEBPxCj/8QAFxAAAwEAAAAAAAAAAAAAAAAAIFHh8P/aAAgBAQAB
+PxDTof/Z"""
+
+
 def seeds():
+    yield "fuzz_image", [
+        png(2, 2, 8, 2, bytes(14), [(b"tEXt", b"parameters\0Steps: \xe9")]),
+        png(2, 1, 8, 6, bytes(9), [(b"iTXt", b"parameters\0\0\0\0\0\xc3\xa9")]),
+        png(4, 2, 2, 3, bytes(4), [(b"PLTE", bytes(range(12))), (b"tRNS", b"\x10\x80"),
+                                   (b"zTXt", b"parameters\0\0" + zlib.compress(b"Steps: 20"))]),
+        png(1, 1, 16, 4, bytes(5), [(b"gAMA", struct.pack(">I", 100000))], 1),
+        base64.b64decode(GREY_JPEG),
+        base64.b64decode(PROGRESSIVE_JPEG),
+    ]
     meta = {"__metadata__": {"format": "pt", "n": "1"}}
     yield "fuzz_safetensors", [
         safetensors({}, 0),

@@ -27,6 +27,17 @@ ds_status ds_image_init(ds_image *image, int64_t width, int64_t height, ds_error
     return DS_OK;
 }
 
+ds_status ds__image_promised(ds_image *out, int64_t width, int64_t height, size_t bytes,
+                             const char *name, ds_error *err)
+{
+    if (width <= DS_IMAGE_SIDE && height <= DS_IMAGE_SIDE &&
+        (uint64_t)(width * height) / 8256 > bytes)
+        return ds_fail(err, DS_E_FORMAT,
+                       "%s: %zu bytes cannot hold the %lld x %lld pixels that it promises", name,
+                       bytes, (long long)width, (long long)height);
+    return ds_image_init(out, width, height, err);
+}
+
 void ds_image_clear(ds_image *image)
 {
     ds_free(image->rgb);

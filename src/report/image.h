@@ -9,6 +9,12 @@
 #define DS_IMAGE_SIDE   32768
 #define DS_IMAGE_PIXELS (1 << 27)
 
+/* ds_image_init for a picture that a file of this size promises. No PNG holds more than 8,256
+ * pixels in a byte (8 of one bit, and deflate's 1,032), and no JPEG of 8-bit samples comes near: a
+ * file that promises more is damaged, and does not get the memory. */
+ds_status ds__image_promised(ds_image *out, int64_t width, int64_t height, size_t bytes,
+                             const char *name, ds_error *err);
+
 ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const char *name,
                          ds_error *err);
 ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const char *name,

@@ -39,8 +39,8 @@ static int orientation_of(const struct jpeg_decompress_struct *info)
 }
 
 /* Runs under the caller's setjmp. */
-static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, const char *name,
-                           ds_error *err)
+static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, size_t bytes,
+                           const char *name, ds_error *err)
 {
     int orientation;
     ds_status st;
@@ -53,7 +53,7 @@ static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, c
     orientation = orientation_of(info); /* the markers go when the reading ends */
     info->out_color_space = JCS_RGB;
     jpeg_start_decompress(info);
-    st = ds_image_init(out, info->output_width, info->output_height, err);
+    st = ds__image_promised(out, info->output_width, info->output_height, bytes, name, err);
     while (st == DS_OK && info->output_scanline < info->output_height) {
         JSAMPROW row = out->rgb + (size_t)info->output_scanline * info->output_width * 3;
 
@@ -80,7 +80,7 @@ ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const c
     }
     jpeg_create_decompress(&info);
     jpeg_mem_src(&info, data, (unsigned long)bytes);
-    st = read_rows(&info, out, name, err);
+    st = read_rows(&info, out, bytes, name, err);
     jpeg_destroy_decompress(&info);
     return st;
 }

@@ -48,7 +48,7 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
     if (!png_image_begin_read_from_memory(&info, data, bytes))
         return ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
     info.flags |= PNG_IMAGE_FLAG_16BIT_sRGB; /* libpng would take 16 bits for linear light */
-    st = ds_image_init(out, info.width, info.height, err);
+    st = ds__image_promised(out, info.width, info.height, bytes, name, err);
     if (st == DS_OK && (info.format & PNG_FORMAT_FLAG_ALPHA) != 0) {
         st = read_over_white(out, &info, name, err);
     } else if (st == DS_OK) {

@@ -115,6 +115,15 @@ static void cut_files_are_refused(void **state)
     free(data);
 }
 
+/* 8192 x 8192 pixels of RGB in 65 bytes, with the right check sums. */
+static const unsigned char promise[] = { 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00,
+                                         0x00, 0x0d, 0x49, 0x48, 0x44, 0x52, 0x00, 0x00, 0x20, 0x00,
+                                         0x00, 0x00, 0x20, 0x00, 0x08, 0x02, 0x00, 0x00, 0x00, 0xfd,
+                                         0xc8, 0x5d, 0x0e, 0x00, 0x00, 0x00, 0x08, 0x49, 0x44, 0x41,
+                                         0x54, 0x78, 0x9c, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01, 0x48,
+                                         0x06, 0x89, 0xd2, 0x00, 0x00, 0x00, 0x00, 0x49, 0x45, 0x4e,
+                                         0x44, 0xae, 0x42, 0x60, 0x82 };
+
 static void a_promise_of_many_pixels_is_refused(void **state)
 {
     const char *path = ts_path(folder, "a.png");
@@ -128,6 +137,8 @@ static void a_promise_of_many_pixels_is_refused(void **state)
     data[16] = 0x7f; /* width; the check sum is now wrong as well */
     assert_int_not_equal(ds_image_decode(&image, data, bytes, "big.png", &err), DS_OK);
     free(data);
+    assert_int_equal(ds_image_decode(&image, promise, sizeof promise, "big.png", NULL),
+                     DS_E_FORMAT);
     assert_int_equal(ds_image_init(&image, 32768, 32768, NULL), DS_E_ARG);
     assert_int_equal(ds_image_init(&image, 0, 5, NULL), DS_E_ARG);
     assert_int_equal(ds_image_init(&image, INT64_MAX, 2, NULL), DS_E_ARG);

@@ -105,6 +105,22 @@ def seeds():
         for text in ("a abab ab! <|endoftext|> it's 1girl", "(ab, ab) \u201cab\u201d \u00bd \u0663",
                      "e\u0301\u0323 \u0130 \u1112\u1161\u11ab;\u11ab \ud558\u11ab", "<|EndOfText|>a\u00a0b")
     ]
+    base = {"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
+            "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False,
+            "num_train_timesteps": 50}
+    yield "fuzz_scheduler", [
+        json.dumps({**base, **more}).encode()
+        for more in (
+            {},
+            {"_class_name": "PNDMScheduler", "skip_prk_steps": True, "trained_betas": None},
+            {"_class_name": "DPMSolverMultistepScheduler", "lambda_min_clipped": -float("inf"),
+             "solver_type": "heun", "final_sigmas_type": "zero", "use_karras_sigmas": True},
+            {"_class_name": "EulerDiscreteScheduler", "rescale_betas_zero_snr": True,
+             "timestep_spacing": "trailing", "beta_schedule": "squaredcos_cap_v2"},
+            {"_class_name": "KDPM2DiscreteScheduler", "prediction_type": "v_prediction"},
+            {"_class_name": "DDIMInverseScheduler", "beta_schedule": "linear"},
+        )
+    ]
 
 
 def main():

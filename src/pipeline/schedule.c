@@ -160,7 +160,15 @@ ds_status ds__schedule_new(ds_schedule *s, const ds_schedule_config *c, ds_sampl
     if (c->zero_snr && by_sigma)
         s->alpha_bar[n - 1] = 0x1p-24f; /* keeps the largest sigma finite, as diffusers does */
     for (int i = 0; i < n; i++) {
-        s->sigma[i] = sqrtf((1.0f - s->alpha_bar[i]) / s->alpha_bar[i]);
+        float a = s->alpha_bar[i];
+
+        /* A zero is meant only at the noisy end. */
+        if (!(a < 1.0f && (a > 0.0f || (a == 0.0f && c->zero_snr && i == n - 1))))
+            return ds_fail(err, DS_E_FORMAT,
+                           "noise schedule: the product of alphas is %g at time step %d of %d, "
+                           "expected a number between 0 and 1",
+                           (double)a, i, n);
+        s->sigma[i] = sqrtf((1.0f - a) / a);
         s->log_sigma[i] = numpy_log(s->sigma[i]);
     }
     return DS_OK;
@@ -228,6 +236,8 @@ int ds__timesteps_dpm(float *t, const ds_schedule_config *c, const ds_schedule *
     for (int i = 0; i < s->count; i++)
         if (-s->log_sigma[i] >= c->lambda_min)
             usable = i + 1;
+    if (usable == 0)
+        return 0;
     switch (c->spacing) {
     case DS_LEADING:
         count = leading(t, steps + 1, steps, usable / (steps + 1), c->steps_offset);

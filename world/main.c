@@ -2,6 +2,7 @@
  *
  * Exit codes as the main program's: 0 done, 1 failed, 2 misused.                                 */
 
+#include "bpe.h"
 #include "record.h"
 
 #include <errno.h>
@@ -18,6 +19,8 @@ static const char usage[] =
     "  sheet   --split S --count N -o F.png    one picture of N scenes; captions go to F.txt\n"
     "  caption --split S --count N             captions alone, one a line\n"
     "  stats   --split S --count N             measured frequencies beside the planted ones\n"
+    "  bpe     --count N --out DIR             tokenizer files in CLIP's format, learnt from N "
+    "captions\n"
     "  heldout                                 the held-out combinations, as JSON\n"
     "  bench   --count N                       scenes per second on one core\n"
     "\n"
@@ -312,17 +315,28 @@ static ds_status run_bench(const ds_world *w, const options *o, ds_split split, 
     return st;
 }
 
+static ds_status run_bpe(const ds_world *w, const options *o, ds_split split, ds_error *err)
+{
+    ds_bpe_summary s;
+    ds_status st = make_folder(o->out, err);
+
+    (void)split;
+    if (st == DS_OK)
+        st = ds_world_bpe(w, o->count, o->out, &s, err);
+    if (st == DS_OK)
+        printf("%d words, %d merges, %d tokens\n", s.words, s.merges, s.size);
+    return st;
+}
+
 static int run(const options *o)
 {
     static const struct {
         const char *name;
         ds_status (*run)(const ds_world *w, const options *o, ds_split split, ds_error *err);
         bool out;
-    } commands[] = { { "export", run_export, true },
-                     { "sheet", run_sheet, true },
-                     { "caption", run_caption, false },
-                     { "stats", run_stats, false },
-                     { "bench", run_bench, false } };
+    } commands[] = { { "export", run_export, true },    { "sheet", run_sheet, true },
+                     { "caption", run_caption, false }, { "stats", run_stats, false },
+                     { "bench", run_bench, false },     { "bpe", run_bpe, true } };
     ds_error err = { 0 };
     ds_world *w;
     ds_split split;

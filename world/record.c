@@ -4,8 +4,9 @@
 
 #include "record.h"
 
+#include <diffuscope/image.h>
+
 #include <math.h>
-#include <png.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -261,29 +262,30 @@ json_t *ds_world_heldout_record(const ds_world *w)
 ds_status ds_world_write_png(const char *path, const uint8_t *rgb, int width, int height,
                              ds_error *err)
 {
-    png_image png = { .version = PNG_IMAGE_VERSION,
-                      .width = (png_uint_32)width,
-                      .height = (png_uint_32)height,
-                      .format = PNG_FORMAT_RGB };
+    ds_image image;
+    ds_status st = ds_image_init(&image, width, height, err);
 
-    if (!png_image_write_to_file(&png, path, 0, rgb, 0, NULL))
-        return ds_fail_at(err, ds_fail(err, DS_E_IO, "%s: %s", path, png.message), path, -1);
-    return DS_OK;
+    if (st != DS_OK)
+        return st;
+    memcpy(image.rgb, rgb, (size_t)width * (size_t)height * 3);
+    st = ds_image_save_png(&image, path, NULL, 0, err);
+    ds_image_clear(&image);
+    return st;
 }
 
 ds_status ds_world_read_png(const char *path, uint8_t *rgb, int width, int height, ds_error *err)
 {
-    png_image png = { .version = PNG_IMAGE_VERSION };
-    ds_status st = DS_OK;
+    ds_image image;
+    ds_status st = ds_image_load(&image, path, err);
 
-    if (!png_image_begin_read_from_file(&png, path))
-        return ds_fail_at(err, ds_fail(err, DS_E_IO, "%s: %s", path, png.message), path, -1);
-    png.format = PNG_FORMAT_RGB;
-    if ((int)png.width != width || (int)png.height != height)
-        st = ds_fail(err, DS_E_FORMAT, "%s: expected %d x %d pixels, found %u x %u", path, width,
-                     height, png.width, png.height);
-    else if (!png_image_finish_read(&png, NULL, rgb, 0, NULL))
-        st = ds_fail(err, DS_E_FORMAT, "%s: %s", path, png.message);
-    png_image_free(&png);
-    return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
+    if (st == DS_OK && (image.width != width || image.height != height))
+        st = ds_fail_at(err,
+                        ds_fail(err, DS_E_FORMAT, "%s: expected %d x %d pixels, found %lld x %lld",
+                                path, width, height, (long long)image.width,
+                                (long long)image.height),
+                        path, -1);
+    else if (st == DS_OK)
+        memcpy(rgb, image.rgb, (size_t)width * (size_t)height * 3);
+    ds_image_clear(&image);
+    return st;
 }

@@ -19,7 +19,7 @@ $(BUILD)/tests/unit/test_world.o: CPPFLAGS += -Iworld
 # Drawing and resampling are most of a scene's cost.
 $(BUILD)/world/%.o: override CFLAGS += -O3
 
-all: $(WORLD)
+all run-tests: $(WORLD)
 
 world-data: ## rebuild world/sprites from the published drawings (npm, librsvg, Python)
 	world/fetch-sprites

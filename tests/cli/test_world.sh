@@ -1,0 +1,59 @@
+#!/bin/sh
+# diffuscope-world: an export has what docs/world.md promises, the stored list of held-out
+# combinations is the one that the rule gives, and the vocabulary spells the world's words whole.
+w=${BUILD:-build}/diffuscope-world
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+}
+
+if [ ! -f world/sprites/noto.png ]; then
+    echo "SKIPPED: no drawings in world/sprites: run \`make world-data\`"
+    exit 0
+fi
+
+"$w" heldout >"$dir/heldout.json" || fail "heldout: exit $?"
+cmp -s "$dir/heldout.json" world/heldout.json ||
+    fail "world/heldout.json is not what the rule gives: $w heldout >world/heldout.json"
+
+"$w" export --split train --count 40 --out "$dir/a" || fail "export: exit $?"
+"$w" export --split train --count 40 --out "$dir/b" || fail "export again: exit $?"
+diff -r "$dir/a" "$dir/b" >/dev/null || fail "two exports differ"
+[ "$(wc -l <"$dir/a/captions.jsonl")" = 40 ] || fail "expected 40 lines in captions.jsonl"
+[ "$(ls "$dir/a/images" | wc -l)" = 40 ] || fail "expected 40 pictures"
+python3 - "$dir/a" <<'PYTHON' || fail "the export does not hold together"
+import json, os, sys
+folder = sys.argv[1]
+tables = json.load(open(folder + "/world.json"))
+for line in open(folder + "/captions.jsonl"):
+    scene = json.loads(line)
+    assert os.path.exists(f"{folder}/{scene['file']}"), scene["file"]
+    for link in scene["links"]:
+        assert scene["caption"][link["first"]:link["last"]] == link["text"], link
+        assert link["entity"] is None or link["entity"] < len(scene["entities"]), link
+    for entity in scene["entities"]:
+        runs = entity["mask"]["counts"]
+        assert sum(runs) == 64 * 64 and sum(runs[1::2]) == entity["area"], entity
+    assert scene["factors"]["background"] in tables["backgrounds"]
+PYTHON
+
+"$w" bpe --count 20000 --out "$dir/bpe" >/dev/null || fail "bpe: exit $?"
+"$d" tokenize -m "$dir/bpe" "a delft zorp to the left of a police officer" --json >"$dir/t" ||
+    fail "tokenize: exit $?"
+grep -q '"a</w>", "delft</w>", "zorp</w>", "to</w>", "the</w>", "left</w>", "of</w>", "a</w>", "police</w>", "officer</w>"\]' "$dir/t" ||
+    fail "a word of the world is not one token: $(cat "$dir/t")"
+
+for args in "" "dance" "export --split train" "export --split nowhere --out $dir/c" "stats --count x"; do
+    # shellcheck disable=SC2086
+    "$w" $args >"$dir/out" 2>&1
+    rc=$?
+    [ $rc = 2 ] || fail "diffuscope-world $args: exit $rc, expected 2"
+done
+"$w" stats --world "$dir" >"$dir/out" 2>&1 && fail "a folder without a world was accepted"
+grep -q objects.json "$dir/out" || fail "the message does not name the missing file"
+exit $bad

@@ -38,6 +38,19 @@ expect 2 'found one more: "b"' help a b
 expect 2 'no command is called "nonsense"' help nonsense
 expect 2 'no command is called "--man"' help -- --man
 
+expect 2 '--count: expected a whole number from 1 to' random --count 0
+expect 2 'found "1e3"' random --count 1e3
+expect 2 'did you mean f32?' forward --compute f23
+expect 2 '--seed: expected a whole number below 2^64' random --seed 18446744073709551616
+expect 0 '' random --seed 18446744073709551615 -q
+expect 0 '' random --seed -1 --count 3
+expect 3 'nonexistent' inspect -m /nonexistent
+expect 2 '--model MODEL is needed' sites
+expect 2 '--module: expected one of' forward -m x --module unnet --inputs a --outputs b
+touch "$out.there"
+expect 2 'give --force to overwrite it' forward -m x --module unet --inputs a --outputs "$out.there"
+rm -f "$out.there"
+
 commands=$("$d" help --names)
 [ -n "$commands" ] || fail 'the list of commands is empty'
 for c in $commands; do
@@ -45,7 +58,8 @@ for c in $commands; do
     expect 0 '--quiet' help "$c"
     expect 0 ".Nm diffuscope-$c" help --man "$c"
     expect 2 'unknown option --no-such-option' "$c" --no-such-option
-    "$d" "$c" --help | awk 'length > 100 { long = 1 } END { exit long }' || fail "$c --help is too wide"
+    "$d" "$c" --help >"$out"
+    awk 'length > 100 { long = 1 } END { exit long }' "$out" || fail "$c --help is too wide"
 done
 
 "$d" help --completion bash >"$out"

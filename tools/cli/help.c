@@ -80,6 +80,29 @@ static void help_option(FILE *to, const ds_opt *o)
     wrap(to, full_help(o, text, sizeof text), HELP_COLUMN, HELP_COLUMN);
 }
 
+/* Broken before options where the line is too long, so that it can be pasted into a shell. */
+static void help_example(FILE *to, const char *line)
+{
+    int column = 2;
+
+    fputs("\nexample:\n  ", to);
+    while (*line != '\0') {
+        const char *next = strstr(line + 1, " -");
+        int n = next != NULL ? (int)(next - line) : (int)strlen(line);
+
+        if (column + n > TEXT_WIDTH && column > 4) {
+            fputs(" \\\n    ", to);
+            column = 4;
+            line++; /* the blank before the option */
+            n--;
+        }
+        fwrite(line, 1, (size_t)n, to);
+        column += n;
+        line += n;
+    }
+    fputc('\n', to);
+}
+
 void help_command(FILE *to, const ds_command *c)
 {
     const ds_opt *o;
@@ -95,7 +118,7 @@ void help_command(FILE *to, const ds_command *c)
     for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
         help_option(to, o);
     if (c->example != NULL)
-        fprintf(to, "\nexample:\n  %s\n", c->example);
+        help_example(to, c->example);
 }
 
 void help_program(FILE *to)

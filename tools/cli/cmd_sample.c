@@ -188,8 +188,7 @@ const ds_command cmd_sample = {
                    "network, the time steps and the noise levels. The samplers are ddim, ddpm, "
                    "pndm, euler, euler_a, heun, lms, dpm++2m, dpm2 and ddim-inverse, each equal to "
                    "its diffusers class.",
-    .example = "diffuscope sample --toy --sampler heun --steps 10 --latent noise.safetensors "
-               "--save path.safetensors",
+    .example = "diffuscope sample --toy --sampler heun --latent z.safetensors --save x.safetensors",
     .options = options,
     .run = run,
 };

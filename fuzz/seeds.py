@@ -43,6 +43,43 @@ xAAVEQEBAAAAAAAAAAAAAAAAAAAAEf/aAAgBAgEBPxCj/8QAFxAAAwEAAAAAAAAAAAAAAAAAIFHh8P/a
 PxDTof/Z"""
 
 
+def unet():
+    small = {
+        "_class_name": "UNet2DConditionModel", "sample_size": 8, "in_channels": 4,
+        "out_channels": 4, "flip_sin_to_cos": True, "freq_shift": 0,
+        "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"],
+        "mid_block_type": "UNetMidBlock2DCrossAttn",
+        "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"], "block_out_channels": [8, 16],
+        "layers_per_block": 1, "norm_num_groups": 4, "norm_eps": 1e-5, "cross_attention_dim": 12,
+        "attention_head_dim": 2, "act_fn": "silu", "downsample_padding": 1,
+    }
+    yield small
+    yield {**small, "use_linear_projection": True, "attention_head_dim": [2, 4],
+           "transformer_layers_per_block": [1, 2], "addition_embed_type": "text_time",
+           "addition_time_embed_dim": 8, "projection_class_embeddings_input_dim": 60}
+
+
+def configs():
+    for c in unet():
+        yield b"U" + json.dumps(c).encode()
+    vae = {
+        "_class_name": "AutoencoderKL", "in_channels": 3, "out_channels": 3, "latent_channels": 4,
+        "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D"],
+        "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D"], "block_out_channels": [8, 16],
+        "layers_per_block": 1, "norm_num_groups": 4, "scaling_factor": 0.18215, "act_fn": "silu",
+        "sample_size": 16, "force_upcast": True,
+    }
+    yield b"V" + json.dumps(vae).encode()
+    clip = {
+        "architectures": ["CLIPTextModel"], "model_type": "clip_text_model", "vocab_size": 100,
+        "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "max_position_embeddings": 77, "hidden_act": "quick_gelu",
+        "layer_norm_eps": 1e-5, "projection_dim": 8, "eos_token_id": 2, "bos_token_id": 0,
+    }
+    yield b"C" + json.dumps(clip).encode()
+    yield b"P" + json.dumps({**clip, "hidden_act": "gelu", "eos_token_id": 99}).encode()
+
+
 def seeds():
     yield "fuzz_image", [
         png(2, 2, 8, 2, bytes(14), [(b"tEXt", b"parameters\0Steps: \xe9")]),
@@ -105,6 +142,7 @@ def seeds():
         for text in ("a abab ab! <|endoftext|> it's 1girl", "(ab, ab) \u201cab\u201d \u00bd \u0663",
                      "e\u0301\u0323 \u0130 \u1112\u1161\u11ab;\u11ab \ud558\u11ab", "<|EndOfText|>a\u00a0b")
     ]
+    yield "fuzz_config", list(configs())
     base = {"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
             "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False,
             "num_train_timesteps": 50}

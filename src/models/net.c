@@ -86,7 +86,7 @@ static void build_unet(ds_net *n)
 {
     const ds_unet_config *c = &n->model->unet;
     const ds_net_shape *s = &n->shape;
-    ds_unet_inputs in = { NULL };
+    ds_unet_inputs in = { 0 };
 
     in.sample = add_input(n, "sample", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
                           DS_DIMS(s->batch, s->height, s->width, c->in_channels));

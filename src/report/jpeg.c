@@ -51,17 +51,19 @@ static ds_status read_rows(struct jpeg_decompress_struct *info, ds_image *out, s
         return ds_fail(err, DS_E_UNSUPPORTED, "%s: expected RGB or grey, found CMYK; convert it",
                        name);
     orientation = orientation_of(info); /* the markers go when the reading ends */
+    /* before libjpeg finds room for all coefficients of a progressive file */
+    st = ds__image_promised(out, info->image_width, info->image_height, bytes, name, err);
+    if (st != DS_OK)
+        return st;
     info->out_color_space = JCS_RGB;
     jpeg_start_decompress(info);
-    st = ds__image_promised(out, info->output_width, info->output_height, bytes, name, err);
-    while (st == DS_OK && info->output_scanline < info->output_height) {
+    while (info->output_scanline < info->output_height) {
         JSAMPROW row = out->rgb + (size_t)info->output_scanline * info->output_width * 3;
 
         jpeg_read_scanlines(info, &row, 1);
     }
-    if (st == DS_OK)
-        jpeg_finish_decompress(info);
-    return st == DS_OK ? ds__image_orient(out, orientation, err) : st;
+    jpeg_finish_decompress(info);
+    return ds__image_orient(out, orientation, err);
 }
 
 ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const char *name,

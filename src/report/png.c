@@ -14,6 +14,34 @@
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+/* A chunk's length is any number, for which libpng finds memory before it reads: refused unless the
+ * file is long enough. */
+static ds_status check_chunks(const void *data, size_t bytes, const char *name, ds_error *err)
+{
+    const unsigned char *p = data;
+    size_t at = 8;
+
+    if (bytes < at || png_sig_cmp(p, 0, at) != 0) {
+        ds_fail(err, DS_E_FORMAT, "%s: expected a PNG, found something else", name);
+        return ds_fail_at(err, DS_E_FORMAT, name, 0);
+    }
+    while (at < bytes) {
+        size_t left = bytes - at, length;
+
+        if (left < 12)
+            break;
+        length = (size_t)p[at] << 24 | (size_t)p[at + 1] << 16 | (size_t)p[at + 2] << 8 | p[at + 3];
+        if (length > left - 12)
+            break;
+        if (memcmp(p + at + 4, "IEND", 4) == 0)
+            return DS_OK;
+        at += length + 12;
+    }
+    ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: the chunk at byte %zu ends behind the file", name,
+            at);
+    return ds_fail_at(err, DS_E_FORMAT, name, (int64_t)at);
+}
+
 /* Lays pixels with opacity over white, level by level, as picture viewers do. */
 static ds_status read_over_white(ds_image *out, png_image *info, const char *name, ds_error *err)
 {
@@ -41,8 +69,10 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
                          ds_error *err)
 {
     png_image info;
-    ds_status st;
+    ds_status st = check_chunks(data, bytes, name, err);
 
+    if (st != DS_OK)
+        return st;
     memset(&info, 0, sizeof info);
     info.version = PNG_IMAGE_VERSION;
     if (!png_image_begin_read_from_memory(&info, data, bytes))
@@ -169,7 +199,9 @@ ds_status ds_png_find_text(char **out, const char *path, const char *keyword, ds
     if (st != DS_OK)
         return st;
     s.data = data;
-    st = find_text(out, &s, keyword, err);
+    st = check_chunks(data, s.bytes, path, err);
+    if (st == DS_OK)
+        st = find_text(out, &s, keyword, err);
     ds_free(data);
     return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
 }

@@ -45,6 +45,7 @@
     X(attention)                                                                                   \
     X(attention_probs)                                                                             \
     X(attention_apply)                                                                             \
+    X(attention_adj_work)                                                                          \
     X(attention_adj)                                                                               \
     X(attention_probs_adj)                                                                         \
     X(attention_apply_adj)                                                                         \

@@ -107,6 +107,8 @@ typedef struct ds_simd {
                             void *work);
     void (*attention_apply)(void *out, const float *probs, const void *v, const ds_attention *a,
                             void *work);
+    /* Bytes of `work` for the three adjoints below. */
+    size_t (*attention_adj_work)(const ds_attention *a);
     /* Adjoints; all operands float32 (a->type and a->out_type are not looked at). dq, dk, dv, dout
      * have the row distances of q, k, v, out. Probabilities are computed again, block by block. */
     void (*attention_adj)(float *dq, float *dk, float *dv, const float *dout, const float *q,

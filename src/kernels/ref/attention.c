@@ -98,6 +98,12 @@ void ds__attention_apply_ref(void *out, const float *probs, const void *v, const
     }
 }
 
+size_t ds__attention_adj_work_ref(const ds_attention *a)
+{
+    (void)a;
+    return 0;
+}
+
 /* With p_ij = exp(scale <q_i, k_j> - lse_i), D_i = <dout_i, out_i>:
  *   dv_j += sum_i p_ij dout_i,   ds_ij = scale p_ij (<dout_i, v_j> - D_i),
  *   dq_i += sum_j ds_ij k_j,     dk_j += sum_i ds_ij q_i. */

@@ -10,16 +10,17 @@
  * Where the probabilities are wanted, the block's scores of all keys are kept and, at the end,
  * brought to the final maximum and sum. */
 
-#include "kernels/simd/gemm.h"
-#include "kernels/simd/transpose.h"
+#include "kernels/simd/desk.h"
 #include "kernels/simd/vec.h"
 
 #include <omp.h>
 
-enum { KEYS = 96, QUERIES = 256, ROOM = 96 * 1024 };
+enum { KEYS = 128, QUERIES = 256, ROOM = 96 * 1024 };
 
-/* Below any score, and finite, so that (old maximum - new maximum) is never NaN. */
+/* Below any score, and finite, so that differences of maxima are never NaN; and below that, what
+ * takes the place of an invisible score: 2^(HIDDEN - NOTHING) is 0. */
 #define NOTHING -1e30f
+#define HIDDEN  -1e36f
 
 typedef struct job {
     const ds_attention *a;
@@ -46,20 +47,6 @@ typedef struct desk {
     float *tops;      /* [blocks][QB]: the maximum that a block was taken relative to */
     int64_t image, head, first, count;
 } desk;
-
-static int64_t round_up(int64_t x, int64_t to)
-{
-    return (x + to - 1) / to * to;
-}
-
-/* The next `count` floats of a desk; base NULL only counts. */
-static float *take(float *base, int64_t *used, int64_t count)
-{
-    const int64_t at = *used;
-
-    *used += round_up(count, 16);
-    return base ? base + at : NULL;
-}
 
 /* Places a desk's arrays from base on; returns the floats that they need. */
 static int64_t lay_out(desk *w, const job *j, float *base)
@@ -160,20 +147,6 @@ static void pack_values(float *dst, const void *src, int64_t at, int64_t ld, int
                 to[x] = v[x];
 }
 
-/* dst [cols][QB] = transpose of src [rows][lds], rows <= QB; the missing ones are zeros. */
-static void transpose_in(float *dst, const float *src, int64_t lds, int64_t rows, int64_t cols)
-{
-    for (int64_t r = 0; r < round_up(rows, VW); r += VW)
-        for (int64_t x = 0; x < cols; x += VW) {
-            const int64_t nr = ds_min(VW, rows - r), nx = ds_min(VW, cols - x);
-
-            if (nr < VW)
-                for (int64_t i = 0; i < nx; i++)
-                    vstore(dst + (x + i) * QB + r, (vf){ 0 });
-            vtranspose_n(dst + x * QB + r, QB, src + r * lds + x, lds, nr, nx);
-        }
-}
-
 static void load_queries(const job *j, desk *w)
 {
     const ds_attention *a = j->a;
@@ -210,20 +183,20 @@ static void multiply(const job *j, float *c, matrix a, const float *b, int64_t r
     gemm(c, QB, a, b, QB, rows, steps, nv, add);
 }
 
-/* Keys after the last visible one of each query become -infinity; `last` is that of lane 0. */
+/* Hides the keys after the last visible one of each query; `last` is that of lane 0. */
 static void mask(float *s, int64_t k0, int64_t keys, int64_t last)
 {
     for (int64_t k = 0; k < keys; k++)
         for (int64_t i = 0; i < QB; i++)
             if (k0 + k > last + i)
-                s[k * QB + i] = -INFINITY;
+                s[k * QB + i] = HIDDEN;
 }
 
-/* s = 2^(c (s - maximum)), with maximum and sum kept up; returns the factors for the older sums in
+/* s = 2^(c s - c maximum), with maximum and sum kept up; returns the factors for the older sums in
  * fix, and whether any differs from 1. */
 INLINE bool soften(float *s, float *top, float *sum, float *fix, int64_t keys, vf c)
 {
-    vf old = vload(top), m[2] = { old, old }, new, total[2] = { { 0 }, { 0 } }, f;
+    vf old = vload(top), m[2] = { old, old }, new, low, total[2] = { { 0 }, { 0 } }, f;
     int64_t k = 0;
 
     for (; k + 2 <= keys; k += 2) {
@@ -233,10 +206,11 @@ INLINE bool soften(float *s, float *top, float *sum, float *fix, int64_t keys, v
     if (k < keys)
         m[0] = vmax(vload(s + k * QB), m[0]);
     new = vmax(m[0], m[1]);
-    f = vexp2_neg((old - new) * c);
+    low = new *c;
+    f = vexp2_neg(old * c - low);
     for (k = 0; k + 2 <= keys; k += 2) {
-        vf a = vexp2_neg((vload(s + k * QB) - new) * c);
-        vf b = vexp2_neg((vload(s + (k + 1) * QB) - new) * c);
+        vf a = vexp2_neg(vfma(vload(s + k * QB), c, -low));
+        vf b = vexp2_neg(vfma(vload(s + (k + 1) * QB), c, -low));
 
         total[0] += a;
         total[1] += b;
@@ -244,7 +218,7 @@ INLINE bool soften(float *s, float *top, float *sum, float *fix, int64_t keys, v
         vstore(s + (k + 1) * QB, b);
     }
     if (k < keys) {
-        vf a = vexp2_neg((vload(s + k * QB) - new) * c);
+        vf a = vexp2_neg(vfma(vload(s + k * QB), c, -low));
 
         total[0] += a;
         vstore(s + k * QB, a);
@@ -375,9 +349,9 @@ static void store_probs(const job *j, const desk *w, const float *inverse)
     for (int64_t block = 0; block < j->blocks; block++)
         for (int64_t v = 0; v * VW < rows; v++) {
             const int64_t k0 = block * j->keys, keys = ds_min(j->keys, a->sk - k0);
-            vf f = vload(w->tops + block * QB + v * VW) - vload(w->top + v * VW);
+            vf f = vload(w->tops + block * QB + v * VW) * j->c - vload(w->top + v * VW) * j->c;
 
-            f = vexp2_neg(f * j->c) * vload(inverse + v * VW);
+            f = vexp2_neg(f) * vload(inverse + v * VW);
             for (int64_t k = 0; k < keys; k += VW) {
                 vf r[VW];
 

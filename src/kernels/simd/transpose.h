@@ -50,23 +50,31 @@
 
 INLINE void vtranspose(vf r[VW]){ VEC_STEP(1) VEC_STEP(2) VEC_STEP(4) VEC_STEP(8) }
 
+/* The transpose of src [rows, lds] (rows, cols <= VW), zeros standing for what is missing. */
+INLINE void vload_transposed(vf r[VW], const float *src, int64_t lds, int64_t rows, int64_t cols)
+{
+    if (rows >= VW && cols >= VW)
+        for (int i = 0; i < VW; i++)
+            r[i] = vload(src + i * lds);
+    else
+        for (int i = 0; i < VW; i++)
+            r[i] = i < rows ? vload_n(src + i * lds, cols) : (vf){ 0 };
+    vtranspose(r);
+}
+
 /* dst [cols, rows] = transpose of src [rows, cols]; rows, cols <= VW. */
 INLINE void vtranspose_n(float *dst, int64_t ldd, const float *src, int64_t lds, int64_t rows,
                          int64_t cols)
 {
     vf r[VW];
 
-    if (rows >= VW && cols >= VW) {
-        for (int i = 0; i < VW; i++)
-            r[i] = vload(src + i * lds);
-        vtranspose(r);
+    vload_transposed(r, src, lds, rows, cols);
+    if (rows >= VW && cols >= VW)
         for (int i = 0; i < VW; i++)
             vstore(dst + i * ldd, r[i]);
-        return;
-    }
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            dst[j * ldd + i] = src[i * lds + j];
+    else
+        for (int i = 0; i < VW && i < cols; i++)
+            vstore_n(dst + i * ldd, r[i], rows);
 }
 
 #endif

@@ -50,6 +50,13 @@ INLINE void vstore(float *p, vf v)
     *(vf_any *)p = v;
 }
 
+#if VEC256
+INLINE __m256i first_lanes(int64_t n)
+{
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+#endif
+
 /* The first n (1 .. VW) elements; the others read as 0. n above VW is VW. */
 INLINE vf vload_n(const float *p, int64_t n)
 {
@@ -57,6 +64,8 @@ INLINE vf vload_n(const float *p, int64_t n)
         return vload(p);
 #if VEC512
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif VEC256
+    return (vf)_mm256_maskload_ps(p, first_lanes(n));
 #else
     vf v = { 0 };
 
@@ -74,6 +83,8 @@ INLINE void vstore_n(float *p, vf v, int64_t n)
     }
 #if VEC512
     _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), (__m512)v);
+#elif VEC256
+    _mm256_maskstore_ps(p, first_lanes(n), (__m256)v);
 #else
     for (int64_t i = 0; i < n; i++)
         p[i] = v[i];
@@ -153,47 +164,29 @@ INLINE float vtop(vf v)
     return t[0];
 }
 
-/* 2^x = 2^n 2^r, n the nearest integer; the polynomial is a minimax fit of 2^r on [-1/2, 1/2]. */
-INLINE vf vexp2_scale(vf r, vf n, vf shifted)
-{
-    vf p = vset(1.5353372e-4f);
-
-    p = vfma(p, r, vset(1.3398880e-3f));
-    p = vfma(p, r, vset(9.6184374e-3f));
-    p = vfma(p, r, vset(5.5503325e-2f));
-    p = vfma(p, r, vset(2.4022648e-1f));
-    p = vfma(p, r, vset(6.9314720e-1f));
-    p = vfma(p, r, vset(1.0f));
-#if VEC512
-    (void)shifted;
-    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
-#else
-    (void)n;
-    return (vf)((vi)p + ((vi)shifted << 23));
-#endif
-}
-
 /* Adding 1.5 * 2^23 rounds to an integer and leaves it in the low bits. */
 #define VEC_ROUND 12582912.0f
 
-#if VEC512
-#define VEC_LOWEST -200.0f
-#else
-#define VEC_LOWEST -126.0f
-#endif
-
-/* x <= 0, -infinity or NaN: the exponents of a softmax. */
+/* 2^x = 2^n 2^r, n the nearest integer; the polynomial is a minimax fit of 2^r on [-1/2, 1/2],
+ * relative error 1e-7. For finite x <= 0 and NaN: the exponents of a softmax. */
 INLINE vf vexp2_neg(vf x)
 {
-    vf c = vmax(vset(VEC_LOWEST), x);
 #if VEC512
-    vf n = (vf)_mm512_roundscale_ps((__m512)c, 8);
-
-    return vexp2_scale(c - n, n, n);
+    vf n = (vf)_mm512_roundscale_ps((__m512)x, 8), r = x - n;
 #else
-    vf shifted = c + VEC_ROUND, n = shifted - VEC_ROUND;
+    vf c = vmax(vset(-126.0f), x);
+    vf shifted = c + VEC_ROUND, r = c - (shifted - VEC_ROUND);
+#endif
+    vf p = vfma(vset(1.3264723e-3f), r, vset(9.6715183e-3f));
 
-    return vsel(x < VEC_LOWEST, vset(0.0f), vexp2_scale(c - n, n, shifted));
+    p = vfma(p, r, vset(5.5507338e-2f));
+    p = vfma(p, r, vset(2.4022242e-1f));
+    p = vfma(p, r, vset(6.9314698e-1f));
+    p = vfma(p, r, vset(1.0f));
+#if VEC512
+    return (vf)_mm512_scalef_ps((__m512)p, (__m512)n);
+#else
+    return vsel(x < -126.0f, vset(0.0f), (vf)((vi)p + ((vi)shifted << 23)));
 #endif
 }
 

@@ -179,7 +179,7 @@ static ds_status build_text(ds_graph *g, const json_t *config, const char *what,
 static ds_status build_unet(ds_graph *g, const json_t *config, const char *what, ds_error *err)
 {
     ds_unet_config c;
-    ds_unet_inputs in = { NULL };
+    ds_unet_inputs in = { 0 };
     ds_status st = ds__unet_config_read(&c, config, what, err);
     int64_t side;
 

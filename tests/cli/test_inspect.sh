@@ -50,9 +50,19 @@ expect 0 'w	F16	[40, 50]' "$f"
 expect 0 'total: 2 tensors, 2,000 parameters' "$f"
 expect 0 '# format: p?t' "$f"
 expect 0 '"shape": [' "$f" --json
-expect 2 'either --model or' -m "$m" "$f"
+expect 2 'either --model or a file' -m "$m" "$f"
 expect 2 'either --model or'
 expect 3 'no such folder' -m "$dir/nowhere"
+# a PNG of one white pixel with the text "a cat" under "parameters"
+base64 -d >"$dir/p.png" <<'PNG'
+iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAAEHRFWHRwYXJhbWV0ZXJzAGEgY2F0
+vd75IAAAAAxJREFUeJxj+P//PwAF/gL+De9GuAAAAABJRU5ErkJggg==
+PNG
+expect 0 '1 x 1 pixels' "$dir/p.png"
+expect 0 'a cat' "$dir/p.png"
+expect 0 '"parameters": "a cat"' "$dir/p.png" --json
+printf x >"$dir/x.txt"
+expect 3 'at least 8 bytes' "$dir/x.txt"
 head -c 4000 "$f" >"$dir/cut.safetensors"
 expect 3 'truncated' "$dir/cut.safetensors"
 rm "$f"

@@ -1,5 +1,6 @@
-/* cmd_inspect.c - `diffuscope inspect`: what a model folder or a tensor file holds. */
+/* cmd_inspect.c - `diffuscope inspect`: what a model folder, a tensor file or a picture holds. */
 
+#include <diffuscope/image.h>
 #include <diffuscope/inspect.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -165,32 +166,97 @@ static void print_file(const json_t *j)
     print_hash(j);
 }
 
+/* ---- pictures -------------------------------------------------------------------------------- */
+
+static bool is_png(const char *path)
+{
+    static const char signature[8] = "\x89PNG\r\n\x1a\n";
+    char head[8] = "";
+    FILE *f = fopen(path, "rb");
+    bool is = f != NULL && fread(head, 1, 8, f) == 8 && memcmp(head, signature, 8) == 0;
+
+    if (f != NULL)
+        fclose(f);
+    return is;
+}
+
+/* The line of settings that generators of pictures leave; its line ends are kept. */
+static void print_parameters(const char *text)
+{
+    for (; *text != '\0'; text++)
+        putchar(((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f ? '?' : *text);
+    putchar('\n');
+}
+
+static ds_status inspect_picture(const char *path, bool as_json, ds_error *err)
+{
+    ds_image image;
+    char *text = NULL;
+    ds_error none = { 0 };
+    ds_status st = ds_image_load(&image, path, err);
+
+    if (st != DS_OK)
+        return st;
+    st = ds_png_find_text(&text, path, "parameters", &none);
+    if (st != DS_OK && st != DS_E_NOMATCH) {
+        ds_fail(err, st, "%s", none.text);
+    } else if (as_json) {
+        json_t *j =
+            json_pack("{s:s, s:I, s:I, s:s?}", "path", path, "width", (json_int_t)image.width,
+                      "height", (json_int_t)image.height, "parameters", text);
+
+        st = j != NULL && json_dumpf(j, stdout, JSON_INDENT(2)) == 0
+                 ? DS_OK
+                 : ds_fail(err, DS_E_IO, "the description could not be written");
+        putchar('\n');
+        json_decref(j);
+    } else {
+        st = DS_OK;
+        printf("%lld x %lld pixels\n", (long long)image.width, (long long)image.height);
+        if (text != NULL)
+            print_parameters(text);
+    }
+    ds_free(text);
+    ds_image_clear(&image);
+    return st;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static ds_status print_description(const char *text, bool model, ds_error *err)
+{
+    json_t *j = json_loads(text, 0, NULL);
+
+    if (j == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory to print the description");
+    if (model)
+        print_model(j);
+    else
+        print_file(j);
+    json_decref(j);
+    return DS_OK;
+}
+
 static ds_status run(const ds_args *a, ds_error *err)
 {
     const char *model = opt_text(a, "model");
     const char *file = opts_count(a) > 0 ? opts_positional(a, 0) : NULL;
-    bool hashes = opt_flag(a, "sha256");
+    bool hashes = opt_flag(a, "sha256"), as_json = opt_flag(a, "json");
     char *text;
-    json_t *j;
     ds_status st;
 
     if ((model == NULL) == (file == NULL))
-        return ds_fail(err, DS_E_ARG, "expected either --model or a safetensors file");
+        return ds_fail(err, DS_E_ARG, "expected either --model or a file");
+    if (file != NULL && is_png(file))
+        return inspect_picture(file, as_json, err);
     st = model != NULL ? ds_inspect_model(&text, model, hashes, err)
                        : ds_inspect_file(&text, file, hashes, err);
     if (st != DS_OK)
         return st;
-    if (opt_flag(a, "json")) {
+    if (as_json)
         puts(text);
-    } else if ((j = json_loads(text, 0, NULL)) != NULL) {
-        if (model != NULL)
-            print_model(j);
-        else
-            print_file(j);
-        json_decref(j);
-    } else {
-        st = ds_fail(err, DS_E_NOMEM, "no memory to print the description");
-    }
+    else
+        st = print_description(text, model != NULL, err);
     ds_free(text);
     return st;
 }
@@ -204,11 +270,12 @@ static const ds_opt options[] = {
 
 const ds_command cmd_inspect = {
     .name = "inspect",
-    .purpose = "tell what a model folder or a tensor file holds",
+    .purpose = "tell what a model folder, a tensor file or a picture holds",
     .positional = "[FILE]",
     .description = "With --model: the components of a diffusers folder (or of a model in the "
                    "Hugging Face cache), their files, parameters and configuration. With FILE: "
-                   "the tensors of a safetensors file. Nothing is run, and only headers are read.",
+                   "the tensors of a safetensors file, or the size of a PNG and the settings that "
+                   "made it. Nothing is run.",
     .example = "diffuscope inspect -m runwayml/stable-diffusion-v1-5",
     .options = options,
     .common = COMMON_MODEL_OPTIONAL | COMMON_JSON,

@@ -21,6 +21,9 @@ override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-cont
 CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc
 LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lm
 LDFLAGS  += -fopenmp $(SANFLAGS)
+ifndef SAN # clang leaves the sanitizers' symbols to the program
+ALL_DEFINED := -Wl,-z,defs
+endif
 
 LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c))
 SIMD_SRC := $(wildcard src/kernels/simd/*.c)
@@ -75,7 +78,7 @@ $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)
 	$(AR) rcs $@ $^
 
 $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
-	$(CC) -shared -Wl,-soname,libdiffuscope.so.$(SOMAJOR) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(CC) -shared $(ALL_DEFINED) -Wl,-soname,libdiffuscope.so.$(SOMAJOR) $(LDFLAGS) $^ $(LDLIBS) -o $@
 	ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	ln -sf $(@F) $(BUILD)/libdiffuscope.so
 

@@ -40,6 +40,19 @@ DS_API ds_status ds_record_texts(ds_record *r, const char *path, const char *con
 /* Any JSON value, as text. */
 DS_API ds_status ds_record_json(ds_record *r, const char *path, const char *json, ds_error *err);
 
+/* Adds versions.diffuscope, versions.oneDNN, instructions (the set that our kernels were chosen
+ * for) and threads. */
+DS_API ds_status ds_record_surroundings(ds_record *r, ds_error *err);
+
+/* Adds model.path, model.files (path and SHA-256 of each file of weights) and model.sha256, one
+ * number for all: that of the lines "SHA-256, two blanks, path, newline" in the order of the paths'
+ * bytes, which is what sha256sum prints. Reads every byte of the weights. */
+DS_API ds_status ds_record_model(ds_record *r, const char *model, ds_error *err);
+
+/* The text under a path, to be freed with ds_free. DS_E_NOMATCH if there is none. */
+DS_API ds_status ds_record_get_text(const ds_record *r, const char *path, char **out,
+                                    ds_error *err);
+
 /* The record as JSON, members in the order in which they were first set; free with ds_free. */
 DS_API ds_status ds_record_dump(const ds_record *r, char **out, ds_error *err);
 

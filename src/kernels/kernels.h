@@ -83,6 +83,9 @@ ds_status ds__kernel_pack(ds_kernel *k, void *dst, const void *src, ds_dtype src
 ds_status ds__kernel_bind(ds_kernel *k, void *const args[DS_ARG_COUNT], ds_error *err);
 ds_status ds__kernel_run(ds_kernel *k, ds_error *err);
 
+/* "2.6.3", of the oneDNN that is linked. buf holds 32 bytes or more; returns buf.                  */
+const char *ds__dnnl_version(char *buf, size_t size);
+
 /* Output height and width of the forward convolution. */
 static inline int64_t ds__conv_out_h(const ds_kernel_desc *d)
 {

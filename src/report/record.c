@@ -166,6 +166,26 @@ ds_status ds_record_json(ds_record *r, const char *path, const char *json, ds_er
     return put(r, path, v, err);
 }
 
+ds_status ds_record_get_text(const ds_record *r, const char *path, char **out, ds_error *err)
+{
+    const json_t *in = r->root;
+    const char *name = path, *dot;
+
+    *out = NULL;
+    while ((dot = strchr(name, '.')) != NULL) {
+        char key[80];
+
+        snprintf(key, sizeof key, "%.*s", (int)(dot - name), name);
+        in = json_object_get(in, key);
+        name = dot + 1;
+    }
+    in = json_object_get(in, name);
+    if (!json_is_string(in))
+        return ds_fail(err, DS_E_NOMATCH, "record: expected text under %s, found none", path);
+    *out = ds_strdup(json_string_value(in));
+    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "record: no memory for %s", path);
+}
+
 /* 15 digits, as people write numbers, where they are enough to read every number back; else 17. */
 static char *dump(const json_t *root)
 {

@@ -82,6 +82,28 @@ static void record_refuses_what_json_cannot_hold(void **state)
     ds_record_free(NULL);
 }
 
+static void record_tells_where_it_was_made(void **state)
+{
+    ds_error err = { 0 };
+    ds_record *r;
+    char *text;
+
+    (void)state;
+    ts_ok(ds_record_new(&r, &err), &err);
+    ts_ok(ds_record_surroundings(r, &err), &err);
+    ts_ok(ds_record_get_text(r, "versions.diffuscope", &text, &err), &err);
+    assert_string_equal(text, DS_VERSION);
+    ds_free(text);
+    ts_ok(ds_record_get_text(r, "versions.oneDNN", &text, &err), &err);
+    assert_int_equal(strspn(text, "0123456789."), strlen(text));
+    ds_free(text);
+    assert_int_equal(ds_record_get_text(r, "versions", &text, NULL), DS_E_NOMATCH);
+    assert_int_equal(ds_record_get_text(r, "a.b.c", &text, NULL), DS_E_NOMATCH);
+    assert_null(text);
+    assert_int_equal(ds_record_model(r, "/nonexistent", NULL), DS_E_IO);
+    ds_record_free(r);
+}
+
 static void parameters_have_the_known_layout(void **state)
 {
     ds_png_parameters p = {
@@ -154,6 +176,7 @@ int main(void)
         cmocka_unit_test(record_holds_what_was_set),
         cmocka_unit_test(record_keeps_every_digit),
         cmocka_unit_test(record_refuses_what_json_cannot_hold),
+        cmocka_unit_test(record_tells_where_it_was_made),
         cmocka_unit_test(parameters_have_the_known_layout),
         cmocka_unit_test(record_saves_whole_files),
     };

@@ -74,10 +74,8 @@ static ds_status add_surroundings(ds_record *r, ds_error *err)
     char text[32];
     time_t t = time(NULL);
     struct tm utc;
-    ds_status st = ds_record_text(r, "versions.diffuscope", DS_VERSION, err);
+    ds_status st = ds_record_surroundings(r, err);
 
-    if (st == DS_OK)
-        st = ds_record_int(r, "threads", ds_threads(), err);
     strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&t, &utc));
     return st == DS_OK ? ds_record_text(r, "started", text, err) : st;
 }

@@ -3,6 +3,7 @@
 #include "kernels/dnnl/engine.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
 /* oneDNN keeps compiled primitives in a cache of its own for the whole process, so the engine lives
@@ -14,6 +15,14 @@ static dnnl_status_t engine_status;
 static void make_engine(void)
 {
     engine_status = dnnl_engine_create(&shared_engine, dnnl_cpu, 0);
+}
+
+const char *ds__dnnl_version(char *buf, size_t size)
+{
+    const dnnl_version_t *v = dnnl_version();
+
+    snprintf(buf, size, "%d.%d.%d", v->major, v->minor, v->patch);
+    return buf;
 }
 
 ds_status ds__dnnl_check(const ds__dnnl_kernel *k, dnnl_status_t s, const char *what, ds_error *err)

@@ -64,11 +64,18 @@ DS_API void ds_site_list_free(ds_site_list *l);
  *   vae.decode                     latent [N,4,h,w], divided by scaling_factor -> image [N,3,8h,8w]
  *
  * Inputs may have any numeric type. Values of sites that match one of the globs in watch are added to
- * outputs under their names. DS_E_NOMATCH for an unknown module, a missing input or a pattern without
- * a match.                                                                                           */
+ * outputs under their names.
+ *
+ * Vector-Jacobian products: where inputs also hold `cotangent.<output>` (any of the outputs), outputs
+ * receive `grad.<input>` and `grad.<parameter>` for each input and parameter (state-dict name behind
+ * its component's, "unet.conv_in.weight") that matches one of the globs in wrt:
+ *
+ *     grad.x = sum over outputs y of  cotangent.y . dy/dx
+ *
+ * DS_E_NOMATCH for an unknown module, a missing input or a pattern without a match.                  */
 DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bundle *inputs,
-                                  const char *const *watch, int n_watch, ds_bundle *outputs,
-                                  ds_error *err);
+                                  const char *const *watch, int n_watch, const char *const *wrt,
+                                  int n_wrt, ds_bundle *outputs, ds_error *err);
 
 /* ---- a new model -------------------------------------------------------------------------------------- */
 

@@ -7,24 +7,26 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_INPUTS  8
-#define MAX_OUTPUTS (DS_CLIP_LAYERS + 4)
-
 typedef struct port {
-    char name[40];
+    const char *name;
     ds_value *value;
     ds_layout layout;
     bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does                       */
 } port;
 
+typedef struct port_list {
+    port *port;
+    int count, room;
+} port_list;
+
 struct ds_net {
     ds_model *model;
     ds_module module;
     ds_net_shape shape;
+    ds_arena arena; /* names                                                                           */
     ds_graph *g;
     ds_plan *plan;
-    port in[MAX_INPUTS], out[MAX_OUTPUTS];
-    int n_in, n_out;
+    port_list in, out;
     ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids                   */
 };
 
@@ -34,24 +36,45 @@ const char *const ds__module_names[DS_MODULES] = {
     [DS_MODULE_VAE_DECODE] = "vae.decode",
 };
 
+static port *add_port(ds_net *n, port_list *l, ds_layout layout, const char *prefix,
+                      const char *name)
+{
+    if (l->count == l->room) {
+        int room = l->room == 0 ? 16 : 2 * l->room;
+        port *p = ds_calloc((size_t)room, sizeof *p);
+
+        if (p == NULL)
+            goto no_memory;
+        if (l->count > 0)
+            memcpy(p, l->port, (size_t)l->count * sizeof *p);
+        ds_free(l->port);
+        l->port = p;
+        l->room = room;
+    }
+    l->port[l->count].name = ds__arena_printf(&n->arena, "%s%s", prefix, name);
+    l->port[l->count].layout = layout;
+    if (l->port[l->count].name != NULL)
+        return &l->port[l->count++];
+no_memory:
+    ds_graph_fail(n->g, DS_E_NOMEM, "no memory for %s%s", prefix, name);
+    return NULL;
+}
+
 static ds_value *add_input(ds_net *n, const char *name, ds_layout layout, ds_dtype dtype, int rank,
                            const int64_t *dim)
 {
-    port *p = &n->in[n->n_in++];
+    port *p = add_port(n, &n->in, layout, "", name);
 
-    snprintf(p->name, sizeof p->name, "%s", name);
-    p->layout = layout;
-    p->value = ds_graph_input(n->g, dtype, rank, dim);
-    return p->value;
+    return p == NULL ? NULL : (p->value = ds_graph_input(n->g, dtype, rank, dim));
 }
 
-static void add_output(ds_net *n, const char *name, ds_layout layout, ds_value *v)
+static void add_output(ds_net *n, const char *prefix, const char *name, ds_layout layout,
+                       ds_value *v)
 {
-    port *p = &n->out[n->n_out++];
+    port *p = add_port(n, &n->out, layout, prefix, name);
 
-    snprintf(p->name, sizeof p->name, "%s", name);
-    p->layout = layout;
-    p->value = v;
+    if (p != NULL)
+        p->value = v;
     ds_graph_output(n->g, v);
 }
 
@@ -73,13 +96,13 @@ static void build_text(ds_net *n, int which)
     ds__clip_build(n->g, c, ids, n->end, &out);
     for (int64_t i = 0; i <= c->layers; i++) {
         snprintf(name, sizeof name, "hidden_states.%lld", (long long)i);
-        add_output(n, name, DS_LAYOUT_PLAIN, out.hidden[i]);
+        add_output(n, "", name, DS_LAYOUT_PLAIN, out.hidden[i]);
     }
-    add_output(n, "last_hidden_state", DS_LAYOUT_PLAIN, out.last);
+    add_output(n, "", "last_hidden_state", DS_LAYOUT_PLAIN, out.last);
     if (c->projection_dim > 0)
-        add_output(n, "text_embeds", DS_LAYOUT_PLAIN, out.embeds);
+        add_output(n, "", "text_embeds", DS_LAYOUT_PLAIN, out.embeds);
     else
-        add_output(n, "pooler_output", DS_LAYOUT_PLAIN, out.pooled);
+        add_output(n, "", "pooler_output", DS_LAYOUT_PLAIN, out.pooled);
 }
 
 static void build_unet(ds_net *n)
@@ -99,7 +122,7 @@ static void build_unet(ds_net *n)
         in.time_ids = add_input(n, "time_ids", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
                                 DS_DIMS(s->batch, 6));
     }
-    add_output(n, "sample", DS_LAYOUT_IMAGE, ds__unet_build(n->g, c, &in));
+    add_output(n, "", "sample", DS_LAYOUT_IMAGE, ds__unet_build(n->g, c, &in));
 }
 
 static void build_encode(ds_net *n)
@@ -110,10 +133,11 @@ static void build_encode(ds_net *n)
                             DS_DIMS(s->batch, s->height, s->width, c->in_channels));
 
     x = ds__vae_encode_build(n->g, c, x);
-    add_output(n, "mean", DS_LAYOUT_IMAGE, ds_slice(n->g, x, 0, c->latent_channels));
-    add_output(n, "logvar", DS_LAYOUT_IMAGE,
+    add_output(n, "", "mean", DS_LAYOUT_IMAGE, ds_slice(n->g, x, 0, c->latent_channels));
+    add_output(n, "", "logvar", DS_LAYOUT_IMAGE,
                ds_slice(n->g, x, c->latent_channels, c->latent_channels));
-    n->out[1].logvar = true;
+    if (n->out.count > 1)
+        n->out.port[1].logvar = true;
 }
 
 static void build_decode(ds_net *n)
@@ -123,7 +147,7 @@ static void build_decode(ds_net *n)
     ds_value *x = add_input(n, "latent", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
                             DS_DIMS(s->batch, s->height, s->width, c->latent_channels));
 
-    add_output(n, "image", DS_LAYOUT_IMAGE, ds__vae_decode_build(n->g, c, x));
+    add_output(n, "", "image", DS_LAYOUT_IMAGE, ds__vae_decode_build(n->g, c, x));
 }
 
 static const ds_component component_of[DS_MODULES] = {
@@ -142,10 +166,86 @@ ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
     return ds__model_need(m, component_of[module], err);
 }
 
-static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                       const ds_watcher *watcher, ds_error *err)
+/* ---- pullback -------------------------------------------------------------------------------------- */
+
+typedef struct wrt_list {
+    const char **name; /* of what the gradient is asked for                                            */
+    ds_value **wrt, **grad;
+    ds_layout *layout;
+    int count, room;
+} wrt_list;
+
+static bool wrt_list_new(ds_net *n, wrt_list *p)
 {
-    ds_graph_options o = { .params = m->params, .compute = m->compute, .watcher = watcher };
+    p->count = 0;
+    p->room = n->in.count + ds_graph_params(n->g, NULL, 0);
+    p->name = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof *p->name);
+    p->wrt = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_value *));
+    p->grad = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_value *));
+    p->layout = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof *p->layout);
+    return p->name != NULL && p->wrt != NULL && p->grad != NULL && p->layout != NULL;
+}
+
+static void collect_wrt(ds_net *n, wrt_list *p, const ds_net_pullback *how, int inputs)
+{
+    int first = p->room - inputs;
+    ds_value **params = p->grad; /* room to spare until the gradients come                            */
+
+    for (int i = 0; i < inputs; i++)
+        if (ds_value_dtype(n->in.port[i].value) == DS_DTYPE_F32
+            && how->wants(how->user, n->in.port[i].name)) {
+            p->name[p->count] = n->in.port[i].name;
+            p->layout[p->count] = n->in.port[i].layout;
+            p->wrt[p->count++] = n->in.port[i].value;
+        }
+    ds_graph_params(n->g, params, first);
+    for (int i = 0; i < first; i++)
+        if (how->wants(how->user, ds_value_name(params[i]))) {
+            p->name[p->count] = ds_value_name(params[i]);
+            p->layout[p->count] = DS_LAYOUT_PLAIN;
+            p->wrt[p->count++] = params[i];
+        }
+}
+
+static ds_status pull_back(ds_net *n, const ds_net_pullback *how, ds_error *err)
+{
+    int inputs = n->in.count, outputs = n->out.count, cotangents = 0;
+    ds_value **out = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
+    ds_value **cotangent = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
+    wrt_list p;
+    ds_status st;
+
+    if (out == NULL || cotangent == NULL || !wrt_list_new(n, &p))
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients");
+    collect_wrt(n, &p, how, inputs);
+    for (int i = 0; i < outputs; i++) {
+        const port *o = &n->out.port[i];
+        port *c = how->has_cotangent(how->user, o->name)
+            ? add_port(n, &n->in, o->layout, "cotangent.", o->name)
+            : NULL;
+
+        if (c == NULL)
+            continue;
+        c->value = ds_graph_input_like(n->g, n->out.port[i].value);
+        out[cotangents] = o->value;
+        cotangent[cotangents++] = c->value;
+    }
+    st = ds_graph_grad(n->g, out, cotangent, cotangents, p.wrt, p.count, p.grad, err);
+    for (int i = 0; st == DS_OK && i < p.count; i++)
+        if (p.grad[i] != NULL)
+            add_output(n, "grad.", p.name[i], p.layout[i], p.grad[i]);
+    return st == DS_OK ? ds_graph_status(n->g, err) : st;
+}
+
+static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
+                       const ds_watcher *watcher, const ds_net_pullback *how, ds_error *err)
+{
+    ds_graph_options o = {
+        .params = m->params,
+        .compute = m->compute,
+        .watcher = watcher,
+        .recompute = how != NULL && how->recompute,
+    };
     ds_net *n;
     ds_status st = ds__module_need(m, module, err);
 
@@ -172,14 +272,15 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
         build_decode(n);
     else
         build_text(n, module == DS_MODULE_TEXT_ENCODER_2);
-    return ds_graph_status(n->g, err);
+    st = ds_graph_status(n->g, err);
+    return st == DS_OK && how != NULL ? pull_back(n, how, err) : st;
 }
 
 ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                      const ds_watcher *watcher, ds_error *err)
+                      const ds_watcher *watcher, const ds_net_pullback *pullback, ds_error *err)
 {
     ds_net *n = NULL;
-    ds_status st = build(&n, m, module, shape, watcher, err);
+    ds_status st = build(&n, m, module, shape, watcher, pullback, err);
 
     *out = NULL;
     if (st == DS_OK)
@@ -196,7 +297,7 @@ ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
                        const ds_watcher *watcher, ds_error *err)
 {
     ds_net *n = NULL;
-    ds_status st = build(&n, m, module, shape, watcher, err);
+    ds_status st = build(&n, m, module, shape, watcher, NULL, err);
 
     ds__net_free(n);
     return st;
@@ -208,6 +309,9 @@ void ds__net_free(ds_net *n)
         return;
     ds_plan_free(n->plan);
     ds_graph_free(n->g);
+    ds_free(n->in.port);
+    ds_free(n->out.port);
+    ds__arena_free(&n->arena);
     ds_free(n);
 }
 
@@ -253,17 +357,17 @@ static void set_ends(ds_net *n, const int32_t *ids)
         end[b] = (int32_t)(b * s + ds__clip_end(c, ids + b * s, s));
 }
 
-static const port *find(const port *p, int count, const char *name)
+static const port *find(const port_list *l, const char *name)
 {
-    for (int i = 0; i < count; i++)
-        if (strcmp(p[i].name, name) == 0)
-            return &p[i];
+    for (int i = 0; i < l->count; i++)
+        if (strcmp(l->port[i].name, name) == 0)
+            return &l->port[i];
     return NULL;
 }
 
 ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error *err)
 {
-    const port *p = find(n->in, n->n_in, name);
+    const port *p = find(&n->in, name);
     ds_tensor want;
     char expected[96], found[96];
     bool ids;
@@ -271,7 +375,7 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
     if (p == NULL)
         return ds_fail(err, DS_E_NOMATCH, "%s has no input %s", ds__module_names[n->module], name);
     want = public_shape(p);
-    ids = p->value == n->in[0].value && n->end != NULL;
+    ids = ds_value_dtype(p->value) == DS_DTYPE_I32;
     if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all             */
         for (int64_t i = 0; i < want.dim[0]; i++)
             ds_convert((float *)ds_value_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
@@ -293,32 +397,32 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
 
 int ds__net_outputs(const ds_net *n)
 {
-    return n->n_out;
+    return n->out.count;
 }
 
 const char *ds__net_output_name(const ds_net *n, int i)
 {
-    return n->out[i].name;
+    return n->out.port[i].name;
 }
 
 int ds__net_inputs(const ds_net *n)
 {
-    return n->n_in;
+    return n->in.count;
 }
 
 const char *ds__net_input_name(const ds_net *n, int i)
 {
-    return n->in[i].name;
+    return n->in.port[i].name;
 }
 
 ds_tensor ds__net_output_shape(const ds_net *n, int i)
 {
-    return public_shape(&n->out[i]);
+    return public_shape(&n->out.port[i]);
 }
 
 void ds__net_get(const ds_net *n, int i, float *dst)
 {
-    const port *p = &n->out[i];
+    const port *p = &n->out.port[i];
     int64_t count = ds_value_count(p->value);
 
     if (p->layout == DS_LAYOUT_IMAGE)

@@ -28,11 +28,21 @@ typedef struct ds_net_shape {
     int64_t height, width; /* of the latent (UNet, decode) or the image (encode)                       */
 } ds_net_shape;
 
+/* A vector-Jacobian product: each output that has a cotangent becomes one more input,
+ * "cotangent.<output>"; each input and parameter that is asked for becomes one more output,
+ * "grad.<name>", unless nothing with a cotangent depends on it.                                      */
+typedef struct ds_net_pullback {
+    bool (*has_cotangent)(void *user, const char *output);
+    bool (*wants)(void *user, const char *name); /* input or parameter ("unet.conv_in.weight")         */
+    void *user;
+    bool recompute; /* keep the inputs of blocks only, and compute the rest again                      */
+} ds_net_pullback;
+
 typedef struct ds_net ds_net;
 
-/* Builds and plans. watcher may be NULL. */
+/* Builds and plans. watcher and pullback may be NULL. */
 ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                      const ds_watcher *watcher, ds_error *err);
+                      const ds_watcher *watcher, const ds_net_pullback *pullback, ds_error *err);
 void ds__net_free(ds_net *n);
 
 /* Builds only, so that the watcher is asked about every site.                                         */

@@ -12,7 +12,39 @@ static ds_status run_act(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_act = { .name = "activate", .bf16_out = true, .run = run_act };
+static ds_status run_act_adjoint(ds_node *n, ds_error *err)
+{
+    (void)err;
+    ds__simd()->act_adj(n->attr.act, ds__zeroed(n->out[0]), n->in[0]->data, n->in[1]->data,
+                        ds_value_count(n->out[0]));
+    return DS_OK;
+}
+
+static const ds_op op_act_adjoint = { .name = "activate adjoint", .run = run_act_adjoint };
+
+/* One operator on dy and x, with the forward operator's attributes and x's shape.                    */
+static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dy,
+                                ds_value *din[])
+{
+    ds_value *in[2] = { dy, n->in[0] };
+    ds_node *a = ds__append(g, op, 2, in);
+
+    if (a != NULL)
+        a->attr = n->attr;
+    din[0] = ds__output(g, a, DS_DTYPE_F32, n->in[0]->rank, n->in[0]->dim);
+}
+
+static void act_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    elementwise_adjoint(g, &op_act_adjoint, n, dout[0], din);
+}
+
+static const ds_op op_act = {
+    .name = "activate",
+    .bf16_out = true,
+    .run = run_act,
+    .adjoint = act_adjoint,
+};
 
 ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act)
 {
@@ -35,7 +67,29 @@ static ds_status run_geglu(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_geglu = { .name = "geglu", .bf16_out = true, .run = run_geglu };
+static ds_status run_geglu_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *dy = n->in[0];
+
+    (void)err;
+    ds__simd()->geglu_adj(ds__zeroed(n->out[0]), dy->data, n->in[1]->data, ds__rows(dy),
+                          dy->dim[dy->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_geglu_adjoint = { .name = "geglu adjoint", .run = run_geglu_adjoint };
+
+static void geglu_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    elementwise_adjoint(g, &op_geglu_adjoint, n, dout[0], din);
+}
+
+static const ds_op op_geglu = {
+    .name = "geglu",
+    .bf16_out = true,
+    .run = run_geglu,
+    .adjoint = geglu_adjoint,
+};
 
 ds_value *ds_geglu(ds_graph *g, ds_value *x)
 {

@@ -11,7 +11,14 @@ static ds_status run_add(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-const ds_op ds__op_add = { .name = "add", .run = run_add };
+static void add_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    (void)g;
+    (void)n;
+    din[0] = din[1] = dout[0];
+}
+
+const ds_op ds__op_add = { .name = "add", .run = run_add, .adjoint = add_adjoint };
 
 ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
 {
@@ -45,7 +52,37 @@ static ds_status run_repeat(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_repeat = { .name = "add_each", .prepare = prepare_repeat, .run = run_repeat };
+/* dt = sum over n of dy, in the order of n; rows past the text are zero.                                */
+static ds_status run_repeat_adjoint(ds_node *n, ds_error *err)
+{
+    int64_t part = ds_value_count(n->in[0]) / n->in[0]->dim[0];
+    const float *dy = n->in[0]->data;
+    float *dt = ds__zeroed(n->out[0]);
+
+    (void)err;
+    for (int64_t i = 0; i < n->in[0]->dim[0]; i++)
+        ds__simd()->add(dt, dt, dy + i * part, part);
+    return DS_OK;
+}
+
+static const ds_op op_repeat_adjoint = { .name = "add_each adjoint", .run = run_repeat_adjoint };
+
+static void repeat_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *dy = dout[0];
+
+    din[0] = dy;
+    if (ds__needs_grad(n->in[1]))
+        din[1] = ds__output(g, ds__append(g, &op_repeat_adjoint, 1, &dy), DS_DTYPE_F32, 2,
+                            n->in[1]->dim);
+}
+
+static const ds_op op_repeat = {
+    .name = "add_each",
+    .prepare = prepare_repeat,
+    .run = run_repeat,
+    .adjoint = repeat_adjoint,
+};
 
 ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
 {
@@ -69,7 +106,12 @@ static ds_status run_scale(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_scale = { .name = "scale", .run = run_scale };
+static void scale_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    din[0] = ds_scale(g, dout[0], n->attr.factor);
+}
+
+static const ds_op op_scale = { .name = "scale", .run = run_scale, .adjoint = scale_adjoint };
 
 ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
 {
@@ -97,13 +139,41 @@ static ds_status run_cast(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-const ds_op ds__op_cast = { .name = "cast", .run = run_cast };
+/* Cotangents are always float32: rounding passes them on.                                               */
+static void cast_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    (void)g;
+    (void)n;
+    din[0] = dout[0];
+}
+
+const ds_op ds__op_cast = { .name = "cast", .run = run_cast, .adjoint = cast_adjoint };
 
 ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
 {
     if (x == NULL || x->dtype == to)
         return x;
     return ds__output(g, ds__append(g, &ds__op_cast, 1, &x), to, x->rank, x->dim);
+}
+
+/* ---- sum over rows ---------------------------------------------------------------------------------------- */
+
+static ds_status run_sum_rows(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[0];
+
+    (void)err;
+    ds__simd()->sum_rows(ds__zeroed(n->out[0]), x->data, 1, ds__rows(x), x->dim[x->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_sum_rows = { .name = "sum_rows", .run = run_sum_rows };
+
+ds_value *ds__sum_rows(ds_graph *g, ds_value *x)
+{
+    if (x == NULL)
+        return NULL;
+    return ds__output(g, ds__append(g, &op_sum_rows, 1, &x), DS_DTYPE_F32, 1, &x->dim[x->rank - 1]);
 }
 
 /* ---- sinusoids: t [M] -> [M,dim] ------------------------------------------------------------------------- */

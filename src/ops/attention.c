@@ -70,11 +70,67 @@ static ds_status run_fused(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
+/* Adjoint: in dout, q, k, v, out, log-sum-exp; out dq, dk, dv. Probabilities are computed again, block
+ * by block (Dao et al., arXiv 2205.14135, appendix B).                                              */
+static ds_status prepare_fused_adjoint(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_attention a = describe(n->in[1], n->in[2], NULL, &n->attr);
+
+    (void)g;
+    (void)err;
+    n->scratch_bytes = ds__simd()->attention_work(&a);
+    return DS_OK;
+}
+
+static ds_status run_fused_adjoint(ds_node *n, ds_error *err)
+{
+    ds_attention a = describe(n->in[1], n->in[2], NULL, &n->attr);
+
+    (void)err;
+    ds__simd()->attention_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
+                              n->in[0]->data, n->in[1]->data, n->in[2]->data, n->in[3]->data,
+                              n->in[4]->data, n->in[5]->data, &a, n->scratch);
+    return DS_OK;
+}
+
+static double adjoint_flops(const ds_node *n)
+{
+    const ds_value *q = n->in[1], *k = n->in[2];
+
+    return 10.0 * (double)q->dim[0] * (double)q->dim[1] * (double)k->dim[1] * (double)q->dim[2];
+}
+
+static const ds_op op_fused_adjoint = {
+    .name = "attention adjoint",
+    .prepare = prepare_fused_adjoint,
+    .run = run_fused_adjoint,
+    .flops = adjoint_flops,
+};
+
+/* The adjoints' kernels read float32: operands that were rounded keep their rounded values.          */
+static ds_value *exact(ds_graph *g, ds_value *x)
+{
+    return ds_cast(g, x, DS_DTYPE_F32);
+}
+
+static void fused_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *in[6] = { dout[0], exact(g, n->in[0]), exact(g, n->in[1]), exact(g, n->in[2]),
+                        n->out[0], n->out[1] };
+    ds_node *a = ds__append(g, &op_fused_adjoint, 6, in);
+
+    if (a != NULL)
+        a->attr = n->attr;
+    for (int i = 0; i < 3; i++)
+        din[i] = ds__output(g, a, DS_DTYPE_F32, 3, n->in[i]->dim);
+}
+
 static const ds_op op_fused = {
     .name = "attention",
     .bf16_out = true,
     .prepare = prepare_fused,
     .run = run_fused,
+    .adjoint = fused_adjoint,
     .flops = flops,
 };
 
@@ -119,6 +175,44 @@ static ds_status run_probs(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
+/* Adjoint: in dP, P, q, k; out dq, dk. */
+static ds_status prepare_probs_adjoint(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_attention a = describe(n->in[2], n->in[3], NULL, &n->attr);
+
+    (void)g;
+    (void)err;
+    n->scratch_bytes = ds__simd()->attention_work(&a);
+    return DS_OK;
+}
+
+static ds_status run_probs_adjoint(ds_node *n, ds_error *err)
+{
+    ds_attention a = describe(n->in[2], n->in[3], NULL, &n->attr);
+
+    (void)err;
+    ds__simd()->attention_probs_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), n->in[0]->data,
+                                    n->in[1]->data, n->in[2]->data, n->in[3]->data, &a, n->scratch);
+    return DS_OK;
+}
+
+static const ds_op op_probs_adjoint = {
+    .name = "attention_probs adjoint",
+    .prepare = prepare_probs_adjoint,
+    .run = run_probs_adjoint,
+};
+
+static void probs_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *in[4] = { dout[0], n->out[0], exact(g, n->in[0]), exact(g, n->in[1]) };
+    ds_node *a = ds__append(g, &op_probs_adjoint, 4, in);
+
+    if (a != NULL)
+        a->attr = n->attr;
+    for (int i = 0; i < 2; i++)
+        din[i] = ds__output(g, a, DS_DTYPE_F32, 3, n->in[i]->dim);
+}
+
 static double half_flops(const ds_node *n)
 {
     return flops(n) / 2;
@@ -128,6 +222,7 @@ static const ds_op op_probs = {
     .name = "attention_probs",
     .prepare = prepare_probs,
     .run = run_probs,
+    .adjoint = probs_adjoint,
     .flops = half_flops,
 };
 
@@ -151,10 +246,8 @@ ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t head
 
 /* ---- plain, second step: in P, v; out out ----------------------------------------------------------- */
 
-static ds_attention describe_apply(const ds_node *n)
+static ds_attention describe_apply(const ds_value *p, const ds_value *v, ds_dtype out_type)
 {
-    const ds_value *p = n->in[0], *v = n->in[1];
-
     return (ds_attention) {
         .n = p->dim[0],
         .heads = p->dim[1],
@@ -167,13 +260,13 @@ static ds_attention describe_apply(const ds_node *n)
         .ldo = v->dim[2],
         .scale = 1.0f,
         .type = v->dtype,
-        .out_type = n->out[0]->dtype,
+        .out_type = out_type,
     };
 }
 
 static ds_status prepare_apply(ds_graph *g, ds_node *n, ds_error *err)
 {
-    ds_attention a = describe_apply(n);
+    ds_attention a = describe_apply(n->in[0], n->in[1], n->out[0]->dtype);
 
     (void)g;
     (void)err;
@@ -183,11 +276,47 @@ static ds_status prepare_apply(ds_graph *g, ds_node *n, ds_error *err)
 
 static ds_status run_apply(ds_node *n, ds_error *err)
 {
-    ds_attention a = describe_apply(n);
+    ds_attention a = describe_apply(n->in[0], n->in[1], n->out[0]->dtype);
 
     (void)err;
     ds__simd()->attention_apply(n->out[0]->data, n->in[0]->data, n->in[1]->data, &a, n->scratch);
     return DS_OK;
+}
+
+/* Adjoint: in dout, P, v; out dP, dv. */
+static ds_status prepare_apply_adjoint(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_attention a = describe_apply(n->in[1], n->in[2], DS_DTYPE_F32);
+
+    (void)g;
+    (void)err;
+    n->scratch_bytes = ds__simd()->attention_work(&a);
+    return DS_OK;
+}
+
+static ds_status run_apply_adjoint(ds_node *n, ds_error *err)
+{
+    ds_attention a = describe_apply(n->in[1], n->in[2], DS_DTYPE_F32);
+
+    (void)err;
+    ds__simd()->attention_apply_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), n->in[0]->data,
+                                    n->in[1]->data, n->in[2]->data, &a, n->scratch);
+    return DS_OK;
+}
+
+static const ds_op op_apply_adjoint = {
+    .name = "attention_apply adjoint",
+    .prepare = prepare_apply_adjoint,
+    .run = run_apply_adjoint,
+};
+
+static void apply_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *in[3] = { dout[0], n->in[0], exact(g, n->in[1]) };
+    ds_node *a = ds__append(g, &op_apply_adjoint, 3, in);
+
+    din[0] = ds__output(g, a, DS_DTYPE_F32, 4, n->in[0]->dim);
+    din[1] = ds__output(g, a, DS_DTYPE_F32, 3, n->in[1]->dim);
 }
 
 static double apply_flops(const ds_node *n)
@@ -200,6 +329,7 @@ static const ds_op op_apply = {
     .bf16_out = true,
     .prepare = prepare_apply,
     .run = run_apply,
+    .adjoint = apply_adjoint,
     .flops = apply_flops,
 };
 

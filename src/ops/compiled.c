@@ -23,13 +23,13 @@ ds_status ds__kernel_prepare(ds_graph *g, ds_node *n, ds_kernel_desc *desc, ds_e
     desc->a_type = n->in[0]->dtype;
     desc->b_type = w != NULL ? g->options.compute : n->in[1]->dtype;
     desc->dst_type = n->out[0]->dtype;
-    desc->bias = n->n_in > 2 && n->in[2] != NULL;
+    desc->bias = n->n_out > 1 || (n->n_in > 2 && n->in[2] != NULL);
     desc->add = n->n_in > 3 && n->in[3] != NULL;
-    desc->packed = w != NULL && !w->trained;
+    desc->packed = desc->packed && w != NULL && !w->trained;
     st = ds__kernel_new(&n->kernel, g->options.backend, desc, err);
     if (st == DS_OK)
         st = resolve_operand(g, n, desc, err);
-    if (st == DS_OK && desc->bias)
+    if (st == DS_OK && n->n_in > 2)
         st = ds__plain_input(g, n, 2, err);
     if (st == DS_OK)
         n->scratch_bytes = ds__kernel_info(n->kernel)->scratch_bytes;

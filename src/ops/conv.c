@@ -30,7 +30,66 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_kernel_desc d = describe(DS_KERNEL_CONV, n->in[0], n->in[1], n->attr.conv);
 
+    d.packed = true;
     return ds__kernel_prepare(g, n, &d, err);
+}
+
+/* ---- adjoint: two more kernels, each with the sizes of the forward pass ----------------------------- */
+
+static ds_status prepare_data(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_kernel_desc d = describe(DS_KERNEL_CONV_DATA, n->out[0], n->in[1], n->attr.conv);
+
+    return ds__kernel_prepare(g, n, &d, err);
+}
+
+static const ds_op op_conv_data = {
+    .name = "conv2d to input",
+    .prepare = prepare_data,
+    .bind = ds__kernel_bind_node,
+    .run = ds__kernel_run_node,
+    .flops = ds__kernel_flops,
+};
+
+static ds_status prepare_weights(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_kernel_desc d = describe(DS_KERNEL_CONV_WEIGHTS, n->in[0], n->out[0], n->attr.conv);
+
+    return ds__kernel_prepare(g, n, &d, err);
+}
+
+static const ds_op op_conv_weights = {
+    .name = "conv2d to weights",
+    .prepare = prepare_weights,
+    .bind = ds__kernel_bind_node,
+    .run = ds__kernel_run_node,
+    .flops = ds__kernel_flops,
+};
+
+static ds_value *append_adjoint(ds_graph *g, const ds_op *op, const ds_node *forward, ds_value *a,
+                                ds_value *b, const ds_value *like)
+{
+    ds_value *in[2] = { a, b };
+    ds_node *n = ds__append(g, op, 2, in);
+
+    if (n == NULL)
+        return NULL;
+    n->attr = forward->attr;
+    return ds__output(g, n, DS_DTYPE_F32, like->rank, like->dim);
+}
+
+static void adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *x = n->in[0], *w = n->in[1], *b = n->in[2];
+    ds_value *dy = ds__operand(g, dout[0]);
+    bool bias = b != NULL && ds__needs_grad(b);
+
+    if (ds__needs_grad(x))
+        din[0] = append_adjoint(g, &op_conv_data, n, dy, w, x);
+    if (ds__needs_grad(w) || bias)
+        din[1] = append_adjoint(g, &op_conv_weights, n, x, dy, w);
+    if (bias && din[1] != NULL)
+        din[2] = ds__output(g, din[1]->by, DS_DTYPE_F32, 1, w->dim);
 }
 
 static const ds_op op_conv = {
@@ -40,6 +99,7 @@ static const ds_op op_conv = {
     .prepare = prepare,
     .bind = ds__kernel_bind_node,
     .run = ds__kernel_run_node,
+    .adjoint = adjoint,
     .flops = ds__kernel_flops,
 };
 

@@ -202,6 +202,11 @@ ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *d
     return v;
 }
 
+ds_value *ds_graph_input_like(ds_graph *g, const ds_value *v)
+{
+    return v == NULL ? NULL : ds_graph_input(g, DS_DTYPE_F32, v->rank, v->dim);
+}
+
 const ds_op ds__op_param = { .name = "parameter" };
 
 ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim)
@@ -218,6 +223,19 @@ ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t 
         v->param = q;
     ds_scope_pop(g, mark);
     return v;
+}
+
+int ds_graph_params(const ds_graph *g, ds_value **out, int room)
+{
+    int count = 0;
+
+    for (int i = 0; i < g->count; i++)
+        if (g->node[i]->op == &ds__op_param && g->node[i]->n_out == 1) {
+            if (count < room)
+                out[count] = g->node[i]->out[0];
+            count++;
+        }
+    return count;
 }
 
 void ds_graph_output(ds_graph *g, ds_value *v)
@@ -265,6 +283,16 @@ ds_value *ds__operand(ds_graph *g, ds_value *x)
 void *ds_value_data(const ds_value *v)
 {
     return v->data;
+}
+
+ds_dtype ds_value_dtype(const ds_value *v)
+{
+    return v->dtype;
+}
+
+const char *ds_value_name(const ds_value *v)
+{
+    return v->param == NULL ? NULL : v->param->name;
 }
 
 int64_t ds_value_count(const ds_value *v)

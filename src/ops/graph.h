@@ -74,6 +74,8 @@ bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
 /* Its data (ds_value_data) is written by the caller before each run. */
 ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim);
 
+ds_value *ds_graph_input_like(ds_graph *g, const ds_value *v); /* f32, same shape                   */
+
 /* Parameter path.name with this shape. */
 ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim);
 
@@ -133,6 +135,10 @@ ds_status ds_graph_grad(ds_graph *g, ds_value *const outputs[], ds_value *const 
                         int n_outputs, ds_value *const wrt[], int n_wrt, ds_value *grads[],
                         ds_error *err);
 
+/* The parameters that the graph reads, in the order of their first use: writes the first `room` of them
+ * and returns how many there are.                                                                   */
+int ds_graph_params(const ds_graph *g, ds_value **out, int room);
+
 /* ---- plan and run ---------------------------------------------------------------------------- */
 
 /* Outputs keep their place until the plan ends; inputs too. */
@@ -154,6 +160,8 @@ void ds_plan_get_info(const ds_plan *p, ds_plan_info *info);
 
 /* Where an input is written and an output is read; valid while the plan lives.                    */
 void *ds_value_data(const ds_value *v);
+ds_dtype ds_value_dtype(const ds_value *v);
+const char *ds_value_name(const ds_value *v); /* of a parameter, else NULL                          */
 int64_t ds_value_count(const ds_value *v);
 int ds_value_rank(const ds_value *v);
 int64_t ds_value_dim(const ds_value *v, int axis);

@@ -7,12 +7,25 @@
 static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 {
     const ds_value *x = n->in[0], *w = n->in[1];
-    ds_kernel_desc d = { .kind = DS_KERNEL_MATMUL, .batch = 1, .b_trans = true };
+    ds_kernel_desc d = { .kind = DS_KERNEL_MATMUL, .batch = 1, .b_trans = true, .packed = true };
 
     d.m = ds__rows(x);
     d.k = x->dim[x->rank - 1];
     d.n = w->dim[0];
     return ds__kernel_prepare(g, n, &d, err);
+}
+
+static void adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *x = n->in[0], *w = n->in[1], *dy = dout[0];
+    const int64_t wide[2] = { w->dim[0], w->dim[1] };
+
+    if (ds__needs_grad(x))
+        din[0] = ds__matmul(g, dy, ds_reshape(g, w, 2, wide), false, x->rank, x->dim);
+    if (ds__needs_grad(w))
+        din[1] = ds__matmul(g, dy, x, true, w->rank, w->dim);
+    if (n->in[2] != NULL && ds__needs_grad(n->in[2]))
+        din[2] = ds__sum_rows(g, dy);
 }
 
 static const ds_op op_linear = {
@@ -22,6 +35,7 @@ static const ds_op op_linear = {
     .prepare = prepare,
     .bind = ds__kernel_bind_node,
     .run = ds__kernel_run_node,
+    .adjoint = adjoint,
     .flops = ds__kernel_flops,
 };
 
@@ -41,4 +55,41 @@ ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
         dim[i] = x->dim[i];
     dim[x->rank - 1] = w->dim[0];
     return ds__output(g, ds__append(g, &op_linear, 4, in), DS_DTYPE_F32, x->rank, dim);
+}
+
+/* ---- the general product ------------------------------------------------------------------------- */
+
+static ds_status prepare_matmul(ds_graph *g, ds_node *n, ds_error *err)
+{
+    const ds_value *a = n->in[0], *b = n->in[1];
+    ds_kernel_desc d = { .kind = DS_KERNEL_MATMUL, .batch = 1, .a_trans = n->attr.a_trans };
+
+    d.m = d.a_trans ? a->dim[a->rank - 1] : ds__rows(a);
+    d.k = d.a_trans ? ds__rows(a) : a->dim[a->rank - 1];
+    d.n = b->dim[b->rank - 1];
+    return ds__kernel_prepare(g, n, &d, err);
+}
+
+static const ds_op op_matmul = {
+    .name = "matmul",
+    .prepare = prepare_matmul,
+    .bind = ds__kernel_bind_node,
+    .run = ds__kernel_run_node,
+    .flops = ds__kernel_flops,
+};
+
+ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, int rank,
+                     const int64_t *dim)
+{
+    ds_value *in[2];
+    ds_node *n;
+
+    if (a == NULL || b == NULL)
+        return NULL;
+    in[0] = ds__operand(g, a);
+    in[1] = b->param != NULL ? b : ds__operand(g, b);
+    n = ds__append(g, &op_matmul, 2, in);
+    if (n != NULL)
+        n->attr.a_trans = a_trans;
+    return ds__output(g, n, DS_DTYPE_F32, rank, dim);
 }

@@ -20,13 +20,11 @@ typedef union ds_attr {
         bool causal;
     } attention;
     struct {
-        bool a_trans, b_trans;
-    } matmul;
-    struct {
         float downscale_freq_shift;
         bool flip_sin_to_cos;
     } timestep;
     ds_act act;
+    bool a_trans;
     float factor;
     int64_t first; /* slice: first element of the last axis                                        */
 } ds_attr;
@@ -39,6 +37,9 @@ struct ds_value {
     ds_param *param; /* of a parameter                                                             */
     ds_value *alias; /* shares the storage of this value (reshape)                                 */
     ds_value *bf16;  /* its rounded twin, made once                                                */
+    ds_value *grad;  /* ds_graph_grad: its cotangent so far                                        */
+    bool wanted;     /* ds_graph_grad: it depends on what the gradient is asked for                */
+    ds_value *again; /* ds_graph_grad: its twin in the recomputed block                            */
     bool pinned;     /* input, output or edited: keeps its place as long as the plan lives         */
 
     const char *site; /* watched under this name, else NULL                                        */
@@ -91,7 +92,6 @@ struct ds_graph {
     char path[512]; /* of the current scope                                                        */
     size_t path_len;
     int block, blocks; /* current unit (0: none), number of units                                  */
-    const unsigned char *grad_mark; /* ds_graph_grad: by value order, see grad.c                    */
     ds_status status;
     ds_error error;
 };
@@ -107,8 +107,16 @@ ds_value *ds__operand(ds_graph *g, ds_value *x);
 /* While the graph is differentiated: does anybody want this value's cotangent?                    */
 bool ds__needs_grad(const ds_value *v);
 
-/* Product of any two values, see linear.c: a [m,k] or [k,m], b [k,n] or [n,k] over flat rows.       */
-ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, bool b_trans);
+/* a b, with a [m,k], or [k,m] if a_trans, and b [k,n]; leading axes count as rows. The result has the
+ * given shape of m n elements. See linear.c.                                                      */
+ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, int rank,
+                     const int64_t *dim);
+
+/* Sum over all axes but the last: [..,C] -> [C]. See arith.c.                                       */
+ds_value *ds__sum_rows(ds_graph *g, ds_value *x);
+
+/* Sets an adjoint's output to zero before its kernel adds to it; nothing if nobody wants it.        */
+float *ds__zeroed(const ds_value *v);
 
 bool ds__same_shape(const ds_value *a, const ds_value *b);
 int64_t ds__rows(const ds_value *v); /* product of all axes but the last                            */
@@ -118,7 +126,8 @@ const char *ds__shape(const ds_value *v, char *buf, size_t size);
 ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err);
 
 /* Operators that are one compiled kernel: inputs are a, b, bias, add (the last two may be NULL or
- * missing). prepare makes the kernel for `desc` (types, bias, add, packed are filled in here).     */
+ * missing). prepare makes the kernel for `desc` (types, bias, add are filled in here; packed says
+ * whether a parameter b is worth a copy in the kernel's layout).                                   */
 ds_status ds__kernel_prepare(ds_graph *g, ds_node *n, ds_kernel_desc *desc, ds_error *err);
 ds_status ds__kernel_bind_node(ds_node *n, ds_error *err);
 ds_status ds__kernel_run_node(ds_node *n, ds_error *err);

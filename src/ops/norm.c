@@ -25,30 +25,74 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 
 /* ---- group norm: in x, weight, bias, shift ------------------------------------------------------ */
 
-static ds_group_norm describe(const ds_node *n)
+static ds_group_norm describe(const ds_value *x, const ds_value *weight, const ds_value *bias,
+                              const ds_value *shift, const ds_attr *attr)
 {
-    const ds_value *x = n->in[0];
-
     return (ds_group_norm) {
         .n = x->dim[0],
         .hw = x->rank == 4 ? x->dim[1] * x->dim[2] : x->dim[1],
         .c = x->dim[x->rank - 1],
-        .groups = n->attr.norm.groups,
-        .eps = n->attr.norm.eps,
-        .silu = n->attr.norm.silu,
-        .gamma = data(n->in[1]),
-        .beta = data(n->in[2]),
-        .shift = data(n->in[3]),
+        .groups = attr->norm.groups,
+        .eps = attr->norm.eps,
+        .silu = attr->norm.silu,
+        .gamma = data(weight),
+        .beta = data(bias),
+        .shift = data(shift),
     };
 }
 
 static ds_status run_group_norm(ds_node *n, ds_error *err)
 {
-    ds_group_norm d = describe(n);
+    ds_group_norm d = describe(n->in[0], n->in[1], n->in[2], n->in[3], &n->attr);
 
     (void)err;
     ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, data(n->out[1]), n->in[0]->data, &d);
     return DS_OK;
+}
+
+/* Adjoint: in dy, x, stats, weight, bias, shift; out dx, dweight, dbias, dshift. The activation is
+ * computed again.                                                                                   */
+static ds_status prepare_adjoint(ds_graph *g, ds_node *n, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 3; st == DS_OK && i < n->n_in; i++)
+        st = ds__plain_input(g, n, i, err);
+    return st;
+}
+
+static ds_status run_group_norm_adjoint(ds_node *n, ds_error *err)
+{
+    ds_group_norm d = describe(n->in[1], n->in[3], n->in[4], n->in[5], &n->attr);
+
+    (void)err;
+    ds__simd()->group_norm_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
+                               n->n_out > 3 ? ds__zeroed(n->out[3]) : NULL, n->in[0]->data,
+                               n->in[1]->data, n->in[2]->data, &d);
+    return DS_OK;
+}
+
+static const ds_op op_group_norm_adjoint = {
+    .name = "group_norm adjoint",
+    .prepare = prepare_adjoint,
+    .run = run_group_norm_adjoint,
+};
+
+static void group_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *x = n->in[0], *shift = n->in[3];
+    ds_value *in[6] = { dout[0], x, n->out[1], n->in[1], n->in[2], shift };
+    ds_node *a = ds__append(g, &op_group_norm_adjoint, 6, in);
+    int64_t c = x->dim[x->rank - 1];
+
+    if (a == NULL)
+        return;
+    a->attr = n->attr;
+    din[0] = ds__output(g, a, DS_DTYPE_F32, x->rank, x->dim);
+    din[1] = ds__output(g, a, DS_DTYPE_F32, 1, &c);
+    din[2] = ds__output(g, a, DS_DTYPE_F32, 1, &c);
+    if (shift != NULL)
+        din[3] = ds__output(g, a, DS_DTYPE_F32, shift->rank, shift->dim);
 }
 
 static const ds_op op_group_norm = {
@@ -56,6 +100,7 @@ static const ds_op op_group_norm = {
     .bf16_out = true,
     .prepare = prepare,
     .run = run_group_norm,
+    .adjoint = group_norm_adjoint,
 };
 
 ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
@@ -97,11 +142,42 @@ static ds_status run_layer_norm(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
+/* Adjoint: in dy, x, stats, weight; out dx, dweight, dbias. */
+static ds_status run_layer_norm_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *x = n->in[1];
+
+    (void)err;
+    ds__simd()->layer_norm_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
+                               n->in[0]->data, x->data, n->in[2]->data, data(n->in[3]), ds__rows(x),
+                               x->dim[x->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_layer_norm_adjoint = {
+    .name = "layer_norm adjoint",
+    .prepare = prepare_adjoint,
+    .run = run_layer_norm_adjoint,
+};
+
+static void layer_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *x = n->in[0];
+    ds_value *in[4] = { dout[0], x, n->out[1], n->in[1] };
+    ds_node *a = ds__append(g, &op_layer_norm_adjoint, 4, in);
+    int64_t c = x->dim[x->rank - 1];
+
+    din[0] = ds__output(g, a, DS_DTYPE_F32, x->rank, x->dim);
+    din[1] = ds__output(g, a, DS_DTYPE_F32, 1, &c);
+    din[2] = ds__output(g, a, DS_DTYPE_F32, 1, &c);
+}
+
 static const ds_op op_layer_norm = {
     .name = "layer_norm",
     .bf16_out = true,
     .prepare = prepare,
     .run = run_layer_norm,
+    .adjoint = layer_norm_adjoint,
 };
 
 ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_value *bias, float eps)

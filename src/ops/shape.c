@@ -6,7 +6,12 @@
 
 /* ---- reshape: a view ------------------------------------------------------------------------------ */
 
-static const ds_op op_reshape = { .name = "reshape" };
+static void reshape_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    din[0] = ds_reshape(g, dout[0], n->in[0]->rank, n->in[0]->dim);
+}
+
+static const ds_op op_reshape = { .name = "reshape", .adjoint = reshape_adjoint };
 
 ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
 {
@@ -20,7 +25,10 @@ ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
     if (ds_value_count(y) != ds_value_count(x))
         return ds_graph_fail(g, DS_E_INTERNAL, "reshape: %lld elements into %lld",
                              (long long)ds_value_count(x), (long long)ds_value_count(y));
-    y->alias = x;
+    if (x->param != NULL)
+        y->param = x->param; /* a parameter stays one: kernels still see what they may pack          */
+    else
+        y->alias = x;
     return y;
 }
 
@@ -36,7 +44,22 @@ static ds_status run_concat(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_concat = { .name = "concat", .bf16_out = true, .run = run_concat };
+static void concat_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    int64_t ca = n->in[0]->dim[n->in[0]->rank - 1], cb = n->in[1]->dim[n->in[1]->rank - 1];
+
+    if (ds__needs_grad(n->in[0]))
+        din[0] = ds_slice(g, dout[0], 0, ca);
+    if (ds__needs_grad(n->in[1]))
+        din[1] = ds_slice(g, dout[0], ca, cb);
+}
+
+static const ds_op op_concat = {
+    .name = "concat",
+    .bf16_out = true,
+    .run = run_concat,
+    .adjoint = concat_adjoint,
+};
 
 ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b)
 {
@@ -65,7 +88,29 @@ static ds_status run_slice(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_slice = { .name = "slice", .run = run_slice };
+static ds_status run_slice_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *dy = n->in[0], *dx = n->out[0];
+
+    (void)err;
+    ds__simd()->add_slice(ds__zeroed(dx) + n->attr.first, dx->dim[dx->rank - 1], dy->data,
+                          dy->dim[dy->rank - 1], ds__rows(dy), dy->dim[dy->rank - 1]);
+    return DS_OK;
+}
+
+static const ds_op op_slice_adjoint = { .name = "slice adjoint", .run = run_slice_adjoint };
+
+static void slice_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *dy = dout[0];
+    ds_node *a = ds__append(g, &op_slice_adjoint, 1, &dy);
+
+    if (a != NULL)
+        a->attr = n->attr;
+    din[0] = ds__output(g, a, DS_DTYPE_F32, n->in[0]->rank, n->in[0]->dim);
+}
+
+static const ds_op op_slice = { .name = "slice", .run = run_slice, .adjoint = slice_adjoint };
 
 ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
 {
@@ -97,7 +142,32 @@ static ds_status run_upsample(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_upsample = { .name = "upsample", .bf16_out = true, .run = run_upsample };
+static ds_status run_upsample_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *dy = n->in[0], *dx = n->out[0];
+
+    (void)err;
+    ds__simd()->upsample_adj(ds__zeroed(dx), dy->data, dx->dim[0], dx->dim[1], dx->dim[2],
+                             dx->dim[3], dy->dim[1], dy->dim[2]);
+    return DS_OK;
+}
+
+static const ds_op op_upsample_adjoint = { .name = "upsample adjoint", .run = run_upsample_adjoint };
+
+static void upsample_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *dy = dout[0];
+
+    din[0] = ds__output(g, ds__append(g, &op_upsample_adjoint, 1, &dy), DS_DTYPE_F32, 4,
+                        n->in[0]->dim);
+}
+
+static const ds_op op_upsample = {
+    .name = "upsample",
+    .bf16_out = true,
+    .run = run_upsample,
+    .adjoint = upsample_adjoint,
+};
 
 ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width)
 {
@@ -129,7 +199,33 @@ static ds_status run_gather(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_gather = { .name = "gather", .prepare = prepare_gather, .run = run_gather };
+/* Rows that were taken more than once add up, in the order of the numbers.                              */
+static ds_status run_gather_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *dtable = n->out[0], *ids = n->in[1];
+
+    (void)err;
+    ds__simd()->gather_adj(ds__zeroed(dtable), n->in[0]->data, ids->data, ds_value_count(ids),
+                           dtable->dim[1]);
+    return DS_OK;
+}
+
+static const ds_op op_gather_adjoint = { .name = "gather adjoint", .run = run_gather_adjoint };
+
+static void gather_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *in[2] = { dout[0], n->in[1] };
+
+    din[0] = ds__output(g, ds__append(g, &op_gather_adjoint, 2, in), DS_DTYPE_F32, 2,
+                        n->in[0]->dim);
+}
+
+static const ds_op op_gather = {
+    .name = "gather",
+    .prepare = prepare_gather,
+    .run = run_gather,
+    .adjoint = gather_adjoint,
+};
 
 ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids)
 {

@@ -65,6 +65,64 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
     return st;
 }
 
+/* ---- gradients ----------------------------------------------------------------------------------------- */
+
+typedef struct request {
+    const ds_bundle *in;
+    const char *const *wrt;
+    int n_wrt;
+} request;
+
+static bool has_cotangent(void *user, const char *output)
+{
+    const request *r = user;
+    char name[200];
+
+    snprintf(name, sizeof name, "cotangent.%s", output);
+    return ds_bundle_find(r->in, name) != NULL;
+}
+
+static bool wants(void *user, const char *name)
+{
+    const request *r = user;
+
+    for (int i = 0; i < r->n_wrt; i++)
+        if (ds__site_matches(r->wrt[i], name))
+            return true;
+    return false;
+}
+
+/* Cotangents without --wrt, or the reverse, would be silently useless; so would a pattern that names
+ * nothing.                                                                                          */
+static ds_status check_gradients(const ds_net *n, const request *r, ds_error *err)
+{
+    ds_status st = DS_OK;
+    bool any = false;
+
+    for (int i = 0; i < ds__net_inputs(n); i++)
+        any = any || strncmp(ds__net_input_name(n, i), "cotangent.", 10) == 0;
+    if (r->n_wrt > 0 && !any)
+        return ds_fail(err, DS_E_NOMATCH, "a gradient is asked for, but the inputs hold no "
+                       "cotangent.<output> of this module");
+    for (int k = 0; st == DS_OK && k < r->n_wrt; k++) {
+        bool found = false;
+
+        for (int i = 0; !found && i < ds__net_outputs(n); i++) {
+            const char *name = ds__net_output_name(n, i);
+
+            found = strncmp(name, "grad.", 5) == 0 && ds__site_matches(r->wrt[k], name + 5);
+        }
+        if (!found) {
+            ds_fail(err, DS_E_NOMATCH,
+                    "no input or parameter that the output depends on matches %.120s; parameters "
+                    "have names such as unet.conv_in.weight, inputs such as "
+                    "encoder_hidden_states", r->wrt[k]);
+            st = ds_fail_at(err, DS_E_NOMATCH, r->wrt[k], -1);
+        }
+    }
+    return st;
+}
+
 static ds_status get_outputs(const ds_net *n, ds_bundle *out, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -107,9 +165,11 @@ static ds_status check_patterns(ds_model *m, ds_module module, const char *const
 }
 
 ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle *inputs,
-                           const char *const *watch, int n_watch, ds_bundle *outputs,
-                           ds_error *err)
+                           const char *const *watch, int n_watch, const char *const *wrt,
+                           int n_wrt, ds_bundle *outputs, ds_error *err)
 {
+    request gradients = { inputs, wrt, n_wrt };
+    ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
     ds_capture capture = { watch, n_watch, outputs };
     ds_watcher watcher = ds__capture_watcher(&capture);
     ds_net_shape shape = { 0 };
@@ -124,7 +184,10 @@ ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle
     if (st == DS_OK)
         st = check_patterns(m, module, watch, n_watch, err);
     if (st == DS_OK)
-        st = ds__net_new(&n, m, module, &shape, n_watch > 0 ? &watcher : NULL, err);
+        st = ds__net_new(&n, m, module, &shape, n_watch > 0 ? &watcher : NULL,
+                         n_wrt > 0 ? &pullback : NULL, err);
+    if (st == DS_OK)
+        st = check_gradients(n, &gradients, err);
     if (st == DS_OK)
         st = set_inputs(n, inputs, err);
     if (st == DS_OK)

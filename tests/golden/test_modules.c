@@ -51,7 +51,7 @@ static void check_case(const char *dir, const char *name, const char *model, con
     ts_ok(ds_bundle_load(&want, ts_path(dir, "cases/%s/outputs.safetensors", name), &err), &err);
     ts_ok(ds_model_open(&m, ts_path(dir, "models/%s", model), NULL, &err), &err);
     ts_ok(ds_bundle_new(&got, &err), &err);
-    ts_ok(ds_model_forward(m, module, in, watch, watched(want, watch), got, &err), &err);
+    ts_ok(ds_model_forward(m, module, in, watch, watched(want, watch), NULL, 0, got, &err), &err);
     for (int64_t i = 0; i < ds_bundle_count(want); i++) {
         const char *output = ds_bundle_name(want, i);
         const ds_tensor *w = ds_bundle_at(want, i), *g = ds_bundle_find(got, output);

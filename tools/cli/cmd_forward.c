@@ -8,9 +8,11 @@
 static ds_status forward(ds_model *m, const ds_args *a, const ds_bundle *in, ds_bundle *out,
                          ds_error *err)
 {
-    int n_watch;
+    int n_watch, n_wrt;
     const char *const *watch = opt_texts(a, "watch", &n_watch);
-    ds_status st = ds_model_forward(m, opt_text(a, "module"), in, watch, n_watch, out, err);
+    const char *const *wrt = opt_texts(a, "wrt", &n_wrt);
+    ds_status st = ds_model_forward(m, opt_text(a, "module"), in, watch, n_watch, wrt, n_wrt, out,
+                                    err);
 
     if (st == DS_OK)
         st = ds_bundle_save(out, opt_text(a, "outputs"), err);
@@ -55,6 +57,11 @@ static const ds_opt options[] = {
       .kind = OPT_TEXTS,
       .arg = "GLOB",
       .help = "also save the values of sites that match, see `diffuscope sites`" },
+    { .name = "wrt",
+      .kind = OPT_TEXTS,
+      .arg = "GLOB",
+      .help = "also save grad.NAME of inputs and parameters that match, for the outputs whose "
+              "cotangent.OUTPUT stands in the inputs" },
     { 0 },
 };
 
@@ -62,8 +69,7 @@ const ds_command cmd_forward = {
     .name = "forward",
     .purpose = "run one network of a model on tensors from a file",
     .description =
-        "Inputs and outputs carry diffusers' argument names and PyTorch's axis order:\n"
-        "text_encoder: input_ids; unet: sample, timestep, encoder_hidden_states (SDXL also "
+        "Inputs and outputs carry diffusers' argument names and PyTorch's axis order. text_encoder: input_ids; unet: sample, timestep, encoder_hidden_states (SDXL also "
         "text_embeds, time_ids); vae.encode: image in [-1,1]; vae.decode: latent, already divided "
         "by the scaling factor.",
     .example = "diffuscope forward -m sd15 --module unet --inputs in.safetensors "

@@ -2,6 +2,8 @@
 
 #include "ops/node.h"
 
+#include <math.h>
+
 /* ---- a + b, same shape -------------------------------------------------------------------------------- */
 
 static ds_status run_add(ds_node *n, ds_error *err)
@@ -191,7 +193,50 @@ static ds_status run_timestep(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_timestep = { .name = "timestep_embedding", .run = run_timestep };
+/* Adjoint: in dy, y; out dt. With angles a_i = t f_i:
+ *   dt = sum_i f_i (dsin_i cos a_i - dcos_i sin a_i)                                                 */
+static ds_status run_timestep_adjoint(ds_node *n, ds_error *err)
+{
+    const ds_value *y = n->in[1];
+    const float *dy = n->in[0]->data, *e = y->data;
+    int64_t dim = y->dim[1], half = dim / 2;
+    bool flip = n->attr.timestep.flip_sin_to_cos;
+    float *dt = n->out[0]->data;
+
+    (void)err;
+    for (int64_t m = 0; m < y->dim[0]; m++, dy += dim, e += dim) {
+        const float *c = e + (flip ? 0 : half), *dc = dy + (flip ? 0 : half);
+        const float *s = e + (flip ? half : 0), *ds = dy + (flip ? half : 0);
+        double sum = 0.0;
+
+        for (int64_t i = 0; i < half; i++)
+            sum += exp(-log(10000.0) * (double)i / (half - n->attr.timestep.downscale_freq_shift))
+                * ((double)ds[i] * c[i] - (double)dc[i] * s[i]);
+        dt[m] = (float)sum;
+    }
+    return DS_OK;
+}
+
+static const ds_op op_timestep_adjoint = {
+    .name = "timestep_embedding adjoint",
+    .run = run_timestep_adjoint,
+};
+
+static void timestep_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+{
+    ds_value *in[2] = { dout[0], n->out[0] };
+    ds_node *a = ds__append(g, &op_timestep_adjoint, 2, in);
+
+    if (a != NULL)
+        a->attr = n->attr;
+    din[0] = ds__output(g, a, DS_DTYPE_F32, n->in[0]->rank, n->in[0]->dim);
+}
+
+static const ds_op op_timestep = {
+    .name = "timestep_embedding",
+    .run = run_timestep,
+    .adjoint = timestep_adjoint,
+};
 
 ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip_sin_to_cos,
                                 float downscale_freq_shift)

@@ -78,7 +78,7 @@ static ds_status prepare_fused_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 
     (void)g;
     (void)err;
-    n->scratch_bytes = ds__simd()->attention_work(&a);
+    n->scratch_bytes = ds__simd()->attention_adj_work(&a);
     return DS_OK;
 }
 
@@ -182,7 +182,7 @@ static ds_status prepare_probs_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 
     (void)g;
     (void)err;
-    n->scratch_bytes = ds__simd()->attention_work(&a);
+    n->scratch_bytes = ds__simd()->attention_adj_work(&a);
     return DS_OK;
 }
 
@@ -290,7 +290,7 @@ static ds_status prepare_apply_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 
     (void)g;
     (void)err;
-    n->scratch_bytes = ds__simd()->attention_work(&a);
+    n->scratch_bytes = ds__simd()->attention_adj_work(&a);
     return DS_OK;
 }
 

@@ -1,0 +1,187 @@
+/* denoiser.c - the network behind ds__denoise. See denoiser.h. */
+
+#include "pipeline/denoiser.h"
+
+#include <string.h>
+
+struct ds_denoiser {
+    ds_denoiser_shape shape;
+    ds_denoiser_info info;
+    int64_t rows; /* conditions * images */
+    int64_t width, pooled_width;
+    ds_net *net;
+    float *sample;  /* [rows,C,h,w] */
+    float *time;    /* [rows] */
+    float *context; /* [rows,tokens,width] */
+    float *pooled;  /* [rows,pooled_width] */
+    bool ready;     /* conditionings are set */
+};
+
+ds_status ds__denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err)
+{
+    ds_status st = ds__model_need(m, DS_UNET, err);
+
+    if (st == DS_OK)
+        st = ds__model_need(m, DS_VAE, err);
+    if (st != DS_OK)
+        return st;
+    *out = (ds_denoiser_info) { m->vae.latent_channels, m->unet.sample_size,
+                                (int64_t)1 << (m->vae.levels - 1) };
+    if (m->unet.in_channels != out->channels || m->unet.out_channels != out->channels)
+        return ds_fail(err, DS_E_UNSUPPORTED,
+                       "the unet reads %lld channels and gives %lld, the vae's latents have %lld: "
+                       "models for inpainting and the like are not supported",
+                       (long long)m->unet.in_channels, (long long)m->unet.out_channels,
+                       (long long)out->channels);
+    return DS_OK;
+}
+
+static ds_status allocate(ds_denoiser *d, ds_error *err)
+{
+    size_t rows = (size_t)d->rows;
+    size_t plane = (size_t)(d->info.channels * d->shape.height * d->shape.width);
+
+    d->sample = ds_calloc(rows * plane, sizeof *d->sample);
+    d->time = ds_calloc(rows, sizeof *d->time);
+    d->context = ds_calloc(rows * (size_t)(d->shape.tokens * d->width), sizeof *d->context);
+    d->pooled = ds_calloc(rows * (size_t)d->pooled_width + 1, sizeof *d->pooled);
+    if (d->sample == NULL || d->time == NULL || d->context == NULL || d->pooled == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the inputs of %lld rows",
+                       (long long)d->rows);
+    return DS_OK;
+}
+
+/* Six numbers that XL was trained with beside the text: size of the original, corner of the crop,
+ * size of the picture. A picture made from nothing is its own original. */
+static ds_status set_sizes(ds_denoiser *d, ds_error *err)
+{
+    float height = (float)(d->shape.height * d->info.factor);
+    float width = (float)(d->shape.width * d->info.factor);
+    const float one[6] = { height, width, 0, 0, height, width };
+    ds_tensor t = { DS_DTYPE_F32, 2, { d->rows, 6 }, NULL };
+    float *all = ds_calloc((size_t)d->rows, sizeof one);
+    ds_status st;
+
+    if (all == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the sizes");
+    for (int64_t r = 0; r < d->rows; r++)
+        memcpy(all + r * 6, one, sizeof one);
+    t.data = all;
+    st = ds__net_set(d->net, "time_ids", &t, err);
+    ds_free(all);
+    return st;
+}
+
+static ds_status check_shape(const ds_denoiser_shape *s, ds_error *err)
+{
+    const int64_t most = 1 << 14;
+
+    if (s->images < 1 || s->images > most || s->conditions < 1 || s->conditions > most
+        || s->height < 1 || s->height > most || s->width < 1 || s->width > most || s->tokens < 1)
+        return ds_fail(err, DS_E_SHAPE,
+                       "%lld images of %lld by %lld latent pixels under %lld conditionings: each "
+                       "must be from 1 to %lld",
+                       (long long)s->images, (long long)s->width, (long long)s->height,
+                       (long long)s->conditions, (long long)most);
+    return DS_OK;
+}
+
+ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
+                           const ds_watcher *watcher, ds_error *err)
+{
+    ds_denoiser *d = ds_calloc(1, sizeof *d);
+    ds_net_shape net;
+    ds_status st;
+
+    *out = NULL;
+    if (d == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a denoiser");
+    d->shape = *shape;
+    d->rows = shape->images * shape->conditions;
+    st = check_shape(shape, err);
+    if (st == DS_OK)
+        st = ds__denoiser_describe(&d->info, m, err);
+    d->width = m->unet.context_dim;
+    d->pooled_width = m->unet.text_time ? m->unet.pooled_dim : 0;
+    if (st == DS_OK)
+        st = allocate(d, err);
+    net = (ds_net_shape) { d->rows, shape->tokens, shape->height, shape->width };
+    if (st == DS_OK)
+        st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net, watcher, err);
+    if (st == DS_OK && m->unet.text_time)
+        st = set_sizes(d, err);
+    if (st != DS_OK) {
+        ds__denoiser_free(d);
+        return st;
+    }
+    *out = d;
+    return DS_OK;
+}
+
+void ds__denoiser_free(ds_denoiser *d)
+{
+    if (d == NULL)
+        return;
+    ds__net_free(d->net);
+    ds_free(d->sample);
+    ds_free(d->time);
+    ds_free(d->context);
+    ds_free(d->pooled);
+    ds_free(d);
+}
+
+ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
+{
+    int64_t n = d->shape.tokens * d->width;
+    ds_tensor context = { DS_DTYPE_F32, 3, { d->rows, d->shape.tokens, d->width }, d->context };
+    ds_tensor pooled = { DS_DTYPE_F32, 2, { d->rows, d->pooled_width }, d->pooled };
+    ds_status st;
+
+    if (c->count != d->shape.conditions || c->tokens != d->shape.tokens || c->width != d->width
+        || c->pooled_width != d->pooled_width)
+        return ds_fail(err, DS_E_SHAPE,
+                       "%lld conditionings of %lld tokens by %lld, pooled %lld: expected %lld of "
+                       "%lld by %lld, pooled %lld",
+                       (long long)c->count, (long long)c->tokens, (long long)c->width,
+                       (long long)c->pooled_width, (long long)d->shape.conditions,
+                       (long long)d->shape.tokens, (long long)d->width,
+                       (long long)d->pooled_width);
+    for (int64_t r = 0; r < d->rows; r++) {
+        int64_t k = r / d->shape.images;
+
+        memcpy(d->context + r * n, c->hidden + k * n, (size_t)n * sizeof *c->hidden);
+        memcpy(d->pooled + r * d->pooled_width, c->pooled + k * d->pooled_width,
+               (size_t)d->pooled_width * sizeof *c->pooled);
+    }
+    st = ds__net_set(d->net, "encoder_hidden_states", &context, err);
+    if (st == DS_OK && d->pooled_width > 0)
+        st = ds__net_set(d->net, "text_embeds", &pooled, err);
+    d->ready = st == DS_OK;
+    return st;
+}
+
+ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
+                      const ds_cancel *cancel, ds_error *err)
+{
+    const ds_denoiser_shape *s = &d->shape;
+    int64_t n = s->images * d->info.channels * s->height * s->width;
+    ds_tensor sample = { DS_DTYPE_F32, 4, { d->rows, d->info.channels, s->height, s->width },
+                         d->sample };
+    ds_tensor time = { DS_DTYPE_F32, 1, { d->rows }, d->time };
+    ds_status st;
+
+    if (!d->ready)
+        return ds_fail(err, DS_E_ARG, "denoise: conditionings must be set first");
+    for (int64_t k = 0; k < s->conditions; k++) {
+        memcpy(d->sample + k * n, z, (size_t)n * sizeof *z);
+        memcpy(d->time + k * s->images, t, (size_t)s->images * sizeof *t);
+    }
+    st = ds__net_set(d->net, "sample", &sample, err);
+    if (st == DS_OK)
+        st = ds__net_set(d->net, "timestep", &time, err);
+    if (st == DS_OK)
+        st = ds__net_run(d->net, cancel, err);
+    if (st == DS_OK)
+        ds__net_get(d->net, 0, out);
+    return st;
+}

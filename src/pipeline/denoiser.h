@@ -1,0 +1,79 @@
+/* denoiser.h - the verb *denoise*: the network as a function of a noisy latent, a time step and a
+ * conditioning, and the noise schedule that relates its parametrisations.
+ *
+ *     z_t = alpha_t x0 + sigma_t eps        alpha_t^2 = abar_t, sigma_t^2 = 1 - abar_t
+ *     v   = alpha_t eps - sigma_t x0        (Salimans and Ho, arXiv 2202.00512, appendix D)
+ *     logsnr_t = log(alpha_t^2 / sigma_t^2)
+ *
+ * Nothing above this file names an architecture. Rows are ordered conditioning by conditioning: row
+ * k * images + b. A watcher sees values of all rows at once.
+ *
+ * Thread rule: a denoiser belongs to one thread. The model must outlive it. */
+
+#ifndef DS_PIPELINE_DENOISER_H
+#define DS_PIPELINE_DENOISER_H
+
+#include "pipeline/prompt.h"
+#include "pipeline/schedule.h"
+
+typedef struct ds_denoiser ds_denoiser;
+
+typedef struct ds_denoiser_shape {
+    int64_t images;        /* B latents ... */
+    int64_t conditions;    /* ... each under the same K conditionings */
+    int64_t tokens;        /* of a conditioning */
+    int64_t height, width; /* of the latent */
+} ds_denoiser_shape;
+
+/* What the model was made for, in latent pixels and image pixels per latent pixel. */
+typedef struct ds_denoiser_info {
+    int64_t channels; /* of a latent */
+    int64_t side;     /* latent side of the training images */
+    int64_t factor;   /* image pixels per latent pixel */
+} ds_denoiser_info;
+ds_status ds__denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err);
+
+/* Plans the network; nothing is allocated later. watcher may be NULL. */
+ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
+                           const ds_watcher *watcher, ds_error *err);
+void ds__denoiser_free(ds_denoiser *d); /* NULL is allowed */
+
+/* Sets all K conditionings. DS_E_SHAPE unless their number and sizes are the planned ones. */
+ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err);
+
+/* out [K,B,C,h,w] = network(z [B,C,h,w], t [B], conditioning k) in one call, in the network's own
+ * parametrisation. */
+ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
+                      const ds_cancel *cancel, ds_error *err);
+
+/* ---- the noise schedule, from the folder's scheduler file -------------------------------------- */
+
+typedef struct ds_noise {
+    ds_schedule schedule;
+    ds_prediction prediction; /* what the network's answer is */
+} ds_noise;
+
+ds_status ds__noise_open(ds_noise *n, const ds_model *m, ds_error *err);
+void ds__noise_close(ds_noise *n);
+
+typedef struct ds_noise_level {
+    double alpha, sigma, logsnr;
+} ds_noise_level;
+
+/* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of the
+ * schedule that of its nearest end. */
+ds_noise_level ds__noise_at(const ds_noise *n, double t);
+
+/* The time step of a log-SNR, by the same interpolation. */
+double ds__noise_time(const ds_noise *n, double logsnr);
+
+/* The answer for latents z at a level, as noise and as clean latent; `out` may be `answer`. */
+void ds__noise_to_eps(const ds_noise *n, float *out, const float *answer, const float *z,
+                      ds_noise_level at, int64_t count);
+void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
+                     ds_noise_level at, int64_t count);
+
+/* Path of the folder's scheduler file, to be freed with ds_free; NULL with DS_OK if it has none. */
+ds_status ds__noise_file(char **out, const ds_model *m, ds_error *err);
+
+#endif

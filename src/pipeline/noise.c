@@ -1,0 +1,120 @@
+/* noise.c - the schedule that a model was trained with, and its parametrisations. See denoiser.h. */
+
+#include "pipeline/denoiser.h"
+#include "pipeline/sampler_impl.h"
+
+#include <math.h>
+#include <string.h>
+
+ds_status ds__noise_file(char **out, const ds_model *m, ds_error *err)
+{
+    *out = NULL;
+    if (ds__folder_class(m->folder, "scheduler") == NULL)
+        return DS_OK;
+    *out = ds__folder_file(m->folder, "scheduler", "scheduler_config.json");
+    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a path");
+}
+
+static ds_status configure(ds_schedule_config *c, ds_sampler_kind *kind, const char *path,
+                           ds_error *err)
+{
+    const ds_sampler_class *class;
+    ds_schedule_file f = { 0 };
+    bool karras;
+    ds_status st = path != NULL ? ds__schedule_file_open(&f, path, err) : DS_OK;
+
+    *kind = DS_DDIM;
+    if (st == DS_OK && path != NULL
+        && ds__sampler_find(&class, &karras, f.class_name, NULL) == DS_OK)
+        *kind = class->kind;
+    ds__schedule_defaults(c, *kind);
+    if (path == NULL)
+        ds__schedule_stable_diffusion(c);
+    else if (st == DS_OK)
+        st = ds__schedule_file_fields(c, &f, *kind, err);
+    ds__schedule_file_close(&f);
+    return st;
+}
+
+ds_status ds__noise_open(ds_noise *n, const ds_model *m, ds_error *err)
+{
+    ds_schedule_config c;
+    ds_sampler_kind kind;
+    char *path;
+    ds_status st = ds__noise_file(&path, m, err);
+
+    memset(n, 0, sizeof *n);
+    if (st == DS_OK)
+        st = configure(&c, &kind, path, err);
+    if (st == DS_OK)
+        st = ds__schedule_new(&n->schedule, &c, kind, err);
+    if (st == DS_OK)
+        n->prediction = (ds_prediction)c.prediction;
+    ds_free(path);
+    return st;
+}
+
+void ds__noise_close(ds_noise *n)
+{
+    ds__schedule_free(&n->schedule);
+}
+
+static double logsnr_of(const ds_noise *n, int t)
+{
+    double a = (double)n->schedule.alpha_bar[t];
+
+    return log(a) - log1p(-a);
+}
+
+ds_noise_level ds__noise_at(const ds_noise *n, double t)
+{
+    int last = n->schedule.count - 1;
+    ds_noise_level l;
+    int low;
+
+    t = fmin(fmax(t, 0.0), (double)last);
+    low = (int)t < last || last == 0 ? (int)t : last - 1;
+    l.logsnr = t == low ? logsnr_of(n, low)
+                        : logsnr_of(n, low) * (low + 1 - t) + logsnr_of(n, low + 1) * (t - low);
+    l.alpha = 1.0 / sqrt(1.0 + exp(-l.logsnr));
+    l.sigma = 1.0 / sqrt(1.0 + exp(l.logsnr));
+    return l;
+}
+
+double ds__noise_time(const ds_noise *n, double logsnr)
+{
+    int low = 0, high = n->schedule.count - 1; /* log-SNR falls with t */
+
+    if (logsnr >= logsnr_of(n, low))
+        return low;
+    if (logsnr <= logsnr_of(n, high))
+        return high;
+    while (high - low > 1) {
+        int middle = (low + high) / 2;
+
+        if (logsnr_of(n, middle) >= logsnr)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low + (logsnr_of(n, low) - logsnr) / (logsnr_of(n, low) - logsnr_of(n, high));
+}
+
+void ds__noise_to_eps(const ds_noise *n, float *out, const float *answer, const float *z,
+                      ds_noise_level at, int64_t count)
+{
+    float a = (float)at.alpha, s = (float)at.sigma;
+
+    for (int64_t i = 0; i < count; i++)
+        out[i] = n->prediction == DS_PREDICT_V ? a * answer[i] + s * z[i] : answer[i];
+}
+
+void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
+                     ds_noise_level at, int64_t count)
+{
+    float a = (float)at.alpha, s = (float)at.sigma;
+
+    for (int64_t i = 0; i < count; i++)
+        out[i] = n->prediction == DS_PREDICT_V ? a * z[i] - s * answer[i]
+                                               : (z[i] - s * answer[i]) / a;
+}

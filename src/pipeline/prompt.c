@@ -1,0 +1,263 @@
+/* prompt.c - see prompt.h.
+ *
+ * Stable Diffusion 1.x and 2.x read the last hidden state of one encoder, after its final norm. XL
+ * reads the output of the last but one layer of two encoders, not normalised, and the projected
+ * text of the second (Podell et al., arXiv 2307.01952, section 2.1). */
+
+#include "pipeline/prompt.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ENCODERS 2
+
+struct ds_text {
+    ds_model *model;
+    ds_tokenizer *tokenizer[ENCODERS];
+    int encoders;
+    bool zero_absent;
+};
+
+static const ds_module modules[ENCODERS] = { DS_MODULE_TEXT_ENCODER, DS_MODULE_TEXT_ENCODER_2 };
+
+/* ---- opening --------------------------------------------------------------------------------- */
+
+static ds_status open_encoder(ds_text *t, int i, ds_error *err)
+{
+    const ds_clip_config *c = &t->model->clip[i];
+    ds_tokenizer_info info;
+    ds_status st = ds__module_need(t->model, modules[i], err);
+
+    if (st == DS_OK)
+        st = ds_tokenizer_open_model(&t->tokenizer[i], ds__folder_path(t->model->folder), i + 1,
+                                     err);
+    if (st != DS_OK)
+        return st;
+    info = ds_tokenizer_describe(t->tokenizer[i]);
+    if (info.size > c->vocab)
+        return ds_fail(err, DS_E_SHAPE,
+                       "%s has %lld embeddings, but the largest id of its tokenizer is %lld",
+                       ds__module_names[modules[i]], (long long)c->vocab, (long long)info.size - 1);
+    if (info.length > c->positions)
+        return ds_fail(err, DS_E_SHAPE, "%s has %lld positions, but its tokenizer makes %lld ids",
+                       ds__module_names[modules[i]], (long long)c->positions,
+                       (long long)info.length);
+    if (info.length != ds_tokenizer_describe(t->tokenizer[0]).length)
+        return ds_fail(err, DS_E_SHAPE, "the two tokenizers make %lld and %lld ids",
+                       (long long)ds_tokenizer_describe(t->tokenizer[0]).length,
+                       (long long)info.length);
+    return DS_OK;
+}
+
+/* Do the encoders give what the denoiser reads? */
+static ds_status check_widths(const ds_text *t, ds_error *err)
+{
+    const ds_model *m = t->model;
+    int64_t width = 0;
+
+    for (int i = 0; i < t->encoders; i++)
+        width += m->clip[i].width;
+    if (m->weights[DS_UNET] == NULL)
+        return DS_OK;
+    if (width != m->unet.context_dim)
+        return ds_fail(err, DS_E_SHAPE,
+                       "the text encoders give %lld numbers per token, but the unet reads %lld",
+                       (long long)width, (long long)m->unet.context_dim);
+    if (m->unet.text_time && m->unet.pooled_dim != m->clip[t->encoders - 1].projection_dim)
+        return ds_fail(err, DS_E_SHAPE,
+                       "the unet reads a projected text of %lld numbers, but the last text encoder "
+                       "gives %lld",
+                       (long long)m->unet.pooled_dim,
+                       (long long)m->clip[t->encoders - 1].projection_dim);
+    return DS_OK;
+}
+
+ds_status ds__text_open(ds_text **out, ds_model *m, ds_error *err)
+{
+    ds_text *t = ds_calloc(1, sizeof *t);
+    const json_t *zeros;
+    ds_status st = DS_OK;
+
+    *out = NULL;
+    if (t == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for tokenizers");
+    t->model = m;
+    t->encoders = ds__module_available(m, DS_MODULE_TEXT_ENCODER_2) ? 2 : 1;
+    for (int i = 0; st == DS_OK && i < t->encoders; i++)
+        st = open_encoder(t, i, err);
+    if (st == DS_OK)
+        st = check_widths(t, err);
+    if (st != DS_OK) {
+        ds__text_close(t);
+        return st;
+    }
+    zeros = json_object_get(ds__folder_index(m->folder), "force_zeros_for_empty_prompt");
+    t->zero_absent = t->encoders == 2 && !json_is_false(zeros); /* the pipeline's default is true */
+    *out = t;
+    return DS_OK;
+}
+
+void ds__text_close(ds_text *t)
+{
+    if (t == NULL)
+        return;
+    for (int i = 0; i < ENCODERS; i++)
+        ds_tokenizer_close(t->tokenizer[i]);
+    ds_free(t);
+}
+
+const ds_tokenizer *ds__text_tokenizer(const ds_text *t)
+{
+    return t->tokenizer[0];
+}
+
+int64_t ds__text_length(const ds_text *t)
+{
+    return ds_tokenizer_describe(t->tokenizer[0]).length;
+}
+
+/* ---- encoding -------------------------------------------------------------------------------- */
+
+static ds_status allocate(ds_conditions *c, ds_error *err)
+{
+    size_t k = (size_t)c->count, tokens = (size_t)c->tokens;
+
+    c->hidden = ds__arena_alloc(&c->arena, k * tokens * (size_t)c->width * sizeof *c->hidden);
+    c->pooled = ds__arena_alloc(&c->arena, k * (size_t)c->pooled_width * sizeof *c->pooled);
+    c->ids = ds__arena_alloc(&c->arena, k * tokens * sizeof *c->ids);
+    c->cut = ds__arena_alloc(&c->arena, k * sizeof *c->cut);
+    c->words = ds__arena_alloc(&c->arena, k * sizeof *c->words);
+    if (c->hidden == NULL || c->pooled == NULL || c->ids == NULL || c->cut == NULL
+        || c->words == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for %lld encoded prompts", (long long)c->count);
+    return DS_OK;
+}
+
+/* Ids of all prompts for encoder i; the first one's are kept with their words. */
+static ds_status tokenize(ds_text *t, ds_conditions *c, int i, int64_t *ids,
+                          const char *const *prompt, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t k = 0; st == DS_OK && k < c->count; k++) {
+        ds_tokens *tokens;
+        int64_t cut;
+
+        st = ds_tokenizer_encode(t->tokenizer[i], &tokens, prompt[k] != NULL ? prompt[k] : "", err);
+        if (st != DS_OK)
+            return st;
+        cut = ds_tokenizer_pad(t->tokenizer[i], ids + k * c->tokens, tokens, 0);
+        if (i > 0) {
+            ds_tokens_free(tokens);
+            continue;
+        }
+        c->words[k] = tokens;
+        c->cut[k] = cut;
+    }
+    if (i == 0)
+        memcpy(c->ids, ids, (size_t)(c->count * c->tokens) * sizeof *ids);
+    return st;
+}
+
+static int find_output(const ds_net *n, const char *name)
+{
+    int i = 0;
+
+    while (strcmp(ds__net_output_name(n, i), name) != 0)
+        i++;
+    return i;
+}
+
+/* Copies the layer that counts into columns first .. of hidden; row: room for one output. */
+static void take_outputs(const ds_text *t, ds_conditions *c, const ds_net *n, int i, int64_t first,
+                         float *row)
+{
+    const ds_clip_config *clip = &t->model->clip[i];
+    char name[40] = "last_hidden_state";
+
+    if (t->encoders == 2)
+        snprintf(name, sizeof name, "hidden_states.%lld", (long long)clip->layers - 1);
+    ds__net_get(n, find_output(n, name), row);
+    for (int64_t r = 0; r < c->count * c->tokens; r++)
+        memcpy(c->hidden + r * c->width + first, row + r * clip->width,
+               (size_t)clip->width * sizeof *row);
+    if (c->pooled_width > 0 && i == t->encoders - 1)
+        ds__net_get(n, find_output(n, "text_embeds"), c->pooled);
+}
+
+static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first, int64_t *ids,
+                             const char *const *prompt, const ds_watcher *watcher,
+                             const ds_cancel *cancel, ds_error *err)
+{
+    const ds_net_shape shape = { c->count, c->tokens, 1, 1 };
+    ds_tensor input = { DS_DTYPE_I64, 2, { c->count, c->tokens }, ids };
+    float *row = ds_alloc((size_t)(c->count * c->tokens * t->model->clip[i].width) * sizeof *row);
+    ds_net *n = NULL;
+    ds_status st = row == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a hidden state") : DS_OK;
+
+    if (st == DS_OK)
+        st = tokenize(t, c, i, ids, prompt, err);
+    if (st == DS_OK)
+        st = ds__net_new(&n, t->model, modules[i], &shape, watcher, err);
+    if (st == DS_OK)
+        st = ds__net_set(n, "input_ids", &input, err);
+    if (st == DS_OK)
+        st = ds__net_run(n, cancel, err);
+    if (st == DS_OK)
+        take_outputs(t, c, n, i, first, row);
+    ds__net_free(n);
+    ds_free(row);
+    return st;
+}
+
+/* diffusers zeroes what stands for a prompt that nobody gave, not one that is empty. */
+static void zero_absent(const ds_text *t, ds_conditions *c, const char *const *prompt)
+{
+    int64_t n = c->tokens * c->width;
+
+    for (int64_t k = 0; t->zero_absent && k < c->count; k++) {
+        if (prompt[k] != NULL)
+            continue;
+        memset(c->hidden + k * n, 0, (size_t)n * sizeof *c->hidden);
+        memset(c->pooled + k * c->pooled_width, 0, (size_t)c->pooled_width * sizeof *c->pooled);
+    }
+}
+
+ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
+                          const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err)
+{
+    ds_conditions *c = *out = ds_calloc(1, sizeof *c);
+    int64_t first = 0, *ids;
+    ds_status st;
+
+    if (c == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for encoded prompts");
+    c->count = count;
+    c->tokens = ds__text_length(t);
+    for (int i = 0; i < t->encoders; i++)
+        c->width += t->model->clip[i].width;
+    if (t->encoders == 2)
+        c->pooled_width = t->model->clip[1].projection_dim;
+    st = allocate(c, err);
+    ids = ds_calloc((size_t)(count * c->tokens), sizeof *ids);
+    if (st == DS_OK && ids == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for token ids");
+    for (int i = 0; st == DS_OK && i < t->encoders; i++) {
+        st = run_encoder(t, c, i, first, ids, prompt, watcher, cancel, err);
+        first += t->model->clip[i].width;
+    }
+    if (st == DS_OK)
+        zero_absent(t, c, prompt);
+    ds_free(ids);
+    return st;
+}
+
+void ds__conditions_free(ds_conditions *c)
+{
+    if (c == NULL)
+        return;
+    for (int64_t k = 0; c->words != NULL && k < c->count; k++)
+        ds_tokens_free(c->words[k]);
+    ds__arena_free(&c->arena);
+    ds_free(c);
+}

@@ -1,0 +1,43 @@
+/* prompt.h - the verb *encode*: from texts to what conditions the denoiser. The one place above the
+ * models that knows how many text encoders there are and which of their layers counts.
+ *
+ * Thread rule: an object belongs to one thread. */
+
+#ifndef DS_PIPELINE_PROMPT_H
+#define DS_PIPELINE_PROMPT_H
+
+#include "models/net.h"
+
+/* The tokenizers of a model, checked against its text encoders. */
+typedef struct ds_text ds_text;
+
+ds_status ds__text_open(ds_text **out, ds_model *m, ds_error *err);
+void ds__text_close(ds_text *t); /* NULL is allowed */
+
+const ds_tokenizer *ds__text_tokenizer(const ds_text *t); /* the first one */
+int64_t ds__text_length(const ds_text *t);                /* ids in a padded prompt */
+
+/* Conditionings of one denoiser, in one block each, so that a method may edit or differentiate
+ * them. */
+typedef struct ds_conditions {
+    ds_arena arena;
+    int64_t count;        /* K prompts */
+    int64_t tokens;       /* T, start, end and padding included */
+    int64_t width;        /* D of a token; of both encoders side by side in Stable Diffusion XL */
+    int64_t pooled_width; /* of the whole text; 0: the denoiser does not want it */
+    float *hidden;        /* [K,T,D] */
+    float *pooled;        /* [K,pooled_width] */
+    int64_t *ids;         /* [K,T] of the first tokenizer */
+    int64_t *cut;         /* [K]: tokens that did not fit, and were left out */
+    ds_tokens **words;    /* [K]; pieces belong to the tokenizer */
+} ds_conditions;
+
+/* Encodes `count` prompts in one run of each encoder. A NULL stands for the absence of a prompt: the
+ * empty text, or zeros for models whose folder asks for that (force_zeros_for_empty_prompt). Free
+ * with ds__conditions_free, also after a failure (*out may be half-built).
+ * DS_E_ARG for text that is not UTF-8. watcher and cancel may be NULL. */
+ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
+                          const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err);
+void ds__conditions_free(ds_conditions *c);
+
+#endif

@@ -88,7 +88,7 @@ static ds_status plan(ds_autoencoder *a, tiler *t, int64_t height, int64_t width
     t->net = NULL;
     t->net_height = height;
     t->net_width = width;
-    return ds__net_new(&t->net, a->model, t->module, &shape, a->watcher, err);
+    return ds__net_new(&t->net, a->model, t->module, &shape, a->watcher, NULL, err);
 }
 
 /* Cuts the tile at (y, x) out of the input, and runs the network on it. The network's outputs, mean

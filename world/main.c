@@ -4,6 +4,8 @@
 
 #include "bpe.h"
 #include "record.h"
+#include "score.h"
+#include "select.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +18,11 @@ static const char usage[] =
     "diffuscope-world COMMAND [options]\n"
     "\n"
     "  export  --split S --count N --out DIR   images/*.png, captions.jsonl and world.json\n"
+    "  export  --select Q --count N --out DIR  the same for a set of questions (see below)\n"
+    "  judge   --out DIR                       what the pictures of such a folder show, beside "
+    "what "
+    "was\n"
+    "                                          asked for; also written to DIR/score.json\n"
     "  sheet   --split S --count N -o F.png    one picture of N scenes; captions go to F.txt\n"
     "  caption --split S --count N             captions alone, one a line\n"
     "  stats   --split S --count N             measured frequencies beside the planted ones\n"
@@ -25,12 +32,14 @@ static const char usage[] =
     "  bench   --count N                       scenes per second on one core\n"
     "\n"
     "  --split S    train, single, test or heldout (default train)\n"
+    "  --select Q   single, heldout, pair, people, homonym or neutral: scenes for measuring a "
+    "model\n"
     "  --first I    index of the first scene (default 0)\n"
     "  --count N    number of scenes (default 64)\n"
     "  --world DIR  the world's folder (default: world)\n";
 
 typedef struct options {
-    const char *command, *split, *out, *folder;
+    const char *command, *split, *select, *out, *folder;
     int64_t first, count;
 } options;
 
@@ -58,7 +67,7 @@ static bool read_count(int64_t *out, const char *text)
 /* 0, or the exit code after a message.                                                          */
 static int read_options(options *o, int argc, char **argv)
 {
-    *o = (options){ argv[1], "train", NULL, "world", 0, 64 };
+    *o = (options){ argv[1], "train", NULL, NULL, "world", 0, 64 };
     for (int i = 2; i < argc; i += 2) {
         const char *name = argv[i], *value = argv[i + 1];
 
@@ -66,6 +75,8 @@ static int read_options(options *o, int argc, char **argv)
             return misuse("expected a value after ", name);
         if (strcmp(name, "--split") == 0)
             o->split = value;
+        else if (strcmp(name, "--select") == 0)
+            o->select = value;
         else if (strcmp(name, "--out") == 0 || strcmp(name, "-o") == 0)
             o->out = value;
         else if (strcmp(name, "--world") == 0)
@@ -99,25 +110,39 @@ static ds_status dump(json_t *j, FILE *to, const char *path, size_t flags, ds_er
     return st;
 }
 
+/* One picture and its line.                                                                     */
+static ds_status export_scene(const ds_world *w, const options *o, ds_split split, int64_t index,
+                              ds_scene *s, FILE *lines, ds_error *err)
+{
+    char path[1200], file[64];
+    ds_status st = ds_world_scene(w, split, index, s, err);
+
+    snprintf(file, sizeof file, "images/%s-%07lld.png", ds_split_name(split), (long long)index);
+    snprintf(path, sizeof path, "%s/%s", o->out, file);
+    if (st == DS_OK)
+        st = ds_world_write_png(path, s->rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, err);
+    if (st == DS_OK)
+        st = dump(ds_world_record(w, s, file), lines, "captions.jsonl", JSON_COMPACT, err);
+    return st;
+}
+
 static ds_status export_scenes(const ds_world *w, const options *o, ds_split split, FILE *lines,
                                ds_error *err)
 {
-    ds_status st = DS_OK;
     ds_scene *s = ds_alloc(sizeof *s);
+    ds_selection *set = NULL;
+    ds_status st = s == NULL ? ds_fail(err, DS_E_NOMEM, "a scene") : DS_OK;
+    int64_t index;
 
-    if (s == NULL)
-        return ds_fail(err, DS_E_NOMEM, "a scene: %zu bytes", sizeof *s);
-    for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++) {
-        char path[1200], file[64];
-
-        snprintf(file, sizeof file, "images/%s-%07lld.png", o->split, (long long)i);
-        snprintf(path, sizeof path, "%s/%s", o->out, file);
-        st = ds_world_scene(w, split, i, s, err);
-        if (st == DS_OK)
-            st = ds_world_write_png(path, s->rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, err);
-        if (st == DS_OK)
-            st = dump(ds_world_record(w, s, file), lines, "captions.jsonl", JSON_COMPACT, err);
-    }
+    if (st == DS_OK && o->select != NULL)
+        st = ds_selection_open(&set, w, o->select, o->count, err);
+    if (set == NULL)
+        for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++)
+            st = export_scene(w, o, split, i, s, lines, err);
+    else
+        while (st == DS_OK && ds_selection_next(set, &split, &index))
+            st = export_scene(w, o, split, index, s, lines, err);
+    ds_selection_close(set);
     ds_free(s);
     return st;
 }
@@ -328,6 +353,27 @@ static ds_status run_bpe(const ds_world *w, const options *o, ds_split split, ds
     return st;
 }
 
+static ds_status run_judge(const ds_world *w, const options *o, ds_split split, ds_error *err)
+{
+    char path[1200];
+    ds_judge *j;
+    json_t *score = NULL;
+    ds_status st = ds_judge_open(&j, w, err);
+
+    (void)split;
+    if (st == DS_OK)
+        st = ds_world_score(&score, w, j, o->out, err);
+    ds_judge_close(j);
+    if (st != DS_OK)
+        return st;
+    ds_world_print_score(score);
+    snprintf(path, sizeof path, "%s/score.json", o->out);
+    if (json_dump_file(score, path, JSON_INDENT(1) | JSON_REAL_PRECISION(6)) != 0)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    json_decref(score);
+    return st;
+}
+
 static int run(const options *o)
 {
     static const struct {
@@ -336,7 +382,8 @@ static int run(const options *o)
         bool out;
     } commands[] = { { "export", run_export, true },    { "sheet", run_sheet, true },
                      { "caption", run_caption, false }, { "stats", run_stats, false },
-                     { "bench", run_bench, false },     { "bpe", run_bpe, true } };
+                     { "bench", run_bench, false },     { "bpe", run_bpe, true },
+                     { "judge", run_judge, true } };
     ds_error err = { 0 };
     ds_world *w;
     ds_split split;

@@ -1,0 +1,675 @@
+/* judge.c - the nearest drawing to what stands in front of the background.
+ *
+ * 1. Background: the kind whose colours, row by row, explain most of the border.
+ * 2. Foreground: pixels far from every colour that this background has in that row.
+ * 3. Shortlist: the foreground's box, at 16x16, against all drawings at 16x16.
+ * 4. Verdict: the shortlist laid over the picture at a few places and sizes; the cost is the root
+ *    mean square difference over the drawing and over foreground that it leaves unexplained.
+ *
+ * Thread rule: reads the judge, writes the caller's verdict.                                    */
+
+#include "judge.h"
+
+#include "internal.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+enum {
+    SIDE = DS_WORLD_SIDE,
+    CELL = DS_WORLD_CELL,
+    PIXELS = SIDE * SIDE,
+    GRID = 16,
+    FEATURES = GRID * GRID * 4,
+    SHORT = 48,   /* drawings that are tried at several places                                   */
+    FINE = 10,    /* of those, drawings whose place is refined                                   */
+    PALETTE = 24, /* colours of a row of a background                                            */
+    SAMPLES = 40  /* scenes that a background's colours are learnt from                          */
+};
+
+/* Colours that a background has in a row.                                                       */
+typedef struct palette {
+    int count;
+    uint8_t rgb[PALETTE][3];
+} palette;
+
+typedef struct candidate {
+    int concept, style, gender, skin;
+    ds_drawing d;
+    uint8_t *half; /* the cell at half size, for small things                                    */
+} candidate;
+
+struct ds_judge {
+    const ds_world *w;
+    int candidates, concepts;
+    candidate *candidate;
+    uint8_t *halves;
+    float *features;
+    palette *palettes; /* [backgrounds][SIDE]                                                    */
+};
+
+/* ---- backgrounds ------------------------------------------------------------------------------
+ */
+
+static int distance(const uint8_t *a, const uint8_t *b)
+{
+    int r = a[0] - b[0], g = a[1] - b[1], l = a[2] - b[2];
+
+    return r * r + g * g + l * l;
+}
+
+static void learn_colour(palette *p, const uint8_t *rgb)
+{
+    for (int i = 0; i < p->count; i++)
+        if (distance(p->rgb[i], rgb) < 14 * 14)
+            return;
+    if (p->count < PALETTE)
+        memcpy(p->rgb[p->count++], rgb, 3);
+}
+
+static ds_status learn_backgrounds(ds_judge *j, ds_error *err)
+{
+    const ds_world_tables *t = ds_world_words(j->w);
+    ds_scene *s = ds_calloc(1, sizeof *s);
+    ds_status st = DS_OK;
+
+    if (s == NULL)
+        return ds_fail(err, DS_E_NOMEM, "a scene: %zu bytes", sizeof *s);
+    for (int b = 0; b < t->backgrounds; b++)
+        for (int i = 0; st == DS_OK && i < (t->background[b].plain ? 1 : SAMPLES); i++) {
+            s->factors = (ds_factors){ .background = b,
+                                       .texture_seed = 77u + (uint32_t)i,
+                                       .placed = DS_REL_NONE,
+                                       .relation = DS_REL_NONE };
+            st = ds_world_paint(j->w, s, err);
+            for (int p = 0; st == DS_OK && p < PIXELS; p++)
+                learn_colour(&j->palettes[b * SIDE + p / SIDE], s->rgb + 3 * p);
+        }
+    ds_free(s);
+    return st;
+}
+
+/* Squared distance of a pixel to the nearest colour of the background within one row.           */
+static int unlike(const ds_judge *j, int background, const uint8_t *rgb, int pixel)
+{
+    int y = pixel / SIDE, best = 3 * 255 * 255;
+
+    for (int row = y > 0 ? y - 1 : 0; row <= y + 1 && row < SIDE; row++) {
+        const palette *p = &j->palettes[background * SIDE + row];
+
+        for (int i = 0; i < p->count; i++) {
+            int d = distance(p->rgb[i], rgb + 3 * pixel);
+
+            best = d < best ? d : best;
+        }
+    }
+    return best;
+}
+
+/* A palette with many colours explains too much: each background pays for the share of the colour
+ * cube that it covers, and for colours of its border that the picture does not have.             */
+static float background_cost(const ds_judge *j, int b, const uint8_t *rgb)
+{
+    float sum = 0.0f, unseen = 0.0f;
+    int n = 0, colours = 0;
+
+    for (int p = 0; p < PIXELS; p++) {
+        int x = p % SIDE, y = p / SIDE;
+
+        if (x >= 5 && x < SIDE - 5 && y >= 5 && y < SIDE - 5)
+            continue;
+        sum += fminf((float)unlike(j, b, rgb, p), 60.0f * 60.0f);
+        n++;
+    }
+    for (int y = 0; y < SIDE; y += 2) {
+        const palette *q = &j->palettes[b * SIDE + y];
+
+        for (int i = 0; i < q->count; i++, colours++) {
+            int best = 60 * 60;
+
+            for (int x = 0; x < SIDE; x++)
+                if (x < 8 || x >= SIDE - 8 || y < 5 || y >= SIDE - 5) {
+                    int d = distance(q->rgb[i], rgb + 3 * (y * SIDE + x));
+
+                    best = d < best ? d : best;
+                }
+            unseen += (float)best;
+        }
+    }
+    return sum / (float)n + 0.35f * unseen / (float)colours;
+}
+
+static int find_background(const ds_judge *j, const uint8_t *rgb)
+{
+    int n = ds_world_words(j->w)->backgrounds, best = 0;
+    float least = FLT_MAX;
+
+    for (int b = 0; b < n; b++) {
+        float cost = background_cost(j, b, rgb);
+
+        if (cost < least) {
+            least = cost;
+            best = b;
+        }
+    }
+    return best;
+}
+
+/* A plain background's own colour: the median of the border, channel by channel.                 */
+static void border_colour(const uint8_t *rgb, uint8_t out[3])
+{
+    for (int c = 0; c < 3; c++) {
+        int histogram[256] = { 0 }, n = 0, below = 0, v = 0;
+
+        for (int p = 0; p < PIXELS; p++) {
+            int x = p % SIDE, y = p / SIDE;
+
+            if (x < 2 || x >= SIDE - 2 || y < 2 || y >= SIDE - 2) {
+                histogram[rgb[3 * p + c]]++;
+                n++;
+            }
+        }
+        while (2 * (below + histogram[v]) < n)
+            below += histogram[v++];
+        out[c] = (uint8_t)v;
+    }
+}
+
+/* White letters on a dark plate, where paint_watermark puts them.                                */
+static bool find_watermark(const uint8_t *rgb)
+{
+    static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };
+    int bright = 0, dark = 0, nb = 0, nd = 0;
+
+    for (int y = 0; y < 7; y++)
+        for (int x = 0; x < 8; x++) {
+            const uint8_t *p = rgb + 3 * ((SIDE - 8 + y) * SIDE + SIDE - 9 + x);
+            int level = (p[0] + p[1] + p[2]) / 3;
+
+            if (y > 0 && y < 6 && x > 0 && x < 7 && letters[y - 1][x - 1] == '#') {
+                bright += level;
+                nb++;
+            } else {
+                dark += level;
+                nd++;
+            }
+        }
+    return bright / nb - dark / nd > 70;
+}
+
+/* 1 where the picture is not background. Single pixels are noise and go.                         */
+static void find_foreground(const ds_judge *j, const uint8_t *rgb, const ds_verdict *v,
+                            uint8_t *mask)
+{
+    bool plain = ds_world_words(j->w)->background[v->background].plain;
+    int limit = plain ? 34 * 34 : 46 * 46;
+    uint8_t own[3], raw[PIXELS];
+
+    border_colour(rgb, own);
+    for (int p = 0; p < PIXELS; p++)
+        raw[p] = (plain ? distance(own, rgb + 3 * p) : unlike(j, v->background, rgb, p)) > limit;
+    if (v->watermark)
+        for (int y = SIDE - 8; y < SIDE; y++)
+            memset(raw + y * SIDE + SIDE - 9, 0, 9);
+    for (int p = 0; p < PIXELS; p++) {
+        int x = p % SIDE, y = p / SIDE, near = 0;
+
+        for (int k = 0; k < 9; k++) {
+            int nx = x + k % 3 - 1, ny = y + k / 3 - 1;
+
+            near += nx >= 0 && nx < SIDE && ny >= 0 && ny < SIDE && raw[ny * SIDE + nx];
+        }
+        mask[p] = raw[p] && near >= (plain ? 3 : 5);
+    }
+}
+
+/* ---- candidates -------------------------------------------------------------------------------
+ */
+
+static void halve(uint8_t *out, const uint8_t *in)
+{
+    for (int y = 0; y < CELL / 2; y++)
+        for (int x = 0; x < CELL / 2; x++)
+            for (int c = 0; c < 4; c++) {
+                const uint8_t *p = in + 4 * (2 * y * CELL + 2 * x) + c;
+
+                out[4 * (y * (CELL / 2) + x) + c] =
+                    (uint8_t)((p[0] + p[4] + p[4 * CELL] + p[4 * CELL + 4] + 2) / 4);
+            }
+}
+
+/* Premultiplied colour (0 .. 255) at a place of the visible part given in its own pixels.        */
+static void sample(const candidate *c, float u, float v, bool small, float out[4])
+{
+    const uint8_t *cell = small ? c->half : c->d.rgba;
+    int n = small ? CELL / 2 : CELL, ix, iy;
+    float x = (float)c->d.x + u, y = (float)c->d.y + v, fx, fy;
+
+    x = (small ? 0.5f * x : x) - 0.5f;
+    y = (small ? 0.5f * y : y) - 0.5f;
+    fx = floorf(x);
+    fy = floorf(y);
+    ix = (int)fx;
+    iy = (int)fy;
+    fx = x - fx;
+    fy = y - fy;
+    out[0] = out[1] = out[2] = out[3] = 0.0f;
+    for (int k = 0; k < 4; k++) {
+        int px = ix + k % 2, py = iy + k / 2;
+        float weight = (k % 2 ? fx : 1.0f - fx) * (k / 2 ? fy : 1.0f - fy);
+
+        if (px < 0 || px >= n || py < 0 || py >= n)
+            continue;
+        for (int i = 0; i < 4; i++)
+            out[i] += weight * (float)cell[4 * (py * n + px) + i];
+    }
+}
+
+/* Colour against middle gray, weighted by coverage, and coverage itself.                         */
+static void feature_of_drawing(const candidate *c, float *out)
+{
+    int side = c->d.w > c->d.h ? c->d.w : c->d.h;
+    float step = (float)side / GRID;
+
+    for (int i = 0; i < GRID * GRID; i++) {
+        float p[4];
+
+        sample(c, ((float)(i % GRID) + 0.5f) * step - 0.5f * (float)(side - c->d.w),
+               ((float)(i / GRID) + 0.5f) * step - 0.5f * (float)(side - c->d.h), true, p);
+        for (int k = 0; k < 3; k++)
+            out[4 * i + k] = p[k] - 0.5f * p[3];
+        out[4 * i + 3] = 0.5f * p[3];
+    }
+}
+
+static ds_status list_candidates(ds_judge *j, ds_error *err)
+{
+    const ds_world_tables *t = ds_world_words(j->w);
+    int people = t->drawings * 2 * DS_WORLD_SKINS, n = 0;
+    size_t most = (size_t)t->styles * (size_t)(t->objects + people);
+
+    j->concepts = t->objects + t->drawings;
+    j->candidate = ds_calloc(most, sizeof *j->candidate);
+    j->halves = ds_calloc(most, DS__CELL_BYTES / 4);
+    j->features = ds_calloc(most, FEATURES * sizeof(float));
+    if (j->candidate == NULL || j->halves == NULL || j->features == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%zu drawings to choose from", most);
+    for (int s = 0; s < t->styles; s++)
+        for (int i = 0; i < t->objects + people; i++) {
+            candidate *c = &j->candidate[n];
+            int person = i - t->objects;
+
+            *c = (candidate){ .concept = i, .style = s, .gender = -1, .skin = -1 };
+            if (person >= 0) {
+                c->skin = person % DS_WORLD_SKINS;
+                c->gender = person / DS_WORLD_SKINS % 2;
+                c->concept = t->objects + person / (2 * DS_WORLD_SKINS);
+            }
+            if (person < 0 ? !ds_world_object_drawing(j->w, s, i, &c->d)
+                           : !ds_world_person_drawing(j->w, s, c->concept - t->objects, c->gender,
+                                                      c->skin, &c->d))
+                continue;
+            c->half = j->halves + (size_t)n * (DS__CELL_BYTES / 4);
+            halve(c->half, c->d.rgba);
+            feature_of_drawing(c, j->features + (size_t)n * FEATURES);
+            n++;
+        }
+    j->candidates = n;
+    return DS_OK;
+}
+
+/* ---- one thing --------------------------------------------------------------------------------
+ */
+
+/* A part of the picture that should hold one thing.                                             */
+typedef struct region {
+    const uint8_t *rgb, *mask;
+    int x0, y0, x1, y1; /* only this part of the mask counts                                     */
+    int bx, by, bw, bh; /* box of the mask in it                                                 */
+    int area;
+} region;
+
+typedef struct pose {
+    float cx, cy, side;
+} pose;
+
+typedef struct trial {
+    int candidate;
+    float cost;
+    pose at;
+} trial;
+
+static void find_box(region *r)
+{
+    int x0 = SIDE, y0 = SIDE, x1 = -1, y1 = -1;
+
+    r->area = 0;
+    for (int y = r->y0; y < r->y1; y++)
+        for (int x = r->x0; x < r->x1; x++)
+            if (r->mask[y * SIDE + x]) {
+                x0 = x < x0 ? x : x0;
+                x1 = x > x1 ? x : x1;
+                y0 = y < y0 ? y : y0;
+                y1 = y > y1 ? y : y1;
+                r->area++;
+            }
+    r->bx = x0;
+    r->by = y0;
+    r->bw = x1 - x0 + 1;
+    r->bh = y1 - y0 + 1;
+}
+
+/* The square around the box, at 16x16, as feature_of_drawing.                                   */
+static void feature_of_region(const region *r, float *out)
+{
+    int side = r->bw > r->bh ? r->bw : r->bh;
+    float left = (float)r->bx - 0.5f * (float)(side - r->bw);
+    float top = (float)r->by - 0.5f * (float)(side - r->bh), step = (float)side / GRID;
+
+    memset(out, 0, FEATURES * sizeof *out);
+    for (int i = 0; i < GRID * GRID; i++) {
+        float sum[4] = { 0.0f };
+
+        for (int k = 0; k < 16; k++) { /* 4 x 4 samples in each cell */
+            int x =
+                (int)floorf(left + ((float)(i % GRID) + 0.125f + 0.25f * (float)(k % 4)) * step);
+            int y = (int)floorf(top + ((float)(i / GRID) + 0.125f + 0.25f * (float)(k / 4)) * step);
+
+            if (x < r->x0 || x >= r->x1 || y < r->y0 || y >= r->y1 || !r->mask[y * SIDE + x])
+                continue;
+            for (int c = 0; c < 3; c++)
+                sum[c] += (float)r->rgb[3 * (y * SIDE + x) + c] - 127.5f;
+            sum[3] += 127.5f;
+        }
+        for (int c = 0; c < 4; c++)
+            out[4 * i + c] = sum[c] / 16.0f;
+    }
+}
+
+/* Root mean square difference with the drawing laid at a pose; every `step`-th pixel is looked at.
+ */
+static float lay_cost(const region *r, const candidate *c, pose at, int step)
+{
+    float scale = at.side / (float)(c->d.w > c->d.h ? c->d.w : c->d.h);
+    float left = at.cx - 0.5f * (float)c->d.w * scale, top = at.cy - 0.5f * (float)c->d.h * scale;
+    int x0 = (int)fminf(floorf(left), (float)r->bx), y0 = (int)fminf(floorf(top), (float)r->by);
+    int x1 = (int)fmaxf(ceilf(left + (float)c->d.w * scale), (float)(r->bx + r->bw));
+    int y1 = (int)fmaxf(ceilf(top + (float)c->d.h * scale), (float)(r->by + r->bh));
+    bool small = scale < 0.7f;
+    float sum = 0.0f;
+    int n = 0;
+
+    for (int y = y0 < 0 ? 0 : y0; y < y1 && y < SIDE; y += step)
+        for (int x = x0 < 0 ? 0 : x0; x < x1 && x < SIDE; x += step) {
+            bool fore = x >= r->x0 && x < r->x1 && y >= r->y0 && y < r->y1 && r->mask[y * SIDE + x];
+            const uint8_t *q = r->rgb + 3 * (y * SIDE + x);
+            float p[4], square = 0.0f;
+
+            sample(c, ((float)x + 0.5f - left) / scale, ((float)y + 0.5f - top) / scale, small, p);
+            if (p[3] < 128.0f) {
+                if (fore && p[3] < 64.0f) {
+                    sum += 70.0f * 70.0f;
+                    n++;
+                }
+                continue;
+            }
+            for (int k = 0; k < 3; k++) {
+                float d = p[k] * 255.0f / p[3] - (float)q[k];
+
+                square += d * d;
+            }
+            sum += fminf(square / 3.0f, 100.0f * 100.0f);
+            n++;
+        }
+    return n == 0 ? 255.0f : sqrtf(sum / (float)n);
+}
+
+static void coarse(const region *r, const candidate *c, trial *t)
+{
+    static const float sizes[] = { 1.0f, 0.92f, 1.08f };
+    float side = (float)(r->bw > r->bh ? r->bw : r->bh);
+    int step = side > 28.0f ? 2 : 1;
+
+    t->cost = FLT_MAX;
+    for (int s = 0; s < 3; s++)
+        for (int k = 0; k < 9; k++) {
+            pose at = { (float)r->bx + 0.5f * (float)r->bw + 1.5f * (float)(k % 3 - 1),
+                        (float)r->by + 0.5f * (float)r->bh + 1.5f * (float)(k / 3 - 1),
+                        side * sizes[s] };
+            float cost = lay_cost(r, c, at, step);
+
+            if (cost < t->cost) {
+                t->cost = cost;
+                t->at = at;
+            }
+        }
+}
+
+static void refine(const region *r, const candidate *c, trial *t)
+{
+    t->cost = lay_cost(r, c, t->at, 1);
+    for (float reach = 1.0f; reach > 0.2f; reach *= 0.5f)
+        for (int round = 0; round < 3; round++) {
+            pose best = t->at;
+
+            for (int k = 0; k < 6; k++) {
+                pose at = t->at;
+                float move = k % 2 ? reach : -reach, cost;
+
+                *(k < 2 ? &at.cx : k < 4 ? &at.cy : &at.side) += k < 4 ? move : 1.5f * move;
+                cost = lay_cost(r, c, at, 1);
+                if (cost < t->cost) {
+                    t->cost = cost;
+                    best = at;
+                }
+            }
+            if (memcmp(&best, &t->at, sizeof best) == 0)
+                break;
+            t->at = best;
+        }
+}
+
+/* Keeps the `most` cheapest, in order.                                                          */
+static void keep(trial *list, int *count, int most, trial t)
+{
+    int i = most - 1;
+
+    if (*count < most)
+        i = (*count)++;
+    else if (list[i].cost <= t.cost)
+        return;
+    while (i > 0 && list[i - 1].cost > t.cost) {
+        list[i] = list[i - 1];
+        i--;
+    }
+    list[i] = t;
+}
+
+/* The best trial of each concept, cheapest first.                                               */
+static void rank(const ds_judge *j, const trial *list, int count, ds_verdict_thing *out)
+{
+    int n = 0;
+
+    for (int i = 0; i < count && n < DS_JUDGE_RANKS; i++) {
+        const candidate *c = &j->candidate[list[i].candidate];
+        bool seen = false;
+
+        for (int k = 0; k < n; k++)
+        seen |= out->concept[k] == c->concept;
+        if (seen)
+            continue;
+        if (n == 0) {
+            out->style = c->style;
+            out->gender = c->gender;
+            out->skin = c->skin;
+            out->cx = list[i].at.cx;
+            out->cy = list[i].at.cy;
+            out->side = list[i].at.side;
+        }
+        out->concept[n] = c->concept;
+        out->cost[n++] = list[i].cost;
+    }
+}
+
+static void shortlist(const ds_judge *j, const region *r, trial *list, int *count)
+{
+    float wanted[FEATURES];
+
+    feature_of_region(r, wanted);
+    *count = 0;
+    for (int i = 0; i < j->candidates; i++) {
+        const float *have = j->features + (size_t)i * FEATURES;
+        float sum = 0.0f;
+
+        for (int k = 0; k < FEATURES; k++)
+            sum += (have[k] - wanted[k]) * (have[k] - wanted[k]);
+        keep(list, count, SHORT, (trial){ .candidate = i, .cost = sum });
+    }
+}
+
+/* The cost of a concept in its best style, whatever its place on the shortlist.                  */
+static float ask(const ds_judge *j, const region *r, int concept)
+{
+    float least = FLT_MAX;
+
+    for (int i = 0; i < j->candidates; i++)
+        if (j->candidate[i].concept == concept) {
+            trial t = { .candidate = i };
+
+            coarse(r, &j->candidate[i], &t);
+            refine(r, &j->candidate[i], &t);
+            least = t.cost < least ? t.cost : least;
+        }
+    return least;
+}
+
+static void judge_thing(const ds_judge *j, const region *r, const int *asked, ds_verdict_thing *out)
+{
+    trial list[SHORT], placed[SHORT], fine[FINE];
+    int n, count = 0, fines = 0;
+
+    shortlist(j, r, list, &n);
+    for (int i = 0; i < n; i++) {
+        trial t = { .candidate = list[i].candidate };
+
+        coarse(r, &j->candidate[t.candidate], &t);
+        keep(placed, &count, SHORT, t);
+    }
+    for (int i = 0; i < count && i < FINE; i++) {
+        refine(r, &j->candidate[placed[i].candidate], &placed[i]);
+        keep(fine, &fines, FINE, placed[i]);
+    }
+    /* Those that were not refined follow, so that five concepts are named where there are five. */
+    for (int i = 0; i < fines; i++)
+        placed[i] = fine[i];
+    rank(j, placed, count, out);
+    for (int k = 0; k < DS_JUDGE_ASKED; k++)
+        out->asked[k] = asked == NULL || asked[k] < 0 ? FLT_MAX : ask(j, r, asked[k]);
+}
+
+/* ---- the picture ------------------------------------------------------------------------------
+ */
+
+/* The cut between two things: the column or row near the middle that crosses least foreground,
+ * with most of it balanced on both sides.                                                       */
+static int cut(const uint8_t *mask, int *placed)
+{
+    int sums[2][SIDE] = { { 0 } }, all = 0, best = SIDE / 2;
+    float least = FLT_MAX;
+
+    for (int p = 0; p < PIXELS; p++)
+        if (mask[p]) {
+            sums[0][p % SIDE]++;
+            sums[1][p / SIDE]++;
+            all++;
+        }
+    *placed = DS_REL_LEFT;
+    for (int axis = 0; axis < 2; axis++)
+        for (int at = 20, before = 0; at <= 44; at++) {
+            float cost, share;
+
+            before = 0;
+            for (int k = 0; k < at; k++)
+                before += sums[axis][k];
+            share = all == 0 ? 0.5f : (float)before / (float)all;
+            share = fminf(share, 1.0f - share);
+            cost = (float)(sums[axis][at] + sums[axis][at - 1]) +
+                   100.0f * fmaxf(0.0f, 0.12f - share) +
+                   0.1f * (float)(at > 32 ? at - 32 : 32 - at);
+            if (cost < least) {
+                least = cost;
+                best = at;
+                *placed = axis == 0 ? DS_REL_LEFT : DS_REL_ABOVE;
+            }
+        }
+    return best;
+}
+
+ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, int things,
+                        const int asked[DS_JUDGE_ASKED], ds_error *err)
+{
+    uint8_t mask[PIXELS];
+    int at;
+
+    if (things < 0 || things > DS_WORLD_THINGS)
+        return ds_fail(err, DS_E_ARG, "expected 0 to %d things, found %d", DS_WORLD_THINGS, things);
+    memset(out, 0, sizeof *out);
+    out->placed = DS_REL_NONE;
+    out->background = find_background(j, rgb);
+    out->watermark = find_watermark(rgb);
+    find_foreground(j, rgb, out, mask);
+    at = things == 2 ? cut(mask, &out->placed) : SIDE;
+    for (int i = 0; i < things; i++) {
+        region r = { rgb, mask, 0, 0, SIDE, SIDE, 0, 0, 0, 0, 0 };
+        ds_verdict_thing *x = &out->thing[i];
+
+        if (out->placed == DS_REL_LEFT)
+            *(i == 0 ? &r.x1 : &r.x0) = at;
+        else if (out->placed == DS_REL_ABOVE)
+            *(i == 0 ? &r.y1 : &r.y0) = at;
+        for (int k = 0; k < DS_JUDGE_RANKS; k++)
+        x->concept[k] = -1;
+        x->style = x->gender = x->skin = -1;
+        find_box(&r);
+        if (r.area < 12)
+            continue;
+        judge_thing(j, &r, asked, x);
+        out->things++;
+    }
+    return DS_OK;
+}
+
+ds_status ds_judge_open(ds_judge **out, const ds_world *w, ds_error *err)
+{
+    const ds_world_tables *t = ds_world_words(w);
+    ds_judge *j = ds_calloc(1, sizeof *j);
+    ds_status st;
+
+    *out = NULL;
+    if (j == NULL)
+        return ds_fail(err, DS_E_NOMEM, "a judge: %zu bytes", sizeof *j);
+    j->w = w;
+    j->palettes = ds_calloc((size_t)t->backgrounds * SIDE, sizeof *j->palettes);
+    st = j->palettes == NULL ? ds_fail(err, DS_E_NOMEM, "colours of %d backgrounds", t->backgrounds)
+                             : learn_backgrounds(j, err);
+    if (st == DS_OK)
+        st = list_candidates(j, err);
+    if (st != DS_OK) {
+        ds_judge_close(j);
+        return st;
+    }
+    *out = j;
+    return DS_OK;
+}
+
+void ds_judge_close(ds_judge *j)
+{
+    if (j == NULL)
+        return;
+    ds_free(j->palettes);
+    ds_free(j->candidate);
+    ds_free(j->halves);
+    ds_free(j->features);
+    ds_free(j);
+}

@@ -176,26 +176,34 @@ static void border_colour(const uint8_t *rgb, uint8_t out[3])
     }
 }
 
-/* White letters on a dark plate, where paint_watermark puts them.                                */
+/* White letters on a dark plate, where paint_watermark puts them: brightness there goes with a
+ * slightly blurred pattern of the letters.                                                      */
 static bool find_watermark(const uint8_t *rgb)
 {
     static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };
-    int bright = 0, dark = 0, nb = 0, nd = 0;
+    float have[56], want[56], h = 0.0f, w = 0.0f, hh = 0.0f, ww = 0.0f, hw = 0.0f;
 
-    for (int y = 0; y < 7; y++)
-        for (int x = 0; x < 8; x++) {
-            const uint8_t *p = rgb + 3 * ((SIDE - 8 + y) * SIDE + SIDE - 9 + x);
-            int level = (p[0] + p[1] + p[2]) / 3;
+    for (int i = 0; i < 56; i++) {
+        int x = i % 8, y = i / 8;
+        const uint8_t *p = rgb + 3 * ((SIDE - 8 + y) * SIDE + SIDE - 9 + x);
 
-            if (y > 0 && y < 6 && x > 0 && x < 7 && letters[y - 1][x - 1] == '#') {
-                bright += level;
-                nb++;
-            } else {
-                dark += level;
-                nd++;
-            }
+        have[i] = (float)(p[0] + p[1] + p[2]) / 3.0f;
+        want[i] = 0.0f;
+        for (int k = 0; k < 9; k++) {
+            int nx = x + k % 3 - 2, ny = y + k / 3 - 2;
+
+            if (nx >= 0 && nx < 6 && ny >= 0 && ny < 5 && letters[ny][nx] == '#')
+                want[i] += k == 4 ? 4.0f : k % 2 ? 2.0f : 1.0f;
         }
-    return bright / nb - dark / nd > 70;
+        h += have[i] / 56.0f;
+        w += want[i] / 56.0f;
+    }
+    for (int i = 0; i < 56; i++) {
+        hh += (have[i] - h) * (have[i] - h);
+        ww += (want[i] - w) * (want[i] - w);
+        hw += (have[i] - h) * (want[i] - w);
+    }
+    return hh > 56.0f * 20.0f * 20.0f && hw > 0.6f * sqrtf(hh * ww);
 }
 
 /* 1 where the picture is not background. Single pixels are noise and go.                         */
@@ -203,7 +211,7 @@ static void find_foreground(const ds_judge *j, const uint8_t *rgb, const ds_verd
                             uint8_t *mask)
 {
     bool plain = ds_world_words(j->w)->background[v->background].plain;
-    int limit = plain ? 34 * 34 : 46 * 46;
+    const int limit = 34 * 34;
     uint8_t own[3], raw[PIXELS];
 
     border_colour(rgb, own);

@@ -314,6 +314,42 @@ static json_t *row(const char *id, int64_t part, int64_t all, double planted, do
                      (json_int_t)all);
 }
 
+static const char *concept_name(const ds_world_tables *t, int concept)
+{
+    if (concept < 0)
+        return "nothing";
+    if (concept < t->objects)
+        return t->object[concept].id;
+    for (int i = 0; i < t->occupations; i++)
+        if (t->occupation[i].drawing == concept - t->objects)
+            return t->occupation[i].id;
+    return "nobody";
+}
+
+/* What was asked for and what was seen, picture by picture, in the order of the captions.        */
+static json_t *verdicts_of(const question *q, int64_t n, const ds_world_tables *t)
+{
+    json_t *all = json_array();
+
+    for (int64_t i = 0; i < n; i++) {
+        json_t *things = json_array();
+
+        for (int k = 0; k < q[i].things; k++) {
+            const ds_verdict_thing *x = &q[i].v.thing[found_as(&q[i], k)];
+
+            json_array_append_new(things, json_pack("{s:s, s:s, s:f, s:s?}", "asked",
+                                                    concept_name(t, q[i].concept[k]), "seen",
+                                                    concept_name(t, x->concept[0]), "cost",
+                                                    (double)x->cost[0], "style",
+                                                    x->style < 0 ? NULL : t->style[x->style].id));
+        }
+        json_array_append_new(all,
+                              json_pack("{s:s, s:s, s:o}", "file", q[i].file, "background",
+                                        t->background[q[i].v.background].id, "things", things));
+    }
+    return all;
+}
+
 static json_t *result_of(const totals *s, const ds_world_tables *t, int64_t count)
 {
     json_t *o = json_pack("{s:I}", "pictures", (json_int_t)count), *rows = json_array();
@@ -380,6 +416,8 @@ ds_status ds_world_score(json_t **out, const ds_world *w, const ds_judge *j, con
     }
     if (st == DS_OK)
         *out = result_of(s, t, n);
+    if (*out != NULL)
+        json_object_set_new(*out, "verdicts", verdicts_of(q, n, t));
     ds_free(q);
     ds_free(s);
     return st;
@@ -398,7 +436,7 @@ void ds_world_print_score(const json_t *score)
             printf("%-28s %6.2f %%  of %lld\n", name,
                    100.0 * json_real_value(json_object_get(v, "share")),
                    (long long)json_integer_value(json_object_get(v, "count")));
-        else
+        else if (json_is_object(v))
             printf("%-28s differs by %.3f from the planted shares, on average over %lld\n", name,
                    json_real_value(json_object_get(v, "mean_difference")),
                    (long long)json_integer_value(json_object_get(v, "count")));

@@ -210,7 +210,8 @@ static ds_status place_values(ds_plan *p, ds_error *err)
             }
     if (all != NULL && placed != NULL)
         p->info.activation_bytes = assign(all, count, placed);
-    p->memory = placed != NULL ? ds_alloc(p->info.activation_bytes) : NULL;
+    p->memory =
+        all != NULL && placed != NULL ? ds_alloc(p->info.activation_bytes) : NULL;
     for (int i = 0; p->memory != NULL && i < count; i++)
         all[i].v->data = p->memory + all[i].offset;
     ds_free(all);
@@ -242,20 +243,19 @@ static ds_status collect(ds_plan *p, ds_error *err)
 
 static ds_status prepare_all(ds_plan *p, ds_error *err)
 {
-    ds_status st = DS_OK;
-
-    for (int i = 0; st == DS_OK && i < p->count; i++) {
+    for (int i = 0; i < p->count; i++) {
         ds_node *n = p->node[i];
+        ds_status st = n->op->prepare != NULL ? n->op->prepare(p->g, n, err) : DS_OK;
 
-        if (n->op->prepare != NULL)
-            st = n->op->prepare(p->g, n, err);
+        if (st != DS_OK)
+            return st;
         if (n->scratch_bytes > p->info.scratch_bytes)
             p->info.scratch_bytes = n->scratch_bytes;
         if (n->op->flops != NULL)
             p->info.flops += n->op->flops(n);
         p->info.operators += n->op->run != NULL;
     }
-    return st;
+    return DS_OK;
 }
 
 static ds_status make_room_for_shown(ds_plan *p, ds_error *err)

@@ -62,7 +62,7 @@ typedef struct ds_run_options {
 
 #define DS_RUN_OPTIONS_INIT                                                                        \
     {                                                                                              \
-        sizeof(ds_run_options), NULL, NULL, 20, 7.5, NULL, NULL, NULL, -1, 0.0, 0, 0, 0, 42,       \
+        sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, 0.0, 0, 0, 0, 42,       \
             DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL                        \
     }
 
@@ -101,6 +101,7 @@ DS_API ds_status ds_run_preview(ds_run *run, float *rgb, int64_t b, ds_error *er
 
 typedef struct ds_run_info {
     const char *sampler;
+    bool karras;
     int64_t width, height, images;
     int64_t latent_width, latent_height, latent_channels;
     int64_t calls;  /* of the network: more than steps for heun, dpm2, pndm                         */

@@ -1,6 +1,7 @@
 /* run.c - the sampling loop and the state of a run. Allocates nothing before ds_run_decode. */
 
 #include "pipeline/run_impl.h"
+#include "pipeline/sampler_impl.h"
 
 #include <string.h>
 
@@ -183,6 +184,7 @@ ds_run_info ds_run_describe(const ds_run *r)
 
     return (ds_run_info) {
         .sampler = ds_sampler_name(r->sampler[0]),
+        .karras = r->sampler[0]->config.karras,
         .width = r->width * r->factor,
         .height = r->height * r->factor,
         .images = r->images,

@@ -6,6 +6,7 @@
 #include "opts.h"
 
 extern const ds_command cmd_forward;
+extern const ds_command cmd_generate;
 extern const ds_command cmd_help;
 extern const ds_command cmd_new_model;
 extern const ds_command cmd_inspect;

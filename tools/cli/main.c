@@ -9,6 +9,7 @@
 #include "report.h"
 
 const ds_command *const ds_commands[] = {
+    &cmd_generate,
     &cmd_help,
     &cmd_new_model,
     &cmd_inspect,

@@ -1,0 +1,93 @@
+#!/bin/sh
+# `diffuscope new-model` and `diffuscope generate` on a very small model with random weights.
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
+}
+
+cat >"$dir/small.json" <<'CONFIG'
+{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+  "cross_attention_dim": 16, "attention_head_dim": 4},
+ "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
+                       "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
+                     "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
+  "hidden_act": "quick_gelu"},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
+CONFIG
+m=$dir/model
+expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
+expect 2 'is not empty' new-model --like "$dir/small.json" --out "$m" --seed 3
+expect 2 'expected sd15, sd21, sdxl or a JSON file' new-model --like sd16 --out "$dir/x"
+expect 3 'expected an object "unet"' new-model --like "$m/model_index.json" --out "$dir/x"
+
+expect 2 'not there yet' generate -p x -o "$dir/x.png"
+expect 2 '--out DIR or -o FILE.png is needed' generate -m "$m" -p x
+expect 2 '--prompt' generate -m "$m" -o "$dir/x.png"
+expect 2 'must be multiples of 8' generate -m "$m" -p x -W 100 -o "$dir/x.png"
+expect 2 'nonsense' generate -m "$m" -p x --sampler nonsense -o "$dir/x.png"
+[ -e "$dir/x.png" ] && fail 'a picture was written after a failure'
+
+cat=$dir/cat.png
+expect 0 "$cat" generate -m "$m" -p 'a cat' -n 'a dog' --steps 3 -o "$cat"
+grep -qaF 'Steps: 3, Sampler: DDIM, CFG scale: 7, Seed: 42, Size: 64x64' "$cat" ||
+    fail 'the PNG lacks its parameters'
+grep -qaF '"prompt_ids"' "$cat" || fail 'the PNG lacks its record'
+expect 2 'is there already' generate -m "$m" -p 'a cat' --steps 3 -o "$cat"
+expect 0 'tokens; the last' generate -m "$m" --steps 1 --force -o "$cat" \
+    -p 'far more letters than seventy-five, each of which is a token of this vocabulary of bytes alone'
+
+run="generate -m $m -p cat --steps 3 --sampler euler_a"
+expect 0 '"denoiser_calls": 3' $run --out "$dir/one" --json
+expect 0 'image.png' $run --out "$dir/two"
+for f in image.png run.json tensors.safetensors; do
+    [ -s "$dir/one/$f" ] || fail "$f is missing"
+done
+cmp "$dir/one/tensors.safetensors" "$dir/two/tensors.safetensors" >"$out" ||
+    fail 'the same seed gave another picture'
+expect 0 'latents' inspect "$dir/one/tensors.safetensors"
+expect 0 'image-1.png' $run -b 2 --out "$dir/batch"
+[ -s "$dir/batch/image-0.png" ] || fail 'image-0.png is missing'
+expect 0 '[3, 2, 4, 8, 8]' inspect "$dir/batch/tensors.safetensors"
+
+expect 0 '' $run --init-img "$dir/one/image.png" --strength 0.7 -o "$dir/again.png"
+expect 0 '"steps": 2' $run --init-img "$dir/one/image.png" --strength 0.7 -o "$dir/more.png" --json
+expect 2 'strength: expected above 0' $run --init-img "$dir/one/image.png" --strength 0 -o "$dir/x.png"
+expect 3 'two.safetensors' $run --latent "$dir/two.safetensors" -o "$dir/x.png"
+expect 3 'expected a tensor "latent"' $run --latent "$dir/one/tensors.safetensors" -o "$dir/x.png"
+expect 2 'exclude each other' $run --latent a --init-img b -o "$dir/x.png"
+expect 0 '' $run --cfg-scale 1 --scheduler karras --vae-tiling -W 96 -H 72 -o "$dir/tiled.png"
+
+"$d" generate -m "$m" -p cat --steps 1000 -W 256 -H 256 -o "$dir/never.png" >"$out" 2>&1 &
+pid=$!
+sleep 1
+kill -INT $pid
+wait $pid
+rc=$?
+[ $rc = 130 ] || fail "interrupted: exit $rc, expected 130"
+[ -e "$dir/never.png" ] && fail 'an interrupted run wrote its picture'
+
+[ $bad = 0 ] && echo "generate: all passed"
+exit $bad

@@ -89,9 +89,11 @@ static ds_status add(ds_bundle *b, const char *name, ds_dtype dtype, int rank, c
     return ds_bundle_add(b, name, dtype, rank, dim, &t, err);
 }
 
-static ds_status forward(const char *module, ds_bundle *in, ds_error *err)
+/* With `back`, also the gradient of the input named so and of a parameter. */
+static ds_status forward(const char *module, const char *back, ds_bundle *in, ds_error *err)
 {
     static const char *const watch[] = { "*.probs" };
+    const char *const wrt[] = { back, "unet.conv_in.weight" };
     ds_bundle *out = NULL;
     ds_model *m = NULL;
     ds_status st = ds_model_open(&m, ts_path(dir, "m"), NULL, err);
@@ -99,7 +101,7 @@ static ds_status forward(const char *module, ds_bundle *in, ds_error *err)
     if (st == DS_OK)
         st = ds_bundle_new(&out, err);
     if (st == DS_OK)
-        st = ds_model_forward(m, module, in, watch, 1, out, err);
+        st = ds_model_forward(m, module, in, watch, 1, wrt, back != NULL ? 2 : 0, out, err);
     ds_bundle_free(out);
     ds_model_close(m);
     return st;
@@ -113,12 +115,12 @@ static ds_status run_text_encoder(ds_error *err)
     if (st == DS_OK)
         st = add(in, "input_ids", DS_DTYPE_I64, DS_DIMS(1, 5), err);
     if (st == DS_OK)
-        st = forward("text_encoder", in, err);
+        st = forward("text_encoder", NULL, in, err);
     ds_bundle_free(in);
     return st;
 }
 
-static ds_status run_unet(ds_error *err)
+static ds_status run_unet_with(const char *back, ds_error *err)
 {
     ds_bundle *in;
     ds_status st = ds_bundle_new(&in, err);
@@ -129,15 +131,27 @@ static ds_status run_unet(ds_error *err)
         st = add(in, "timestep", DS_DTYPE_I64, 0, NULL, err);
     if (st == DS_OK)
         st = add(in, "encoder_hidden_states", DS_DTYPE_F32, DS_DIMS(1, 5, 8), err);
+    if (st == DS_OK && back != NULL)
+        st = add(in, "cotangent.sample", DS_DTYPE_F32, DS_DIMS(1, 4, 8, 8), err);
     if (st == DS_OK)
-        st = forward("unet", in, err);
+        st = forward("unet", back, in, err);
     ds_bundle_free(in);
     return st;
 }
 
-/* The n-th allocation fails, for every n: DS_E_NOMEM with a text, and every
+static ds_status run_unet(ds_error *err)
+{
+    return run_unet_with(NULL, err);
+}
+
+static ds_status pull_unet_back(ds_error *err)
+{
+    return run_unet_with("sample", err);
+}
+
+/* The n-th allocation fails, for n = 1, 1 + stride, ...: DS_E_NOMEM with a text, and every
  * block is returned. What a first run keeps for the whole process is not counted. */
-static void exhaust(ds_status (*work)(ds_error *err))
+static void exhaust(ds_status (*work)(ds_error *err), int64_t stride)
 {
     int64_t requests;
     ds_error none = { 0 };
@@ -147,7 +161,7 @@ static void exhaust(ds_status (*work)(ds_error *err))
     ts_ok(work(&none), &none);
     requests = ts_alloc_requests();
     assert_int_equal(ts_alloc_end(), 0);
-    for (int64_t n = 1; n <= requests; n++) {
+    for (int64_t n = 1; n <= requests; n += stride) {
         ds_error err = { 0 };
         ds_status st;
         int64_t alive;
@@ -164,25 +178,31 @@ static void exhaust(ds_status (*work)(ds_error *err))
 static void no_memory_to_open(void **state)
 {
     (void)state;
-    exhaust(open_and_close);
+    exhaust(open_and_close, 1);
 }
 
 static void no_memory_to_list_sites(void **state)
 {
     (void)state;
-    exhaust(list_sites);
+    exhaust(list_sites, 1);
 }
 
 static void no_memory_for_the_text_encoder(void **state)
 {
     (void)state;
-    exhaust(run_text_encoder);
+    exhaust(run_text_encoder, 1);
 }
 
 static void no_memory_for_the_unet(void **state)
 {
     (void)state;
-    exhaust(run_unet);
+    exhaust(run_unet, 1);
+}
+
+static void no_memory_for_a_pullback(void **state)
+{
+    (void)state;
+    exhaust(pull_unet_back, 5);
 }
 
 /* ---- parts that do not fit ------------------------------------------------------------------- */
@@ -289,6 +309,7 @@ int main(void)
         cmocka_unit_test(no_memory_to_list_sites),
         cmocka_unit_test(no_memory_for_the_text_encoder),
         cmocka_unit_test(no_memory_for_the_unet),
+        cmocka_unit_test(no_memory_for_a_pullback),
         cmocka_unit_test(wrong_configurations),
         cmocka_unit_test(wrong_tensors),
     };

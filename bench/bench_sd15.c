@@ -1,0 +1,347 @@
+/* bench_sd15.c - Stable Diffusion 1.5 at full size with random weights, 64x64 latent.
+ *
+ *   bench_sd15 [-n REPETITIONS] [-m MODEL] [WORD]       cases whose name holds WORD
+ *
+ * Every repetition times a convolution 3x3 320->320 at 64x64 in f32 (the baseline) before and after
+ * the case; "of conv" is the median of rate / baseline rate, so that a machine shared with others
+ * disturbs it little. Each case runs in a process of its own, whose peak resident set is printed.
+ * The model is made once (4 GB in f32) and kept in the build folder; -m takes another one.           */
+
+#include "kernels/kernels.h"
+#include "models/net.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MOST_REPETITIONS 64
+
+static int repetitions = 5;
+static const char *model_path;
+static char reference_path[600]; /* where the f32 UNet leaves its output for the others to compare    */
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void must(ds_status st, const ds_error *err)
+{
+    if (st == DS_OK)
+        return;
+    fprintf(stderr, "bench_sd15: %s [%s]\n", err->text, err->name);
+    exit(1);
+}
+
+static int ascending(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+    qsort(v, (size_t)n, sizeof *v, ascending);
+    return n % 2 != 0 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
+}
+
+/* ---- baseline ------------------------------------------------------------------------------------- */
+
+static ds_kernel *baseline;
+
+static void *ones(size_t bytes)
+{
+    float *p = ds_alloc(bytes);
+
+    for (size_t i = 0; i < bytes / sizeof *p; i++)
+        p[i] = 1e-2f;
+    return p;
+}
+
+static void baseline_new(void)
+{
+    ds_kernel_desc d = { .kind = DS_KERNEL_CONV, .packed = true, .images = 1, .height = 64,
+                         .width = 64, .cin = 320, .cout = 320, .kh = 3, .kw = 3, .stride = 1,
+                         .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 };
+    size_t image = 64 * 64 * 320 * sizeof(float), weights = 320 * 320 * 9 * sizeof(float);
+    void *args[DS_ARG_COUNT] = { NULL }, *plain = ones(weights);
+    ds_error err = { 0 };
+
+    must(ds__kernel_new(&baseline, DS_BACKEND_DNNL, &d, &err), &err);
+    args[DS_ARG_A] = ones(image);
+    args[DS_ARG_DST] = ones(image);
+    args[DS_ARG_B] = plain;
+    if (ds__kernel_info(baseline)->packed_bytes > 0) {
+        args[DS_ARG_B] = ds_alloc(ds__kernel_info(baseline)->packed_bytes);
+        must(ds__kernel_pack(baseline, args[DS_ARG_B], plain, DS_DTYPE_F32, &err), &err);
+    }
+    args[DS_ARG_SCRATCH] = ds_alloc(ds__kernel_info(baseline)->scratch_bytes);
+    must(ds__kernel_bind(baseline, args, &err), &err);
+}
+
+/* Floating-point operations a second over a tenth of a second or so.                                 */
+static double baseline_rate(void)
+{
+    ds_error err = { 0 };
+    double start = now();
+
+    for (int i = 0; i < 5; i++)
+        must(ds__kernel_run(baseline, &err), &err);
+    return 5.0 * ds__kernel_info(baseline)->flops / (now() - start);
+}
+
+/* ---- one network ------------------------------------------------------------------------------------ */
+
+typedef struct bench_case {
+    const char *name;
+    ds_module module;
+    int64_t batch;
+    ds_dtype compute;
+} bench_case;
+
+static const bench_case cases[] = {
+    { "unet f32", DS_MODULE_UNET, 1, DS_DTYPE_F32 },
+    { "unet f32 batch 2", DS_MODULE_UNET, 2, DS_DTYPE_F32 },
+    { "unet bf16", DS_MODULE_UNET, 1, DS_DTYPE_BF16 },
+    { "unet bf16 batch 2", DS_MODULE_UNET, 2, DS_DTYPE_BF16 },
+    { "vae.decode f32", DS_MODULE_VAE_DECODE, 1, DS_DTYPE_F32 },
+    { "vae.decode bf16", DS_MODULE_VAE_DECODE, 1, DS_DTYPE_BF16 },
+};
+
+static void set_inputs(ds_net *n, const ds_net_shape *s)
+{
+    static float sample[2 * 4 * 64 * 64], context[2 * 77 * 768];
+    ds_tensor t[3] = { { DS_DTYPE_F32, 4, { s->batch, 4, s->height, s->width }, sample },
+                       { DS_DTYPE_F32, 3, { s->batch, 77, 768 }, context },
+                       { DS_DTYPE_F32, 0, { 0 }, &(float) { 500.0f } } };
+    ds_error err = { 0 };
+
+    for (size_t i = 0; i < DS_COUNT(sample); i++)
+        sample[i] = (float)sin(0.37 * (double)i) * 1.4f;
+    for (size_t i = 0; i < DS_COUNT(context); i++)
+        context[i] = (float)sin(0.73 * (double)i) * 1.4f;
+    if (ds__net_inputs(n) == 1) {
+        must(ds__net_set(n, "latent", &t[0], &err), &err);
+        return;
+    }
+    must(ds__net_set(n, "sample", &t[0], &err), &err);
+    must(ds__net_set(n, "encoder_hidden_states", &t[1], &err), &err);
+    must(ds__net_set(n, "timestep", &t[2], &err), &err);
+}
+
+/* Largest deviation from the f32 run's output, of the largest value; negative if there is none.       */
+static double deviation(const ds_net *n, const bench_case *c)
+{
+    ds_tensor shape = ds__net_output_shape(n, 0);
+    int64_t count = ds_tensor_count(&shape);
+    float *got = ds_alloc((size_t)count * sizeof *got), *want = ds_alloc((size_t)count * sizeof *want);
+    double worst = 0.0, scale = 0.0;
+    char path[700];
+    FILE *f;
+
+    ds__net_get(n, 0, got);
+    snprintf(path, sizeof path, "%s-%d-%d", reference_path, c->module, (int)c->batch);
+    f = fopen(path, c->compute == DS_DTYPE_F32 ? "wb" : "rb");
+    if (f != NULL && c->compute == DS_DTYPE_F32)
+        fwrite(got, sizeof *got, (size_t)count, f);
+    else if (f != NULL && fread(want, sizeof *want, (size_t)count, f) == (size_t)count)
+        for (int64_t i = 0; i < count; i++) {
+            worst = fmax(worst, fabs((double)got[i] - want[i]));
+            scale = fmax(scale, fabs((double)want[i]));
+        }
+    if (f != NULL)
+        fclose(f);
+    ds_free(got);
+    ds_free(want);
+    return scale > 0.0 ? worst / scale : -1.0;
+}
+
+static ds_net *open_net(ds_model **m, const bench_case *c, const ds_watcher *w)
+{
+    ds_model_options o = DS_MODEL_OPTIONS_INIT;
+    ds_net_shape s = { c->batch, c->module == DS_MODULE_UNET ? 77 : 0, 64, 64 };
+    ds_error err = { 0 };
+    ds_net *n;
+
+    o.compute = c->compute;
+    if (*m == NULL)
+        must(ds_model_open(m, model_path, &o, &err), &err);
+    must(ds__net_new(&n, *m, c->module, &s, w, NULL, &err), &err);
+    set_inputs(n, &s);
+    must(ds__net_run(n, NULL, &err), &err);
+    return n;
+}
+
+static double timed(ds_net *n)
+{
+    ds_error err = { 0 };
+    double start = now();
+
+    must(ds__net_run(n, NULL, &err), &err);
+    return now() - start;
+}
+
+static void run_case(const bench_case *c)
+{
+    double seconds[MOST_REPETITIONS], share[MOST_REPETITIONS], rate = 0.0, d;
+    ds_model *m = NULL;
+    ds_net *n = open_net(&m, c, NULL);
+    struct rusage use;
+    ds_plan_info info;
+
+    ds__net_info(n, &info);
+    getrusage(RUSAGE_SELF, &use);
+    d = deviation(n, c);
+    baseline_new();
+    for (int i = 0; i < repetitions; i++) {
+        double before = baseline_rate(), after;
+
+        seconds[i] = timed(n);
+        after = baseline_rate();
+        rate = fmax(rate, fmax(before, after));
+        share[i] = info.flops / seconds[i] / (0.5 * (before + after));
+    }
+    printf("%-20s %7.3f TFLOP %7.2f s %6.1f %% of conv (%4.0f GFLOP/s)  peak %5ld MB (activations %4zu "
+           "MB)",
+           c->name, info.flops * 1e-12, median(seconds, repetitions),
+           100.0 * median(share, repetitions), rate * 1e-9, use.ru_maxrss >> 10,
+           info.activation_bytes >> 20);
+    if (d >= 0.0)
+        printf("  deviates %.1e", d);
+    printf("\n");
+    ds__net_free(n);
+    ds_model_close(m);
+}
+
+/* ---- watching ------------------------------------------------------------------------------------------ */
+
+static ds_interest wants_nothing(void *user, const char *site, const ds_tensor *shape)
+{
+    (void)user;
+    (void)site;
+    (void)shape;
+    return DS_IGNORE;
+}
+
+static ds_interest wants_cross(void *user, const char *site, const ds_tensor *shape)
+{
+    (void)user;
+    (void)shape;
+    return strstr(site, "attn2.probs") != NULL ? DS_LOOK : DS_IGNORE;
+}
+
+static ds_status count_values(void *user, const char *site, ds_tensor *value, ds_error *err)
+{
+    (void)site;
+    (void)err;
+    *(int64_t *)user += ds_tensor_count(value);
+    return DS_OK;
+}
+
+/* The same run with nobody listening, with a listener that wants nothing, and with one that is shown
+ * every cross-attention probability; interleaved.                                                    */
+static void run_watching(void)
+{
+    const bench_case c = { "", DS_MODULE_UNET, 1, DS_DTYPE_F32 };
+    double idle[MOST_REPETITIONS], cross[MOST_REPETITIONS];
+    int64_t seen = 0;
+    ds_watcher nothing = { wants_nothing, count_values, &seen };
+    ds_watcher probs = { wants_cross, count_values, &seen };
+    ds_model *m = NULL;
+    ds_net *plain = open_net(&m, &c, NULL), *quiet = open_net(&m, &c, &nothing);
+    ds_net *watched = open_net(&m, &c, &probs);
+
+    for (int i = 0; i < repetitions; i++) {
+        double before = timed(plain), q = timed(quiet), middle = timed(plain), w = timed(watched);
+        double after = timed(plain);
+
+        idle[i] = q / (0.5 * (before + middle));
+        cross[i] = w / (0.5 * (middle + after));
+    }
+    printf("watching nothing     %+.1f %%\nwatching all attn2.probs %+.1f %%  (%lld values a run)\n",
+           100.0 * (median(idle, repetitions) - 1.0), 100.0 * (median(cross, repetitions) - 1.0),
+           (long long)(seen / (repetitions + 1)));
+    ds__net_free(watched);
+    ds__net_free(quiet);
+    ds__net_free(plain);
+    ds_model_close(m);
+}
+
+/* ---- main ------------------------------------------------------------------------------------------------ */
+
+static void make_model(const char *program)
+{
+    static char path[512];
+    ds_create_options o = DS_CREATE_OPTIONS_INIT;
+    ds_error err = { 0 };
+    struct stat st;
+
+    snprintf(path, sizeof path, "%s-model", program);
+    model_path = path;
+    if (stat(path, &st) == 0)
+        return;
+    o.like = "sd15";
+    o.dtype = DS_DTYPE_F32;
+    o.seed = 1;
+    fprintf(stderr, "bench_sd15: making a model of 4 GB in %s\n", path);
+    must(ds_model_create(path, &o, NULL, &err), &err);
+}
+
+static void in_child(void (*run)(const bench_case *), const bench_case *c)
+{
+    int status = 0;
+    pid_t child;
+
+    fflush(stdout);
+    child = fork();
+    if (child == 0) {
+        run(c);
+        exit(0);
+    }
+    waitpid(child, &status, 0);
+    if (status != 0)
+        exit(1);
+}
+
+static void watching_case(const bench_case *c)
+{
+    (void)c;
+    run_watching();
+}
+
+int main(int argc, char **argv)
+{
+    const char *word = "";
+    int opt;
+
+    while ((opt = getopt(argc, argv, "n:m:")) != -1) {
+        if (opt == 'n')
+            repetitions = atoi(optarg);
+        else if (opt == 'm')
+            model_path = optarg;
+        else
+            return 2;
+    }
+    if (repetitions < 1 || repetitions > MOST_REPETITIONS)
+        return 2;
+    word = optind < argc ? argv[optind] : word;
+    if (model_path == NULL)
+        make_model(argv[0]);
+    snprintf(reference_path, sizeof reference_path, "%s-output", argv[0]);
+    for (size_t i = 0; i < DS_COUNT(cases); i++)
+        if (strstr(cases[i].name, word) != NULL)
+            in_child(run_case, &cases[i]);
+    if (strstr("watching", word) != NULL)
+        in_child(watching_case, NULL);
+    return 0;
+}

@@ -2,6 +2,7 @@
 
 #include "support.h"
 
+#include <diffuscope/model.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,70 @@ double ts_compare(const char *what, const float *got, const float *want, int64_t
                  "tolerance %.1e",
                  what, (long long)where, got[where], want[where], worst / scale, scale, tolerance);
     return scale > 0.0 ? worst / scale : worst;
+}
+
+#define CLIP(class_name, width, act)                                                               \
+    "{\"architectures\": [\"" class_name "\"], \"vocab_size\": 520, \"hidden_size\": " width ","      \
+    " \"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"intermediate_size\": 32,"              \
+    " \"projection_dim\": " width ", \"eos_token_id\": 519, \"hidden_act\": \"" act "\"}"
+
+static const char tiny_common[] =
+    "{\"vae\": {\"block_out_channels\": [8, 8, 8, 8], \"norm_num_groups\": 4, \"sample_size\": 64,"
+    " \"down_block_types\": [\"DownEncoderBlock2D\", \"DownEncoderBlock2D\","
+    " \"DownEncoderBlock2D\", \"DownEncoderBlock2D\"],"
+    " \"up_block_types\": [\"UpDecoderBlock2D\", \"UpDecoderBlock2D\", \"UpDecoderBlock2D\","
+    " \"UpDecoderBlock2D\"]},"
+    " \"scheduler\": {\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false,"
+    " \"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012,"
+    " \"steps_offset\": 1},"
+    " \"text_encoder\": " CLIP("CLIPTextModel", "16", "quick_gelu") ","
+    " \"unet\": {\"block_out_channels\": [16, 16], \"norm_num_groups\": 8, \"sample_size\": 8,"
+    " \"down_block_types\": [\"CrossAttnDownBlock2D\", \"DownBlock2D\"], \"layers_per_block\": 1,"
+    " \"up_block_types\": [\"UpBlock2D\", \"CrossAttnUpBlock2D\"], \"attention_head_dim\": 4,";
+
+static const char *const tiny_rest[2] = {
+    " \"cross_attention_dim\": 16}}",
+    " \"cross_attention_dim\": 40, \"addition_embed_type\": \"text_time\","
+    " \"addition_time_embed_dim\": 4, \"projection_class_embeddings_input_dim\": 48},"
+    " \"text_encoder_2\": " CLIP("CLIPTextModelWithProjection", "24", "gelu") "}",
+};
+
+static char tiny_dir[] = "/tmp/ds-tiny-XXXXXX";
+
+static void remove_tiny(void)
+{
+    char command[64];
+
+    snprintf(command, sizeof command, "rm -r %s", tiny_dir);
+    if (system(command) != 0)
+        fprintf(stderr, "%s is left behind\n", tiny_dir);
+}
+
+const char *ts_tiny_model(bool xl)
+{
+    static char path[2][64];
+    ds_create_options o = DS_CREATE_OPTIONS_INIT;
+    char config[64];
+    ds_error err = { 0 };
+    FILE *f;
+
+    if (path[xl][0] != '\0')
+        return path[xl];
+    if (path[!xl][0] == '\0') {
+        assert_non_null(mkdtemp(tiny_dir));
+        atexit(remove_tiny);
+    }
+    snprintf(config, sizeof config, "%s/config.json", tiny_dir);
+    f = fopen(config, "w");
+    assert_non_null(f);
+    fprintf(f, "%s%s", tiny_common, tiny_rest[xl]);
+    fclose(f);
+    snprintf(path[xl], sizeof path[xl], "%s/%s", tiny_dir, xl ? "xl" : "sd");
+    o.like = config;
+    o.seed = 11;
+    o.dtype = DS_DTYPE_F32;
+    ts_ok(ds_model_create(path[xl], &o, NULL, &err), &err);
+    return path[xl];
 }
 
 static struct {

@@ -19,6 +19,10 @@ const char *ts_golden(void);
 /* "DIR/fmt" in a static ring of buffers. */
 const char *ts_path(const char *dir, const char *fmt, ...) DS_PRINTF(2, 3);
 
+/* Path of a very small model with random weights that this call makes, once, and the end of the
+ * program removes: pictures of 64 by 64, vocabulary of bytes. xl: with two text encoders.          */
+const char *ts_tiny_model(bool xl);
+
 /* Fails the test unless st is DS_OK, with the error's text. */
 void ts_ok(ds_status st, const ds_error *err);
 

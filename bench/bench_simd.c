@@ -239,7 +239,8 @@ static void bench_attention(int64_t heads, int64_t d, int64_t sq, int64_t sk, ds
         return;
     q = noise(sq * c), kk = noise(sk * c), v = noise(sk * c), out = noise(sq * c);
     lse = noise(heads * sq);
-    work = ds_alloc(f->attention_work(&a));
+    work = ds_alloc(k == ADJOINT ? f->attention_adj_work(&a) + f->attention_work(&a)
+                                 : f->attention_work(&a));
     if (type == DS_DTYPE_BF16) {
         f->to_bf16(q, q, sq * c);
         f->to_bf16(kk, kk, sk * c);
@@ -291,6 +292,7 @@ int main(int argc, char **argv)
             bench_attention(s[0], s[1], s[2], s[3], DS_DTYPE_F32, WITH_PROBS);
             bench_attention(s[0], s[1], s[2], s[3], DS_DTYPE_F32, PLAIN);
         }
+        bench_attention(s[0], s[1], s[2], s[3], DS_DTYPE_F32, ADJOINT);
     }
     return 0;
 }

@@ -40,8 +40,8 @@ typedef struct matrix {
     int64_t row, step; /* strides of A */
 } matrix;
 
-INLINE void tile(float *c, int64_t ldc, const matrix a, const float *b, int64_t ldb, int64_t steps,
-                 const bool add, const bool pairs, const int nr, const int nv)
+INLINE_HOT void tile(float *c, int64_t ldc, const matrix a, const float *b, int64_t ldb,
+                     int64_t steps, const bool add, const bool pairs, const int nr, const int nv)
 {
     vf sum[NR][NV];
 

@@ -48,10 +48,11 @@
         }                                                                                          \
     }
 
-INLINE void vtranspose(vf r[VW]){ VEC_STEP(1) VEC_STEP(2) VEC_STEP(4) VEC_STEP(8) }
+INLINE_HOT void vtranspose(vf r[VW]){ VEC_STEP(1) VEC_STEP(2) VEC_STEP(4) VEC_STEP(8) }
 
 /* The transpose of src [rows, lds] (rows, cols <= VW), zeros standing for what is missing. */
-INLINE void vload_transposed(vf r[VW], const float *src, int64_t lds, int64_t rows, int64_t cols)
+INLINE_HOT
+    void vload_transposed(vf r[VW], const float *src, int64_t lds, int64_t rows, int64_t cols)
 {
     if (rows >= VW && cols >= VW)
         for (int i = 0; i < VW; i++)

@@ -31,6 +31,13 @@
 
 #define INLINE static inline __attribute__((always_inline, unused))
 
+/* For the largest bodies: with sanitizers they are functions, or compiling takes minutes. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define INLINE_HOT static __attribute__((noinline, unused))
+#else
+#define INLINE_HOT INLINE
+#endif
+
 typedef float vf __attribute__((vector_size(4 * VW)));
 typedef int32_t vi __attribute__((vector_size(4 * VW)));
 typedef float vf_any __attribute__((vector_size(4 * VW), aligned(4), may_alias));

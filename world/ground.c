@@ -33,8 +33,8 @@ static colour shade(colour a, float by)
 /* Value of lattice point (x, y), uniform in [0, 1).                                             */
 static float point(uint32_t seed, int x, int y)
 {
-    uint64_t h = ds__mix(((uint64_t)seed << 32) ^ (uint32_t)(x * 73856093) ^
-                         (uint32_t)(y * 19349663) ^ 0x51ed270bu);
+    uint32_t place = (uint32_t)x * 73856093u ^ (uint32_t)y * 19349663u ^ 0x51ed270bu;
+    uint64_t h = ds__mix((uint64_t)seed << 32 ^ place);
 
     return (float)(h >> 40) * 0x1p-24f;
 }

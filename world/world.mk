@@ -12,9 +12,10 @@ $(WORLD_LIB): $(WORLD_OBJ)
 $(WORLD): $(BUILD)/world/main.o $(WORLD_LIB) $(STATIC)
 	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
-$(BUILD)/tests/unit/test_world: $(WORLD_LIB)
-$(BUILD)/tests/unit/test_world: LDLIBS := $(WORLD_LIB) $(STATIC) $(LDLIBS)
-$(BUILD)/tests/unit/test_world.o: CPPFLAGS += -Iworld
+WORLD_TESTS := $(BUILD)/tests/unit/test_world $(BUILD)/tests/unit/test_judge
+$(WORLD_TESTS): $(WORLD_LIB)
+$(WORLD_TESTS): LDLIBS := $(WORLD_LIB) $(STATIC) $(LDLIBS)
+$(WORLD_TESTS:%=%.o): CPPFLAGS += -Iworld
 
 # Drawing and resampling are most of a scene's cost.
 $(BUILD)/world/%.o: override CFLAGS += -O3

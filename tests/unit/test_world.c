@@ -428,6 +428,26 @@ static void misuse_is_reported(void **state)
     assert_int_equal(ds_world_paint(world, &scene, NULL), DS_E_ARG);
 }
 
+static void opening_survives_lack_of_memory(void **state)
+{
+    (void)state;
+    need_world();
+    for (int64_t n = 1;; n++) {
+        ds_error err = { 0 };
+        ds_world *w;
+        ds_status st;
+
+        ts_alloc_begin(n);
+        st = ds_world_open(&w, "world", &err);
+        ds_world_close(w);
+        assert_int_equal(ts_alloc_end(), 0);
+        if (st == DS_OK)
+            break;
+        assert_int_equal(st, DS_E_NOMEM);
+        assert_null(w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -442,6 +462,7 @@ int main(void)
         cmocka_unit_test(one_choice_can_be_changed_alone),
         cmocka_unit_test(run_lengths_come_back),
         cmocka_unit_test(misuse_is_reported),
+        cmocka_unit_test(opening_survives_lack_of_memory),
     };
 
     return cmocka_run_group_tests(tests, open_world, close_world);

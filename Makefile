@@ -60,6 +60,11 @@ help: ## this list
 deps: ## install what is missing from the distribution
 	@scripts/install-deps
 
+demo: ## build, draw four prompts, write out/demo/report.html
+	@scripts/install-deps
+	@$(MAKE) --no-print-directory $(PROGRAM)
+	@BUILD=$(BUILD) scripts/demo
+
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@

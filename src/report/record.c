@@ -201,10 +201,46 @@ static char *dump(const json_t *root)
     return text;
 }
 
+/* The end of a list that holds nothing but numbers, or NULL. */
+static const char *end_of_numbers(const char *p)
+{
+    size_t n = strspn(p, "0123456789+-.eE, \n");
+
+    return n > 0 && p[n] == ']' ? p + n : NULL;
+}
+
+/* Puts lists of numbers on one line, in place: token ids would fill pages. */
+static void fold_lists(char *text)
+{
+    char *to = text;
+    bool quoted = false;
+
+    for (const char *from = text; *from != '\0'; from++) {
+        const char *end = !quoted && *from == '[' ? end_of_numbers(from + 1) : NULL;
+
+        if (*from == '"')
+            quoted = !quoted;
+        *to++ = *from;
+        if (quoted && *from == '\\')
+            *to++ = *++from;
+        for (from += end != NULL; end != NULL && from < end; from++)
+            if (*from != ' ' && *from != '\n') {
+                *to++ = *from;
+                if (*from == ',')
+                    *to++ = ' ';
+            }
+        if (end != NULL)
+            *to++ = ']';
+    }
+    *to = '\0';
+}
+
 ds_status ds_record_dump(const ds_record *r, char **out, ds_error *err)
 {
     char *text = dump(r->root);
 
+    if (text != NULL)
+        fold_lists(text);
     *out = text != NULL ? ds_strdup(text) : NULL;
     free(text);
     return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "record: no memory for its text");

@@ -21,8 +21,10 @@ static void record_holds_what_was_set(void **state)
                               "    \"watch\": [\n      \"a\",\n      \"b\"\n    ]\n"
                               "  },\n"
                               "  \"seed\": \"18446744073709551615\",\n"
-                              "  \"ids\": [\n    1,\n    -2\n  ],\n"
+                              "  \"ids\": [1, -2],\n"
                               "  \"none\": null,\n"
+                              "  \"odd\": \"\\\"[1,\\n2]\\\\\",\n"
+                              "  \"empty\": [],\n"
                               "  \"quiet\": false\n"
                               "}";
     ds_error err = { 0 };
@@ -39,6 +41,8 @@ static void record_holds_what_was_set(void **state)
     ts_ok(ds_record_seed(r, "seed", UINT64_MAX, &err), &err);
     ts_ok(ds_record_ints(r, "ids", (int64_t[]){ 1, -2 }, 2, &err), &err);
     ts_ok(ds_record_text(r, "none", NULL, &err), &err);
+    ts_ok(ds_record_text(r, "odd", "\"[1,\n2]\\", &err), &err);
+    ts_ok(ds_record_ints(r, "empty", NULL, 0, &err), &err);
     ts_ok(ds_record_json(r, "quiet", "false", &err), &err);
     ts_ok(ds_record_dump(r, &text, &err), &err);
     assert_string_equal(text, want);

@@ -18,6 +18,7 @@ const ds_command *const ds_commands[] = {
     &cmd_tokenize,
     &cmd_sample,
     &cmd_random,
+    &cmd_replay,
     &cmd_version,
     NULL,
 };
@@ -62,6 +63,17 @@ static ds_status run_parsed(const ds_args *a, ds_error *err)
         ds_set_threads((int)opt_int(a, "threads"));
     st = check_outputs(a, err);
     return st == DS_OK ? c->run(a, err) : st;
+}
+
+ds_status command_run(const ds_command *c, int argc, char **argv, ds_error *err)
+{
+    ds_args *a;
+    ds_status st = opts_parse(&a, c, argc, argv, err);
+
+    if (st == DS_OK)
+        st = run_parsed(a, err);
+    opts_free(a);
+    return st;
 }
 
 static int run_command(const ds_command *c, int argc, char **argv)

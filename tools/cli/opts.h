@@ -66,6 +66,9 @@ extern const ds_command *const ds_commands[]; /* ended by NULL; in main.c */
 
 const ds_command *command_find(const char *name); /* NULL if unknown */
 
+/* Parses and runs; argv[0] is the command's name. */
+ds_status command_run(const ds_command *c, int argc, char **argv, ds_error *err);
+
 /* Parses argv[0 .. argc-1] and sorts it; the strings are borrowed. argv[0] is the command's name
  * and is skipped. DS_E_ARG names the option and says what was expected and found. --help is only
  * noted, see opt_flag(a, "help"). */

@@ -3,6 +3,7 @@
 #include "run_folder.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -103,7 +104,7 @@ ds_status run_record_time(ds_run_record *r, const char *name, ds_error *err)
     char path[96];
 
     snprintf(path, sizeof path, "timings.%s", name);
-    return ds_record_real(r->record, path, now() - r->start, err);
+    return ds_record_real(r->record, path, round((now() - r->start) * 1e6) / 1e6, err);
 }
 
 ds_status run_record_end(ds_run_record *r, const char *dir, ds_error *err)

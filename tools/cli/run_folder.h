@@ -19,7 +19,7 @@ typedef struct ds_run_record {
 /* Notes the command, its options after defaults, versions, threads and the time. */
 ds_status run_record_begin(ds_run_record *r, const ds_args *a, ds_error *err);
 
-/* Adds the time that passed since the beginning as timings.NAME. */
+/* Adds the seconds that passed since the beginning as timings.NAME. */
 ds_status run_record_time(ds_run_record *r, const char *name, ds_error *err);
 
 /* Writes DIR/run.json with timings.total. */

@@ -12,7 +12,7 @@ FUZZ_ONLY    ?= $(basename $(notdir $(wildcard fuzz/fuzz_*.c)))
 
 fuzz: ## fuzz every parser (clang; FUZZ_SECONDS=600 each)
 	@scripts/install-deps clang libomp-dev
-	@$(MAKE) --no-print-directory SAN=$(FUZZ_SAN) CC=clang fuzz-run
+	@$(MAKE) --no-print-directory SAN=$(FUZZ_SAN) CC=clang CFLAGS="-O1 -g" ISAS=portable fuzz-run
 
 fuzz-build: $(FUZZ_ONLY:%=$(BUILD)/fuzz/%)
 

@@ -4,6 +4,7 @@
  * and run by one thread at a time. */
 
 #include "kernels/backend.h"
+#include "kernels/winograd.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -150,10 +151,32 @@ ds_status ds__kernel_new(ds_kernel **out, ds_backend backend, const ds_kernel_de
     *out = NULL;
     if (st == DS_OK)
         st = backend == DS_BACKEND_REF ? ds__ref_kernel_new(out, desc, err)
+             : ds__winograd_pays(desc) ? ds__winograd_new(out, desc, err)
                                        : ds__dnnl_kernel_new(out, desc, err);
     if (st == DS_OK)
         (*out)->info.flops = flops(desc);
     return st;
+}
+
+bool ds__kernel_has_bf16(void)
+{
+    const ds_kernel_desc desc = { .kind = DS_KERNEL_CONV,
+                                  .a_type = DS_DTYPE_BF16,
+                                  .b_type = DS_DTYPE_BF16,
+                                  .images = 1,
+                                  .height = 8,
+                                  .width = 8,
+                                  .cin = 32,
+                                  .cout = 32,
+                                  .kh = 3,
+                                  .kw = 3,
+                                  .stride = 1,
+                                  .packed = true };
+    ds_kernel *k;
+    ds_status st = ds__kernel_new(&k, DS_BACKEND_DNNL, &desc, NULL);
+
+    ds__kernel_free(k);
+    return st == DS_OK;
 }
 
 void ds__kernel_free(ds_kernel *k)

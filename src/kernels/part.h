@@ -60,6 +60,9 @@
     X(gather)                                                                                      \
     X(gather_adj)                                                                                  \
     X(timestep_embedding)                                                                          \
+    X(winograd_filter)                                                                             \
+    X(winograd_in)                                                                                 \
+    X(winograd_out)                                                                                \
     X(sum)                                                                                         \
     X(dot)                                                                                         \
     X(sum_sq_diff)                                                                                 \

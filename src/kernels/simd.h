@@ -45,6 +45,13 @@ typedef struct ds_attention {
     ds_dtype out_type; /* of out: F32 or BF16 */
 } ds_attention;
 
+/* A 3x3 convolution of stride 1 in tiles of 4x4 results; tiles count row by row, then by image.  */
+typedef struct ds_tiles {
+    int64_t n, h, w; /* the input's maps  */
+    int64_t oh, ow;  /* the result's      */
+    int64_t pad_top, pad_left;
+} ds_tiles;
+
 typedef enum ds_act { DS_ACT_SILU, DS_ACT_GELU, DS_ACT_QUICK_GELU } ds_act;
 
 typedef struct ds_simd {
@@ -146,6 +153,19 @@ typedef struct ds_simd {
      * flip: cosines first; scale multiplies the angle. */
     void (*timestep_embedding)(float *dst, const float *t, int64_t n, int64_t dim, bool flip,
                                float freq_shift, float scale, float max_period);
+
+    /* ---- Winograd's convolution: winograd.c; see kernels/winograd.h ---- */
+
+    /* u[e * step + j] = cell e of G g G^T for filter j of taps [9, count]; in double, then rounded. */
+    void (*winograd_filter)(float *u, int64_t step, const float *taps, int64_t count);
+    /* v [36, rows, c]: row t of each slice is tile first + t of x [n, h, w, c] (F32 or BF16). */
+    void (*winograd_in)(float *v, const void *x, ds_dtype type, const ds_tiles *g, int64_t c,
+                        int64_t rows, int64_t first, int64_t count);
+    /* dst [n, oh, ow, c] = the results of m [36, rows, c] (+ bias [c]) (+ add, of dst's shape), at
+     * the tiles first .. first + count - 1. */
+    void (*winograd_out)(void *dst, ds_dtype type, const float *m, const float *bias,
+                         const float *add, const ds_tiles *g, int64_t c, int64_t rows,
+                         int64_t first, int64_t count);
 
     /* ---- sums and losses: reduce.c ---- */
 

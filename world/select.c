@@ -40,8 +40,8 @@ static int of_people(const ds_world_tables *t, const ds_factors *f)
 {
     const ds_thing *x = &f->thing[0];
 
-    return f->kind == DS_SCENE_PERSON && f->things == 1 && !x->gender_named && !x->skin_named &&
-                   is_clear(t, f)
+    return f->kind == DS_SCENE_PERSON && f->things == 1 && x->size != 0 && !x->gender_named &&
+                   !x->skin_named && is_clear(t, f)
                ? x->occupation
                : -1;
 }

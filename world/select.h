@@ -3,7 +3,7 @@
  *   single   one object, style and plain background named, from the split test
  *   heldout  the same with object and style that never met in training
  *   pair     two objects left of, right of, above or below each other
- *   people   one person, gender and skin left open, the same number for each occupation
+ *   people   one person, not small, gender and skin left open, evenly over the occupations
  *   homonym  a homonym whose context settles it, the same number for each meaning
  *   neutral  a homonym without context                                                          */
 

@@ -243,6 +243,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
     ds_graph_options o = {
         .params = m->params,
         .compute = m->compute,
+        .backend = m->backend,
         .watcher = watcher,
         .recompute = how != NULL && how->recompute,
     };

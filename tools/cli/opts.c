@@ -52,7 +52,7 @@ static const struct {
       { "threads", 't', OPT_INT, "N", NULL, 1, 1024,
         "threads; without it OMP_NUM_THREADS or the number of cores", NULL, false } },
     { COMMON_COMPUTE,
-      { "compute", 0, OPT_CHOICE, "f32|bf16", "f32", 0, 0,
+      { "compute", 0, OPT_CHOICE, "f32|bf16|ref", "f32", 0, 0,
         "number format of the network's products", NULL, false } },
     { COMMON_JSON,
       { "json", 0, OPT_FLAG, NULL, NULL, 0, 0, "print the result as JSON", NULL, false } },

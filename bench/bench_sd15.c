@@ -176,7 +176,7 @@ static ds_net *open_net(ds_model **m, const bench_case *c, const ds_watcher *w)
     o.compute = c->compute;
     if (*m == NULL)
         must(ds_model_open(m, model_path, &o, &err), &err);
-    must(ds__net_new(&n, *m, c->module, &s, w, NULL, &err), &err);
+    must(ds__net_new(&n, *m, c->module, &s, &(ds_net_options) { .watcher = w }, &err), &err);
     set_inputs(n, &s);
     must(ds__net_run(n, NULL, &err), &err);
     return n;

@@ -17,15 +17,22 @@ extern "C" {
 
 typedef struct ds_model ds_model;
 
+/* How products and convolutions are summed. */
+typedef enum ds_products {
+    DS_PRODUCTS_AUTO = 0,  /* fast, but a single pass over a small network (ds_model_forward) exact     */
+    DS_PRODUCTS_FAST,      /* oneDNN, float32 sums                                                      */
+    DS_PRODUCTS_REFERENCE  /* plain C, sums in double: slow; checks the fast ones, tells rounding from
+                              a difference                                                              */
+} ds_products;
+
 typedef struct ds_model_options {
     size_t size;         /* sizeof (ds_model_options), set by DS_MODEL_OPTIONS_INIT                 */
     ds_dtype compute;    /* DS_DTYPE_F32, or DS_DTYPE_BF16: products of bfloat16 operands, f32 sums  */
     const char *variant; /* "fp16": prefer these files where there are several; NULL: the plain ones */
-    bool reference;      /* products and convolutions in plain C, summed in double: slow, to check
-                            the fast kernels and to tell rounding from a difference                 */
+    ds_products products;
 } ds_model_options;
 
-#define DS_MODEL_OPTIONS_INIT { sizeof(ds_model_options), DS_DTYPE_F32, NULL, false }
+#define DS_MODEL_OPTIONS_INIT { sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO }
 
 /* Opens every component that the folder has, and checks each parameter's presence, shape and type
  * against the configuration. DS_E_IO, DS_E_FORMAT, DS_E_SHAPE, DS_E_NOMATCH, DS_E_UNSUPPORTED name the

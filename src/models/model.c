@@ -149,7 +149,7 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     if (m == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a model");
     m->compute = options->compute;
-    m->backend = options->reference ? DS_BACKEND_REF : DS_BACKEND_DNNL;
+    m->products = options->products;
     st = m->compute == DS_DTYPE_F32 || m->compute == DS_DTYPE_BF16
         ? ds__folder_open(&m->folder, path, err)
         : ds_fail(err, DS_E_ARG, "compute type %s: expected F32 or BF16",

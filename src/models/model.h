@@ -28,7 +28,7 @@ struct ds_model {
     ds_vae_config vae;
     ds_params *params; /* of all components, "unet.conv_in.weight"                                   */
     ds_dtype compute;
-    ds_backend backend;
+    ds_products products;
 };
 
 extern const char *const ds__component_names[DS_COMPONENTS];

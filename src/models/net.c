@@ -161,6 +161,16 @@ bool ds__module_available(const ds_model *m, ds_module module)
     return m->weights[component_of[module]] != NULL;
 }
 
+double ds__module_parameters(const ds_model *m, ds_module module)
+{
+    const ds_weights *w = m->weights[component_of[module]];
+    double count = 0.0;
+
+    for (int64_t i = 0; i < ds__weights_count(w); i++)
+        count += (double)ds_tensor_count(ds__weights_at(w, i));
+    return count;
+}
+
 ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
 {
     return ds__model_need(m, component_of[module], err);
@@ -238,13 +248,15 @@ static ds_status pull_back(ds_net *n, const ds_net_pullback *how, ds_error *err)
 }
 
 static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                       const ds_watcher *watcher, const ds_net_pullback *how, ds_error *err)
+                       const ds_net_options *options, ds_error *err)
 {
+    const ds_net_pullback *how = options->pullback;
     ds_graph_options o = {
         .params = m->params,
         .compute = m->compute,
-        .backend = m->backend,
-        .watcher = watcher,
+        .backend = options->reference || m->products == DS_PRODUCTS_REFERENCE ? DS_BACKEND_REF
+                                                                             : DS_BACKEND_DNNL,
+        .watcher = options->watcher,
         .recompute = how != NULL && how->recompute,
     };
     ds_net *n;
@@ -278,10 +290,11 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
 }
 
 ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                      const ds_watcher *watcher, const ds_net_pullback *pullback, ds_error *err)
+                      const ds_net_options *options, ds_error *err)
 {
+    const ds_net_options none = { NULL, NULL, false };
     ds_net *n = NULL;
-    ds_status st = build(&n, m, module, shape, watcher, pullback, err);
+    ds_status st = build(&n, m, module, shape, options != NULL ? options : &none, err);
 
     *out = NULL;
     if (st == DS_OK)
@@ -298,7 +311,7 @@ ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
                        const ds_watcher *watcher, ds_error *err)
 {
     ds_net *n = NULL;
-    ds_status st = build(&n, m, module, shape, watcher, NULL, err);
+    ds_status st = build(&n, m, module, shape, &(ds_net_options) { .watcher = watcher }, err);
 
     ds__net_free(n);
     return st;

@@ -22,6 +22,9 @@ extern const char *const ds__module_names[DS_MODULES]; /* "text_encoder" ... "va
 bool ds__module_available(const ds_model *m, ds_module module);
 ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err);
 
+/* Number of parameters of the component that the module belongs to.                                  */
+double ds__module_parameters(const ds_model *m, ds_module module);
+
 typedef struct ds_net_shape {
     int64_t batch;
     int64_t tokens;        /* text encoders: of input_ids; UNet: of encoder_hidden_states             */
@@ -40,9 +43,15 @@ typedef struct ds_net_pullback {
 
 typedef struct ds_net ds_net;
 
-/* Builds and plans. watcher and pullback may be NULL. */
+typedef struct ds_net_options {
+    const ds_watcher *watcher;       /* NULL: nobody listens                                           */
+    const ds_net_pullback *pullback; /* NULL: no gradients                                             */
+    bool reference;                  /* products summed in double, whatever the model's options say    */
+} ds_net_options;
+
+/* Builds and plans. options may be NULL. */
 ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
-                      const ds_watcher *watcher, const ds_net_pullback *pullback, ds_error *err);
+                      const ds_net_options *options, ds_error *err);
 void ds__net_free(ds_net *n);
 
 /* Builds only, so that the watcher is asked about every site.                                         */

@@ -164,14 +164,25 @@ static ds_status check_patterns(ds_model *m, ds_module module, const char *const
     return st;
 }
 
+/* One pass over a small network takes no longer in reference arithmetic than oneDNN needs to generate its
+ * code (some two seconds), so it may as well be exact; beyond that size the fast kernels pay.         */
+static bool is_small(ds_model *m, ds_module module, const ds_net_shape *s)
+{
+    double positions = (double)s->batch * (double)(s->height * s->width + s->tokens);
+
+    return m->products == DS_PRODUCTS_AUTO && m->compute == DS_DTYPE_F32
+        && positions * ds__module_parameters(m, module) < 1e10;
+}
+
 ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle *inputs,
                            const char *const *watch, int n_watch, const char *const *wrt,
                            int n_wrt, ds_bundle *outputs, ds_error *err)
 {
     request gradients = { inputs, wrt, n_wrt };
-    ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
+    const ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
     ds_capture capture = { watch, n_watch, outputs };
-    ds_watcher watcher = ds__capture_watcher(&capture);
+    const ds_watcher watcher = ds__capture_watcher(&capture);
+    ds_net_options options = { n_watch > 0 ? &watcher : NULL, n_wrt > 0 ? &pullback : NULL, false };
     ds_net_shape shape = { 0 };
     ds_net *n = NULL;
     ds_module module = DS_MODULE_UNET;
@@ -181,11 +192,11 @@ ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle
         st = ds__module_need(m, module, err);
     if (st == DS_OK)
         st = infer_shape(module, inputs, &shape, err);
+    options.reference = st == DS_OK && is_small(m, module, &shape);
     if (st == DS_OK)
         st = check_patterns(m, module, watch, n_watch, err);
     if (st == DS_OK)
-        st = ds__net_new(&n, m, module, &shape, n_watch > 0 ? &watcher : NULL,
-                         n_wrt > 0 ? &pullback : NULL, err);
+        st = ds__net_new(&n, m, module, &shape, &options, err);
     if (st == DS_OK)
         st = check_gradients(n, &gradients, err);
     if (st == DS_OK)

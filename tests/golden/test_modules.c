@@ -62,7 +62,7 @@ static void check_case(const char *dir, const char *name, const char *model, con
 
     ts_ok(ds_bundle_load(&in, ts_path(dir, "cases/%s/inputs.safetensors", name), &err), &err);
     ts_ok(ds_bundle_load(&want, ts_path(dir, "cases/%s/outputs.safetensors", name), &err), &err);
-    options.reference = reference;
+    options.products = reference ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_FAST;
     ts_ok(ds_model_open(&m, ts_path(dir, "models/%s", model), &options, &err), &err);
     ts_ok(ds_bundle_new(&got, &err), &err);
     ts_ok(ds_model_forward(m, module, in, watch, watched(want, watch), NULL, 0, got, &err), &err);

@@ -76,6 +76,7 @@ static double compare(const char *what, const ds_tensor *got, const ds_tensor *w
 static void check_case(const char *dir, const char *name, const char *model, const char *module)
 {
     static const char *const everything[] = { "*" };
+    ds_model_options options = DS_MODEL_OPTIONS_INIT;
     ds_bundle *in, *want, *got;
     ds_error err = { 0 };
     ds_model *m;
@@ -83,7 +84,8 @@ static void check_case(const char *dir, const char *name, const char *model, con
 
     ts_ok(ds_bundle_load(&in, ts_path(dir, "cases/%s/inputs.safetensors", name), &err), &err);
     ts_ok(ds_bundle_load(&want, ts_path(dir, "cases/%s/outputs.safetensors", name), &err), &err);
-    ts_ok(ds_model_open(&m, ts_path(dir, "models/%s", model), NULL, &err), &err);
+    options.products = DS_PRODUCTS_FAST;
+    ts_ok(ds_model_open(&m, ts_path(dir, "models/%s", model), &options, &err), &err);
     ts_ok(ds_bundle_new(&got, &err), &err);
     ts_ok(ds_model_forward(m, module, in, NULL, 0, everything, 1, got, &err), &err);
     scale = largest_of_all(want);

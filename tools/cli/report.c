@@ -141,15 +141,13 @@ static void on_signal(int number)
 
 ds_cancel *cancel_on_interrupt(void)
 {
-    static const int number[] = { SIGINT, SIGTERM };
-    struct sigaction act, was;
+    struct sigaction act;
 
     memset(&act, 0, sizeof act);
     act.sa_handler = on_signal;
     act.sa_flags = (int)(SA_RESETHAND | SA_RESTART);
     sigemptyset(&act.sa_mask);
-    for (size_t i = 0; i < DS_COUNT(number); i++)
-        if (sigaction(number[i], NULL, &was) == 0 && was.sa_handler != SIG_IGN)
-            sigaction(number[i], &act, NULL);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
     return &interrupted;
 }

@@ -31,8 +31,8 @@ ds_status check_outputs(const ds_args *a, ds_error *err);
 ds_status check_outfile(const ds_args *a, const char *path, ds_error *err);
 
 /* Called on SIGINT and SIGTERM from here on: sets the flag that this returns; a second signal ends
- * the process. A signal that was ignored before, as in a script's background, stays ignored. For
- * commands that hand the flag to the library. */
+ * the process. A script starts its background processes with SIGINT ignored; that is overridden, so
+ * that kill -INT works on them. For commands that hand the flag to the library. */
 ds_cancel *cancel_on_interrupt(void);
 
 #endif

@@ -98,8 +98,7 @@ size_t DS_FN(attention_work)(const ds_attention *a)
     return (size_t)room * sizeof(float) * (size_t)omp_get_max_threads();
 }
 
-/* ---- packing ----------------------------------------------------------------------------------
- */
+/* ---- packing ---- */
 
 /* d elements as float32, or as they are for pairs (an odd last one gets a zero beside it). */
 static void pack_row(float *dst, const void *src, int64_t at, const job *j)
@@ -167,8 +166,7 @@ static void load_queries(const job *j, desk *w)
     }
 }
 
-/* ---- one block of queries against one block of keys --------------------------------------------
- */
+/* ---- one block of queries against one block of keys ---- */
 
 static void multiply(const job *j, float *c, matrix a, const float *b, int64_t rows, int64_t steps,
                      int64_t nv, bool add)
@@ -192,41 +190,80 @@ static void mask(float *s, int64_t k0, int64_t keys, int64_t last)
                 s[k * QB + i] = HIDDEN;
 }
 
-/* s = 2^(c s - c maximum), with maximum and sum kept up; returns the factors for the older sums in
- * fix, and whether any differs from 1. */
-INLINE bool soften(float *s, float *top, float *sum, float *fix, int64_t keys, vf c)
+/* Two keys' probabilities side by side as bf16. */
+INLINE vf join(vf a, vf b)
 {
-    vf old = vload(top), m[2] = { old, old }, new, low, total[2] = { { 0 }, { 0 } }, f;
+#if HAVE_PAIRS
+    const __m512i mix = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
+                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i h = (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
+
+    return (vf)_mm512_permutexvar_epi16(mix, h);
+#else
+    (void)b;
+    return a;
+#endif
+}
+
+/* Running maximum and sum of VW queries over one more block of keys. */
+typedef struct lanes {
+    float *s;     /* [keys][QB]: scores in, 2^(c s - c maximum) out */
+    float *pairs; /* [keys / 2][QB]: the same in pairs; NULL: not wanted */
+    float *top, *sum;
+    float *fix; /* the factors for the older sums */
+} lanes;
+
+/* Returns whether any factor differs from 1. With pairs, s is written only if `keep`. */
+INLINE bool soften(lanes o, int64_t keys, vf c, const bool pairs, const bool keep)
+{
+    vf old = vload(o.top), m[2] = { old, old }, new, low, total[2] = { { 0 }, { 0 } }, f;
     int64_t k = 0;
 
     for (; k + 2 <= keys; k += 2) {
-        m[0] = vmax(vload(s + k * QB), m[0]);
-        m[1] = vmax(vload(s + (k + 1) * QB), m[1]);
+        m[0] = vmax(vload(o.s + k * QB), m[0]);
+        m[1] = vmax(vload(o.s + (k + 1) * QB), m[1]);
     }
     if (k < keys)
-        m[0] = vmax(vload(s + k * QB), m[0]);
+        m[0] = vmax(vload(o.s + k * QB), m[0]);
     new = vmax(m[0], m[1]);
     low = new *c;
     f = vexp2_neg(old * c - low);
-    for (k = 0; k + 2 <= keys; k += 2) {
-        vf a = vexp2_neg(vfma(vload(s + k * QB), c, -low));
-        vf b = vexp2_neg(vfma(vload(s + (k + 1) * QB), c, -low));
+    for (k = 0; k < keys; k += 2) {
+        vf a = vexp2_neg(vfma(vload(o.s + k * QB), c, -low)), b = { 0 };
 
+        if (k + 1 < keys)
+            b = vexp2_neg(vfma(vload(o.s + (k + 1) * QB), c, -low));
         total[0] += a;
         total[1] += b;
-        vstore(s + k * QB, a);
-        vstore(s + (k + 1) * QB, b);
+        if (pairs)
+            vstore(o.pairs + k / 2 * QB, join(a, b));
+        if (keep)
+            vstore(o.s + k * QB, a);
+        if (keep && k + 1 < keys)
+            vstore(o.s + (k + 1) * QB, b);
     }
-    if (k < keys) {
-        vf a = vexp2_neg(vfma(vload(s + k * QB), c, -low));
-
-        total[0] += a;
-        vstore(s + k * QB, a);
-    }
-    vstore(top, new);
-    vstore(sum, vfma(vload(sum), f, total[0] + total[1]));
-    vstore(fix, f);
+    vstore(o.top, new);
+    vstore(o.sum, vfma(vload(o.sum), f, total[0] + total[1]));
+    vstore(o.fix, f);
     return vtop(vabs(f - 1.0f)) > 0.0f;
+}
+
+static bool soften_block(const job *j, lanes o, int64_t keys, int64_t nv)
+{
+    const bool keep = j->probs != NULL;
+    const vf c = vset(j->c);
+    bool any = false;
+
+    for (int64_t v = 0; v < nv; v++) {
+        if (!j->pairs)
+            any |= soften(o, keys, c, false, true);
+        else if (keep)
+            any |= soften(o, keys, c, true, true);
+        else
+            any |= soften(o, keys, c, true, false);
+        o.s += VW, o.pairs += VW, o.top += VW, o.sum += VW, o.fix += VW;
+    }
+    return any;
 }
 
 static void rescale(float *o, const float *fix, int64_t d, int64_t nv)
@@ -239,37 +276,26 @@ static void rescale(float *o, const float *fix, int64_t d, int64_t nv)
     }
 }
 
-/* Two keys' probabilities side by side as bf16. */
+/* Given probabilities in pairs. */
 static void pair_up(float *p, const float *s, int64_t keys, int64_t nv)
 {
-#if HAVE_PAIRS
-    const __m512i mix = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24,
-                                         8, 23, 7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-
     for (int64_t k = 0; k < keys; k += 2)
-        for (int64_t v = 0; v < nv; v++) {
-            vf a = vload(s + k * QB + v * VW);
-            vf b = k + 1 < keys ? vload(s + (k + 1) * QB + v * VW) : (vf){ 0 };
-            __m512i h = (__m512i)_mm512_cvtne2ps_pbh((__m512)b, (__m512)a);
+        for (int64_t v = 0; v < nv * VW; v += VW) {
+            vf b = k + 1 < keys ? vload(s + (k + 1) * QB + v) : (vf){ 0 };
 
-            _mm512_storeu_si512(p + k / 2 * QB + v * VW, _mm512_permutexvar_epi16(mix, h));
+            vstore(p + k / 2 * QB + v, join(vload(s + k * QB + v), b));
         }
-#else
-    (void)p;
-    (void)s;
-    (void)keys;
-    (void)nv;
-#endif
 }
 
-/* Scores and probabilities relative to the running maximum, in s. False: no key is visible. */
+/* Scores and probabilities relative to the running maximum, in s or w->p. False: no key is visible.
+ */
 static bool probabilities(const job *j, desk *w, float *s, int64_t b, int64_t block, int64_t keys,
                           int64_t nv)
 {
     const ds_attention *a = j->a;
     const int64_t k0 = block * j->keys, last = (w->first + b) * QB + a->sk - a->sq;
     float *top = w->top + b * QB, *sum = w->sum + b * QB, fix[QB];
-    bool any = false;
+    bool any;
 
     if (a->causal && k0 > last + QB - 1) {
         memset(s, 0, (size_t)(keys * QB) * sizeof(float));
@@ -279,8 +305,7 @@ static bool probabilities(const job *j, desk *w, float *s, int64_t b, int64_t bl
     multiply(j, s, (matrix){ w->k, j->steps, 1 }, w->q + b * a->d * QB, keys, j->steps, nv, false);
     if (a->causal && k0 + keys - 1 > last)
         mask(s, k0, keys, last);
-    for (int64_t v = 0; v < nv; v++)
-        any |= soften(s + v * VW, top + v * VW, sum + v * VW, fix + v * VW, keys, vset(j->c));
+    any = soften_block(j, (lanes){ s, w->p, top, sum, fix }, keys, nv);
     if (any && j->out != NULL && block > 0)
         rescale(w->o + b * a->d * QB, fix, a->d, nv);
     memcpy(w->tops + block * QB, top, sizeof fix);
@@ -295,16 +320,18 @@ static void one_block(const job *j, desk *w, int64_t b, int64_t block, int64_t k
     const bool keep = j->probs != NULL;
     float *s = w->s + (keep ? block * j->keys * QB : 0);
 
-    if (j->given != NULL)
+    if (j->given != NULL) {
         transpose_in(
             s, j->given + ((w->image * a->heads + w->head) * a->sq + q0) * a->sk + block * j->keys,
             a->sk, rows, keys);
-    else if (!probabilities(j, w, s, b, block, keys, nv))
+        if (j->pairs)
+            pair_up(w->p, s, keys, nv);
+    } else if (!probabilities(j, w, s, b, block, keys, nv)) {
         return;
+    }
     if (j->out == NULL)
         return;
     if (j->pairs) {
-        pair_up(w->p, s, keys, nv);
         multiply(j, w->o + b * a->d * QB, (matrix){ w->v, 1, a->d }, w->p, a->d, (keys + 1) / 2, nv,
                  true);
     } else {
@@ -312,8 +339,7 @@ static void one_block(const job *j, desk *w, int64_t b, int64_t block, int64_t k
     }
 }
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results ---- */
 
 static void store_out(const job *j, const desk *w, int64_t b, const float *inverse)
 {

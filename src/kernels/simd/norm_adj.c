@@ -200,8 +200,7 @@ void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift
         }
 }
 
-/* ---- layer norm -------------------------------------------------------------------------------
- */
+/* ---- layer norm ---- */
 
 static void layer_row(float *dx, const float *dy, const float *x, const float *stats,
                       const float *gamma, int64_t cols)

@@ -9,63 +9,61 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__x86_64__) && defined(DS_HAVE_ISA_v2)
-#define HAS(feature) __builtin_cpu_supports(feature)
+/* What a table needs: levels of x86-64, each with all below it. */
+typedef enum level { ANY, V2, V3, V4, V4BF16 } level;
 
-static bool has_v2(void)
-{
-    return HAS("sse3") && HAS("ssse3") && HAS("sse4.1") && HAS("sse4.2") && HAS("popcnt");
-}
-
-static bool has_v3(void)
-{
-    return has_v2() && HAS("avx") && HAS("avx2") && HAS("bmi") && HAS("bmi2") && HAS("fma");
-}
-
-static bool has_v4(void)
-{
-    return has_v3() && HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") && HAS("avx512dq") &&
-           HAS("avx512vl");
-}
-
-static bool has_v4bf16(void)
-{
-    return has_v4() && HAS("avx512bf16");
-}
+#if defined(__x86_64__)
+#define HAS(feature) (__builtin_cpu_supports(feature) != 0)
+#else
+#define HAS(feature) false
 #endif
 
-static bool always(void)
+static bool supported(level l)
 {
-    return true;
+    switch (l) {
+    case ANY:
+        return true;
+    case V2:
+        return HAS("sse3") && HAS("ssse3") && HAS("sse4.1") && HAS("sse4.2") && HAS("popcnt");
+    case V3:
+        return supported(V2) && HAS("avx") && HAS("avx2") && HAS("bmi") && HAS("bmi2") &&
+               HAS("fma");
+    case V4:
+        return supported(V3) && HAS("avx512f") && HAS("avx512bw") && HAS("avx512cd") &&
+               HAS("avx512dq") && HAS("avx512vl");
+    case V4BF16:
+        return supported(V4) && HAS("avx512bf16");
+    }
+    return false;
 }
 
 static const struct {
     const ds_simd *table;
-    bool (*supported)(void);
+    level needs;
 } tables[] = {
     /* slowest first */
-    { &ds__table_ref, always },
+    { &ds__table_ref, ANY },
 #ifdef DS_HAVE_ISA_portable
-    { &ds__table_portable, always },
+    { &ds__table_portable, ANY },
 #endif
 #ifdef DS_HAVE_ISA_v2
-    { &ds__table_v2, has_v2 },
+    { &ds__table_v2, V2 },
 #endif
 #ifdef DS_HAVE_ISA_v3
-    { &ds__table_v3, has_v3 },
+    { &ds__table_v3, V3 },
 #endif
 #ifdef DS_HAVE_ISA_v4
-    { &ds__table_v4, has_v4 },
+    { &ds__table_v4, V4 },
 #endif
 #ifdef DS_HAVE_ISA_v4bf16
-    { &ds__table_v4bf16, has_v4bf16 },
+    { &ds__table_v4bf16, V4BF16 },
 #endif
 };
 
 const ds_simd *ds__simd_at(int i)
 {
     for (size_t t = 0; t < DS_COUNT(tables); t++)
-        if (tables[t].supported() && i-- == 0)
+        if (supported(tables[t].needs) && i-- == 0)
             return tables[t].table;
     return NULL;
 }

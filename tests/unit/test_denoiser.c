@@ -104,6 +104,7 @@ static void tiles_are_blended(void **state)
 {
     static float latent[4 * 12 * 8], top[4 * 64], low[4 * 48], image[3 * 96 * 64];
     static float top_image[3 * 64 * 64], low_image[3 * 48 * 64];
+    int compared = 0;
     ds_autoencoder *tiled, *a, *b;
     ds_model *m = open_model(false);
     ds_error err = { 0 };
@@ -138,10 +139,12 @@ static void tiles_are_blended(void **state)
                         continue;
                     want = want * (1.0f - w) + other * w;
                 }
+                compared += y >= 48;
                 if (fabsf(got - want) > 1e-5f)
                     fail_msg("channel %d, row %d, column %d: %g, expected %g", c, y, x,
                              (double)got, (double)want);
             }
+    assert_true(compared > 100);
     ds__autoencoder_free(tiled);
     ds__autoencoder_free(a);
     ds__autoencoder_free(b);
@@ -162,11 +165,6 @@ static void one_tile_is_no_tile(void **state)
     for (int i = 0; i < 2; i++) {
         ds_autoencoder *a;
 
-        ts_ok(ds__autoencoder_new(&a, m, i == 0 ? 8 : 6, 6, i == 0 ? DS_TILING_NEVER
-                                                                    : DS_TILING_ALWAYS,
-                                  NULL, &err),
-              &err);
-        ds__autoencoder_free(a);
         ts_ok(ds__autoencoder_new(&a, m, 6, 6, i == 0 ? DS_TILING_NEVER : DS_TILING_ALWAYS, NULL,
                                   &err),
               &err);

@@ -68,9 +68,8 @@ static ds_status write_component(ds_create *c, const char *folder, ds_component 
         return st;
     snprintf(path, sizeof path, "%s/tokenizer%s", folder, part == DS_TEXT_ENCODER_2 ? "_2" : "");
     st = make_folder(path, err);
-    return st == DS_OK
-        ? ds__create_tokenizer(c, path, json_object_get(c->topology, name), err)
-        : st;
+    return st == DS_OK ? ds__create_tokenizer(c, path, json_object_get(c->topology, name), err)
+                       : st;
 }
 
 static json_t *index_json(const ds_create *c)

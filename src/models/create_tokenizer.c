@@ -1,6 +1,6 @@
-/* create_tokenizer.c - the tokenizer of a new model: CLIP's 256 bytes, inside a word and at its end,
- * no merges, and the two special tokens as the last ids. Between them stand names that no text can
- * produce, so that the vocabulary has as many entries as the text encoder has embeddings. */
+/* create_tokenizer.c - the tokenizer of a new model: CLIP's 256 bytes, inside a word and at its
+ * end, no merges, and the two special tokens as the last ids. Between them stand names that no text
+ * can produce, so that the vocabulary has as many entries as the text encoder has embeddings. */
 
 #include "models/create.h"
 
@@ -123,9 +123,10 @@ static ds_status copy_tokenizer(const char *from, const char *to, int64_t vocabu
     size = ds_tokenizer_describe(t).size;
     ds_tokenizer_close(t);
     if (size > vocabulary)
-        return ds_fail(err, DS_E_SHAPE,
-                       "%s: the largest token id is %lld, but the text encoder's vocab_size is %lld",
-                       from, (long long)size - 1, (long long)vocabulary);
+        return ds_fail(
+            err, DS_E_SHAPE,
+            "%s: the largest token id is %lld, but the text encoder's vocab_size is %lld", from,
+            (long long)size - 1, (long long)vocabulary);
     for (size_t i = 0; st == DS_OK && i < DS_COUNT(names); i++)
         st = copy_file(from, to, names[i], err);
     return st;
@@ -145,7 +146,8 @@ ds_status ds__create_tokenizer(const ds_create *c, const char *folder, const jso
     if (clip.vocab < 514)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "vocab_size is %lld: a vocabulary of bytes needs 514; give a tokenizer's "
-                       "folder for a smaller one", (long long)clip.vocab);
+                       "folder for a smaller one",
+                       (long long)clip.vocab);
     if (clip.eos_id != 2 && clip.eos_id != clip.vocab - 1)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "eos_token_id is %lld: expected the last id, %lld (or 2, as old files have)",
@@ -157,6 +159,6 @@ ds_status ds__create_tokenizer(const ds_create *c, const char *folder, const jso
         st = write_text(path, "#version: 0.2\n", 14, err);
     /* OpenCLIP's encoders, known by their exact GELU, were trained with id 0 as padding. */
     return st == DS_OK
-        ? write_settings(folder, clip.positions, clip.act == DS_ACT_GELU ? "!" : END, err)
-        : st;
+               ? write_settings(folder, clip.positions, clip.act == DS_ACT_GELU ? "!" : END, err)
+               : st;
 }

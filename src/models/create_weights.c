@@ -74,8 +74,8 @@ static void draw(float *out, const law *l, int64_t first, int64_t n)
 
     for (int64_t i = 0; i < n; i++) {
         uint64_t z = mix(l->key + (uint64_t)(first + i) * 0x9e3779b97f4a7c15u);
-        int32_t sum = (int32_t)(z & 0xffff) + (int32_t)(z >> 16 & 0xffff)
-            + (int32_t)(z >> 32 & 0xffff) + (int32_t)(z >> 48);
+        int32_t sum = (int32_t)(z & 0xffff) + (int32_t)(z >> 16 & 0xffff) +
+                      (int32_t)(z >> 32 & 0xffff) + (int32_t)(z >> 48);
 
         out[i] = l->mean + l->deviation * unit * (float)(sum - 131070);
     }
@@ -132,8 +132,8 @@ static ds_status write_all(ds_create *c, ds_out_file *f, const ds_safetensors_la
     float *values = ds_alloc((size_t)CHUNK * sizeof *values);
     char *stored = ds_alloc((size_t)CHUNK * sizeof *values);
     ds_status st = values == NULL || stored == NULL
-        ? ds_fail(err, DS_E_NOMEM, "no memory for a chunk of weights")
-        : ds__out_write(f, file->head, file->head_size, err);
+                       ? ds_fail(err, DS_E_NOMEM, "no memory for a chunk of weights")
+                       : ds__out_write(f, file->head, file->head_size, err);
 
     for (int64_t i = 0; st == DS_OK && i < count; i++) {
         const ds_param p = { .name = file->entry[i]->name, .value = file->entry[i]->tensor };

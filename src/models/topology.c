@@ -1,7 +1,8 @@
 /* topology.c - configurations of Stable Diffusion 1.5, 2.1 and XL, and the list of parameters that
  * a configuration implies: the networks' own code is run with a source that grants every wish.
  *
- * The numbers are those of the published config.json files; fields at their default are left out. */
+ * The numbers are those of the published config.json files; fields at their default are left
+ * out. */
 
 #include "models/topology.h"
 
@@ -53,6 +54,7 @@
     "\"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, "                              \
     "\"num_train_timesteps\": 1000, \"steps_offset\": 1" more "}}"
 
+/* clang-format off */
 static const struct {
     const char *name, *json;
 } known[] = {
@@ -83,6 +85,7 @@ static const struct {
                                                   "\"timestep_spacing\": \"leading\", "
                                                   "\"use_karras_sigmas\": false") },
 };
+/* clang-format on */
 
 static ds_status check(const json_t *t, const char *what, ds_error *err)
 {
@@ -94,7 +97,7 @@ static ds_status check(const json_t *t, const char *what, ds_error *err)
         if (!json_is_object(json_object_get(t, must[i])))
             return ds_fail(err, DS_E_FORMAT, "%s: expected an object \"%s\" with a configuration",
                            what, must[i]);
-    json_object_foreach((json_t *)t, key, v) {
+    json_object_foreach ((json_t *)t, key, v) {
         bool ok = strcmp(key, "text_encoder_2") == 0;
 
         for (size_t i = 0; i < DS_COUNT(must); i++)
@@ -102,7 +105,8 @@ static ds_status check(const json_t *t, const char *what, ds_error *err)
         if (!ok || !json_is_object(v))
             return ds_fail(err, DS_E_UNSUPPORTED,
                            "%s: \"%.60s\": expected the objects unet, vae, text_encoder, "
-                           "text_encoder_2 and scheduler only", what, key);
+                           "text_encoder_2 and scheduler only",
+                           what, key);
     }
     return DS_OK;
 }
@@ -149,8 +153,8 @@ const char *ds__topology_class(const json_t *topology, ds_component c)
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-static ds_status grant(void *user, const char *name, int rank, const int64_t *dim,
-                       ds_tensor *value, ds_error *err)
+static ds_status grant(void *user, const char *name, int rank, const int64_t *dim, ds_tensor *value,
+                       ds_error *err)
 {
     (void)user;
     (void)name;
@@ -206,10 +210,10 @@ static ds_status build_vae(ds_graph *g, const json_t *config, const char *what, 
     if (st != DS_OK)
         return st;
     side = (int64_t)1 << c.levels;
-    ds__vae_encode_build(g, &c, ds_graph_input(g, DS_DTYPE_F32,
-                                               DS_DIMS(1, side, side, c.in_channels)));
-    ds__vae_decode_build(g, &c, ds_graph_input(g, DS_DTYPE_F32,
-                                               DS_DIMS(1, 2, 2, c.latent_channels)));
+    ds__vae_encode_build(g, &c,
+                         ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels)));
+    ds__vae_decode_build(g, &c,
+                         ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 2, 2, c.latent_channels)));
     return ds_graph_status(g, err);
 }
 

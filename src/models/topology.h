@@ -15,8 +15,8 @@ ds_status ds__topology_load(json_t **out, const char *like, ds_error *err);
 /* "UNet2DConditionModel" and the like: a text encoder's is the first of its "architectures". */
 const char *ds__topology_class(const json_t *topology, ds_component c);
 
-/* Every parameter of a component, by its name in the files, with its shape and no data, in the order
- * of the network. DS_E_NOMATCH if the topology has no such component. */
+/* Every parameter of a component, by its name in the files, with its shape and no data, in the
+ * order of the network. DS_E_NOMATCH if the topology has no such component. */
 ds_status ds__topology_params(ds_params **out, const json_t *topology, ds_component c,
                               ds_error *err);
 

@@ -190,11 +190,16 @@ static void plan_tiles(ds_autoencoder *a, bool tiled)
     int64_t side = c->sample_size, small = side / factor;
     tiler *d = &a->decode, *e = &a->encode;
 
-    *d = (tiler) { .module = DS_MODULE_VAE_DECODE, .height = a->height, .width = a->width,
-                   .channels_in = c->latent_channels, .channels_out = c->out_channels };
-    *e = (tiler) { .module = DS_MODULE_VAE_ENCODE, .height = a->height * factor,
-                   .width = a->width * factor, .channels_in = c->in_channels,
-                   .channels_out = 2 * c->latent_channels };
+    *d = (tiler){ .module = DS_MODULE_VAE_DECODE,
+                  .height = a->height,
+                  .width = a->width,
+                  .channels_in = c->latent_channels,
+                  .channels_out = c->out_channels };
+    *e = (tiler){ .module = DS_MODULE_VAE_ENCODE,
+                  .height = a->height * factor,
+                  .width = a->width * factor,
+                  .channels_in = c->in_channels,
+                  .channels_out = 2 * c->latent_channels };
     if (!tiled || small < 4) { /* tiles of less are all overlap */
         small = a->height > a->width ? a->height : a->width;
         side = small * factor;
@@ -230,14 +235,14 @@ ds_status ds__autoencoder_new(ds_autoencoder **out, ds_model *m, int64_t latent_
     a->height = latent_height;
     a->width = latent_width;
     st = ds__module_need(m, DS_MODULE_VAE_DECODE, err);
-    if (st == DS_OK && (latent_height < 1 || latent_width < 1 || latent_height > 1 << 14
-                        || latent_width > 1 << 14))
+    if (st == DS_OK && (latent_height < 1 || latent_width < 1 || latent_height > 1 << 14 ||
+                        latent_width > 1 << 14))
         st = ds_fail(err, DS_E_SHAPE, "a latent of %lld by %lld: expected sides of 1 to 16384",
                      (long long)latent_width, (long long)latent_height);
     if (st == DS_OK) {
         pixels = latent_height * latent_width * factor * factor;
-        plan_tiles(a, tiling == DS_TILING_ALWAYS
-                          || (tiling == DS_TILING_AUTO && pixels > DS_UNTILED_PIXELS));
+        plan_tiles(a, tiling == DS_TILING_ALWAYS ||
+                          (tiling == DS_TILING_AUTO && pixels > DS_UNTILED_PIXELS));
         a->latent = ds_calloc((size_t)(latent_height * latent_width),
                               2 * (size_t)m->vae.latent_channels * sizeof *a->latent);
         a->image = ds_calloc((size_t)pixels, (size_t)m->vae.in_channels * sizeof *a->image);

@@ -3,9 +3,10 @@
  * Latents here are the denoiser's: scaled by the folder's scaling_factor. Pictures are planes
  * [3,H,W] in [0,1].
  *
- * Tiles are those of diffusers' tiled_encode and tiled_decode: as large as the training images, each
- * overlapping the next by a quarter, blended linearly over the overlap. Group norms then see a tile
- * instead of the picture, so that colours may drift slightly: whole is better where memory allows.
+ * Tiles are those of diffusers' tiled_encode and tiled_decode: as large as the training images,
+ * each overlapping the next by a quarter, blended linearly over the overlap. Group norms then see a
+ * tile instead of the picture, so that colours may drift slightly: whole is better where memory
+ * allows.
  *
  * Thread rule: an object belongs to one thread. The model must outlive it. */
 

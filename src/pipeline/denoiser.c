@@ -25,8 +25,8 @@ ds_status ds__denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_err
         st = ds__model_need(m, DS_VAE, err);
     if (st != DS_OK)
         return st;
-    *out = (ds_denoiser_info) { m->vae.latent_channels, m->unet.sample_size,
-                                (int64_t)1 << (m->vae.levels - 1) };
+    *out = (ds_denoiser_info){ m->vae.latent_channels, m->unet.sample_size,
+                               (int64_t)1 << (m->vae.levels - 1) };
     if (m->unet.in_channels != out->channels || m->unet.out_channels != out->channels)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "the unet reads %lld channels and gives %lld, the vae's latents have %lld: "
@@ -76,8 +76,8 @@ static ds_status check_shape(const ds_denoiser_shape *s, ds_error *err)
 {
     const int64_t most = 1 << 14;
 
-    if (s->images < 1 || s->images > most || s->conditions < 1 || s->conditions > most
-        || s->height < 1 || s->height > most || s->width < 1 || s->width > most || s->tokens < 1)
+    if (s->images < 1 || s->images > most || s->conditions < 1 || s->conditions > most ||
+        s->height < 1 || s->height > most || s->width < 1 || s->width > most || s->tokens < 1)
         return ds_fail(err, DS_E_SHAPE,
                        "%lld images of %lld by %lld latent pixels under %lld conditionings: each "
                        "must be from 1 to %lld",
@@ -105,7 +105,7 @@ ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_sha
     d->pooled_width = m->unet.text_time ? m->unet.pooled_dim : 0;
     if (st == DS_OK)
         st = allocate(d, err);
-    net = (ds_net_shape) { d->rows, shape->tokens, shape->height, shape->width };
+    net = (ds_net_shape){ d->rows, shape->tokens, shape->height, shape->width };
     if (st == DS_OK)
         st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net,
                          &(ds_net_options) { .watcher = watcher }, err);
@@ -138,15 +138,14 @@ ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_erro
     ds_tensor pooled = { DS_DTYPE_F32, 2, { d->rows, d->pooled_width }, d->pooled };
     ds_status st;
 
-    if (c->count != d->shape.conditions || c->tokens != d->shape.tokens || c->width != d->width
-        || c->pooled_width != d->pooled_width)
+    if (c->count != d->shape.conditions || c->tokens != d->shape.tokens || c->width != d->width ||
+        c->pooled_width != d->pooled_width)
         return ds_fail(err, DS_E_SHAPE,
                        "%lld conditionings of %lld tokens by %lld, pooled %lld: expected %lld of "
                        "%lld by %lld, pooled %lld",
                        (long long)c->count, (long long)c->tokens, (long long)c->width,
                        (long long)c->pooled_width, (long long)d->shape.conditions,
-                       (long long)d->shape.tokens, (long long)d->width,
-                       (long long)d->pooled_width);
+                       (long long)d->shape.tokens, (long long)d->width, (long long)d->pooled_width);
     for (int64_t r = 0; r < d->rows; r++) {
         int64_t k = r / d->shape.images;
 
@@ -166,8 +165,9 @@ ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t
 {
     const ds_denoiser_shape *s = &d->shape;
     int64_t n = s->images * d->info.channels * s->height * s->width;
-    ds_tensor sample = { DS_DTYPE_F32, 4, { d->rows, d->info.channels, s->height, s->width },
-                         d->sample };
+    ds_tensor sample = {
+        DS_DTYPE_F32, 4, { d->rows, d->info.channels, s->height, s->width }, d->sample
+    };
     ds_tensor time = { DS_DTYPE_F32, 1, { d->rows }, d->time };
     ds_status st;
 

@@ -46,7 +46,8 @@ ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_erro
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
                       const ds_cancel *cancel, ds_error *err);
 
-/* ---- the noise schedule, from the folder's scheduler file -------------------------------------- */
+/* ---- the noise schedule, from the folder's scheduler file --------------------------------------
+ */
 
 typedef struct ds_noise {
     ds_schedule schedule;
@@ -60,8 +61,8 @@ typedef struct ds_noise_level {
     double alpha, sigma, logsnr;
 } ds_noise_level;
 
-/* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of the
- * schedule that of its nearest end. */
+/* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of
+ * the schedule that of its nearest end. */
 ds_noise_level ds__noise_at(const ds_noise *n, double t);
 
 /* The time step of a log-SNR, by the same interpolation. */

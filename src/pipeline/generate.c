@@ -25,8 +25,8 @@ static ds_status check_tensor(const ds_tensor *t, const char *what, int64_t chan
 
     if (t == NULL)
         return DS_OK;
-    if (t->rank == 4 && (t->dim[0] == images || (shared && t->dim[0] == 1))
-        && t->dim[1] == channels && t->dim[2] == height && t->dim[3] == width)
+    if (t->rank == 4 && (t->dim[0] == images || (shared && t->dim[0] == 1)) &&
+        t->dim[1] == channels && t->dim[2] == height && t->dim[3] == width)
         return DS_OK;
     return ds_fail(err, DS_E_SHAPE, "%s has shape %s, expected [%lld, %lld, %lld, %lld]", what,
                    ds_tensor_shape(t, shape, sizeof shape), (long long)images, (long long)channels,
@@ -51,8 +51,8 @@ static ds_status choose_sizes(ds_run *r, const ds_run_options *o, ds_error *err)
         width = given != NULL ? given->dim[3] * scale : info.side * info.factor;
     if (height == 0)
         height = given != NULL ? given->dim[2] * scale : info.side * info.factor;
-    if (width < info.factor || height < info.factor || width % info.factor != 0
-        || height % info.factor != 0)
+    if (width < info.factor || height < info.factor || width % info.factor != 0 ||
+        height % info.factor != 0)
         return ds_fail(err, DS_E_ARG, "a picture of %lld by %lld: both must be multiples of %lld",
                        (long long)width, (long long)height, (long long)info.factor);
     r->channels = info.channels;
@@ -92,8 +92,8 @@ static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error 
         return DS_OK;
     text = ds__arena_printf(&r->arena,
                             "the %s has %lld tokens; the last %lld are cut off, since the model "
-                            "reads %lld", what, (long long)(fit + cut), (long long)cut,
-                            (long long)fit);
+                            "reads %lld",
+                            what, (long long)(fit + cut), (long long)cut, (long long)fit);
     if (text == NULL)
         return no_memory(err);
     r->warning[r->warnings++] = text;
@@ -170,16 +170,17 @@ static ds_status make_buffers(ds_run *r, ds_error *err)
     r->latents = ds_calloc(all, sizeof *r->latents);
     r->image = ds_calloc((size_t)(r->images * r->height * r->width * r->factor * r->factor),
                          3 * sizeof *r->image);
-    if (r->input == NULL || r->output == NULL || r->shown == NULL || r->time == NULL
-        || r->latents == NULL || r->image == NULL)
+    if (r->input == NULL || r->output == NULL || r->shown == NULL || r->time == NULL ||
+        r->latents == NULL || r->image == NULL)
         return no_memory(err);
     return DS_OK;
 }
 
 static ds_status ask_watcher(ds_run *r, ds_error *err)
 {
-    const ds_tensor shape = { DS_DTYPE_F32, 4, { r->images, r->channels, r->height, r->width },
-                              NULL };
+    const ds_tensor shape = {
+        DS_DTYPE_F32, 4, { r->images, r->channels, r->height, r->width }, NULL
+    };
 
     for (int i = 0; r->watcher != NULL && i < DS_RUN_SITES; i++)
         r->interest[i] = r->watcher->wants(r->watcher->user, ds__run_sites[i], &shape);
@@ -200,8 +201,8 @@ static ds_status begin_from_image(ds_run *r, const ds_run_options *o, float *pla
 
     for (int64_t b = 0; st == DS_OK && b < r->images; b++) {
         size_t size = ds_dtype_size(o->image->dtype);
-        const char *source = (const char *)o->image->data
-            + (size_t)(o->image->dim[0] > 1 ? b * pixels : 0) * size;
+        const char *source =
+            (const char *)o->image->data + (size_t)(o->image->dim[0] > 1 ? b * pixels : 0) * size;
 
         if (b == 0 || o->image->dim[0] > 1) {
             ds_convert(planes, DS_DTYPE_F32, source, o->image->dtype, pixels);
@@ -228,8 +229,8 @@ static ds_status begin_from_noise(ds_run *r, const ds_run_options *o, ds_error *
             ds_rng_normal(&r->rng[b], r->input, r->n);
         else
             ds_convert(r->input, DS_DTYPE_F32,
-                       (const char *)o->latent->data
-                           + (size_t)(b * r->n) * ds_dtype_size(o->latent->dtype),
+                       (const char *)o->latent->data +
+                           (size_t)(b * r->n) * ds_dtype_size(o->latent->dtype),
                        o->latent->dtype, r->n);
         st = ds_sampler_begin(r->sampler[b], r->input, r->n, err);
     }

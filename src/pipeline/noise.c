@@ -1,4 +1,5 @@
-/* noise.c - the schedule that a model was trained with, and its parametrisations. See denoiser.h. */
+/* noise.c - the schedule that a model was trained with, and its parametrisations. See denoiser.h.
+ */
 
 #include "pipeline/denoiser.h"
 #include "pipeline/sampler_impl.h"
@@ -24,8 +25,8 @@ static ds_status configure(ds_schedule_config *c, ds_sampler_kind *kind, const c
     ds_status st = path != NULL ? ds__schedule_file_open(&f, path, err) : DS_OK;
 
     *kind = DS_DDIM;
-    if (st == DS_OK && path != NULL
-        && ds__sampler_find(&class, &karras, f.class_name, NULL) == DS_OK)
+    if (st == DS_OK && path != NULL &&
+        ds__sampler_find(&class, &karras, f.class_name, NULL) == DS_OK)
         *kind = class->kind;
     ds__schedule_defaults(c, *kind);
     if (path == NULL)
@@ -115,6 +116,6 @@ void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const f
     float a = (float)at.alpha, s = (float)at.sigma;
 
     for (int64_t i = 0; i < count; i++)
-        out[i] = n->prediction == DS_PREDICT_V ? a * z[i] - s * answer[i]
-                                               : (z[i] - s * answer[i]) / a;
+        out[i] =
+            n->prediction == DS_PREDICT_V ? a * z[i] - s * answer[i] : (z[i] - s * answer[i]) / a;
 }

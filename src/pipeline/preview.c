@@ -2,7 +2,8 @@
  *
  * The map is the least squares fit to the model's own decoder on one random latent, made of squares
  * of 2 by 2 equal pixels (latents of pictures are smooth), each compared with the mean colour of
- * its part of the picture. It fits whatever decoder the folder has, and needs no table of models. */
+ * its part of the picture. It fits whatever decoder the folder has, and needs no table of models.
+ */
 
 #include "pipeline/run_impl.h"
 
@@ -101,9 +102,9 @@ ds_status ds__preview_fit(ds_preview *p, ds_model *m, ds_error *err)
         ds_rng_init(&rng, DS_RNG_TORCH_CPU, 1);
         ds_rng_normal(&rng, squares, channels * SAMPLES);
         for (int64_t i = 0; i < channels * SIDE * SIDE; i++)
-            latent[i] = squares[i / (SIDE * SIDE) * SAMPLES
-                                + i % (SIDE * SIDE) / SIDE / SQUARE * (SIDE / SQUARE)
-                                + i % SIDE / SQUARE];
+            latent[i] =
+                squares[i / (SIDE * SIDE) * SAMPLES +
+                        i % (SIDE * SIDE) / SIDE / SQUARE * (SIDE / SQUARE) + i % SIDE / SQUARE];
         st = ds__decode(a, image, latent, NULL, err);
     }
     if (st == DS_OK)

@@ -127,8 +127,8 @@ static ds_status allocate(ds_conditions *c, ds_error *err)
     c->ids = ds__arena_alloc(&c->arena, k * tokens * sizeof *c->ids);
     c->cut = ds__arena_alloc(&c->arena, k * sizeof *c->cut);
     c->words = ds__arena_alloc(&c->arena, k * sizeof *c->words);
-    if (c->hidden == NULL || c->pooled == NULL || c->ids == NULL || c->cut == NULL
-        || c->words == NULL)
+    if (c->hidden == NULL || c->pooled == NULL || c->ids == NULL || c->cut == NULL ||
+        c->words == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for %lld encoded prompts", (long long)c->count);
     return DS_OK;
 }

@@ -32,10 +32,10 @@ typedef struct ds_conditions {
     ds_tokens **words;    /* [K]; pieces belong to the tokenizer */
 } ds_conditions;
 
-/* Encodes `count` prompts in one run of each encoder. A NULL stands for the absence of a prompt: the
- * empty text, or zeros for models whose folder asks for that (force_zeros_for_empty_prompt). Free
- * with ds__conditions_free, also after a failure (*out may be half-built).
- * DS_E_ARG for text that is not UTF-8. watcher and cancel may be NULL. */
+/* Encodes `count` prompts in one run of each encoder. A NULL stands for the absence of a prompt:
+ * the empty text, or zeros for models whose folder asks for that (force_zeros_for_empty_prompt).
+ * Free with ds__conditions_free, also after a failure (*out may be half-built). DS_E_ARG for text
+ * that is not UTF-8. watcher and cancel may be NULL. */
 ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
                           const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err);
 void ds__conditions_free(ds_conditions *c);

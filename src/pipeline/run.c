@@ -150,20 +150,22 @@ int ds_run_step_index(const ds_run *r)
 
 ds_tensor ds_run_latents(const ds_run *r)
 {
-    return (ds_tensor) { DS_DTYPE_F32, 5, { r->steps, r->images, r->channels, r->height, r->width },
-                         r->latents };
+    return (ds_tensor){
+        DS_DTYPE_F32, 5, { r->steps, r->images, r->channels, r->height, r->width }, r->latents
+    };
 }
 
 ds_tensor ds_run_x0(const ds_run *r)
 {
-    return (ds_tensor) { DS_DTYPE_F32, 4, { r->images, r->channels, r->height, r->width },
-                         r->shown };
+    return (
+        ds_tensor){ DS_DTYPE_F32, 4, { r->images, r->channels, r->height, r->width }, r->shown };
 }
 
 ds_tensor ds_run_image(const ds_run *r)
 {
-    return (ds_tensor) { DS_DTYPE_F32, 4,
-                         { r->images, 3, r->height * r->factor, r->width * r->factor }, r->image };
+    return (ds_tensor){
+        DS_DTYPE_F32, 4, { r->images, 3, r->height * r->factor, r->width * r->factor }, r->image
+    };
 }
 
 ds_status ds_run_preview(ds_run *r, float *rgb, int64_t b, ds_error *err)
@@ -182,7 +184,7 @@ ds_run_info ds_run_describe(const ds_run *r)
     const ds_conditions *c = r->conditions;
     int k = r->branches - 1;
 
-    return (ds_run_info) {
+    return (ds_run_info){
         .sampler = ds_sampler_name(r->sampler[0]),
         .karras = r->sampler[0]->config.karras,
         .width = r->width * r->factor,

@@ -2,6 +2,8 @@
 
 #include "probes/sites.h"
 
+#include "pipeline/run.h"
+
 #include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,6 +72,16 @@ static ds_interest collect(void *user, const char *site, const ds_tensor *shape)
     return DS_IGNORE;
 }
 
+/* Values of the sampling loop, on a picture of the model's own size. */
+static void list_loop(const ds_model *m, collector *c)
+{
+    int64_t side = m->unet.sample_size;
+    const ds_tensor shape = { DS_DTYPE_F32, 4, { 1, m->unet.in_channels, side, side }, NULL };
+
+    for (int i = 0; i < DS_RUN_SITES && ds__module_available(m, DS_MODULE_UNET); i++)
+        collect(c, ds__run_sites[i], &shape);
+}
+
 static ds_status list_all(ds_model *m, collector *c, ds_error *err)
 {
     const ds_watcher w = { .wants = collect, .user = c };
@@ -81,6 +93,8 @@ static ds_status list_all(ds_model *m, collector *c, ds_error *err)
         if (ds__module_available(m, (ds_module)i))
             st = ds__net_list(m, (ds_module)i, &shape, &w, err);
     }
+    if (st == DS_OK)
+        list_loop(m, c);
     if (st == DS_OK && c->failed)
         st = ds_fail(err, DS_E_NOMEM, "no memory for a list of sites");
     return st;

@@ -62,7 +62,7 @@ static void failed_requests(void **state)
         int64_t unused;
         ds_status st;
 
-        err = (ds_error) { 0 };
+        err = (ds_error){ 0 };
         ts_alloc_begin(n);
         st = open_run(&m, &r, &unused, false, &err);
         ds_run_free(r);

@@ -138,17 +138,17 @@ static void refusals(void **state)
     (void)state;
     assert_int_equal(ds_model_create(ts_path(dir, "x"), &o, NULL, &err), DS_E_ARG);
     o.like = "sd16";
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_model_create(ts_path(dir, "x"), &o, NULL, &err), DS_E_NOMATCH);
     o.like = "sd15";
     o.dtype = DS_DTYPE_U8;
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_model_create(ts_path(dir, "x"), &o, NULL, &err), DS_E_ARG);
     o.dtype = DS_DTYPE_F16;
     snprintf(config, sizeof config, "%s/small.json", dir);
     o.like = config;
     o.cancel = &stop;
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_model_create(ts_path(dir, "x"), &o, NULL, &err), DS_E_CANCELLED);
     assert_int_equal(access(ts_path(dir, "x/model_index.json"), F_OK), -1);
 }

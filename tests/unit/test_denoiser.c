@@ -72,13 +72,13 @@ static void conditionings_share_a_call(void **state)
         ds_text *text;
 
         ts_ok(ds__text_open(&text, m, &err), &err);
-        ts_ok(ds__denoiser_new(&all, m, &(ds_denoiser_shape) { 2, 3, 77, 8, 8 }, NULL, &err), &err);
-        ts_ok(ds__denoiser_new(&one, m, &(ds_denoiser_shape) { 2, 1, 77, 8, 8 }, NULL, &err), &err);
+        ts_ok(ds__denoiser_new(&all, m, &(ds_denoiser_shape){ 2, 3, 77, 8, 8 }, NULL, &err), &err);
+        ts_ok(ds__denoiser_new(&one, m, &(ds_denoiser_shape){ 2, 1, 77, 8, 8 }, NULL, &err), &err);
         assert_int_equal(ds__denoise(all, out, z, t, NULL, &err), DS_E_ARG);
-        err = (ds_error) { 0 };
+        err = (ds_error){ 0 };
         ts_ok(ds__text_encode(text, &c, prompts, 3, NULL, NULL, &err), &err);
         assert_int_equal(ds__denoiser_condition(one, c, &err), DS_E_SHAPE);
-        err = (ds_error) { 0 };
+        err = (ds_error){ 0 };
         ts_ok(ds__denoiser_condition(all, c, &err), &err);
         ts_ok(ds__denoise(all, out, z, t, NULL, &err), &err);
         ds__conditions_free(c);
@@ -141,8 +141,8 @@ static void tiles_are_blended(void **state)
                 }
                 compared += y >= 48;
                 if (fabsf(got - want) > 1e-5f)
-                    fail_msg("channel %d, row %d, column %d: %g, expected %g", c, y, x,
-                             (double)got, (double)want);
+                    fail_msg("channel %d, row %d, column %d: %g, expected %g", c, y, x, (double)got,
+                             (double)want);
             }
     assert_true(compared > 100);
     ds__autoencoder_free(tiled);
@@ -216,8 +216,8 @@ static void parametrisations_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(absent_prompts),      cmocka_unit_test(conditionings_share_a_call),
-        cmocka_unit_test(tiles_are_blended),   cmocka_unit_test(one_tile_is_no_tile),
+        cmocka_unit_test(absent_prompts),         cmocka_unit_test(conditionings_share_a_call),
+        cmocka_unit_test(tiles_are_blended),      cmocka_unit_test(one_tile_is_no_tile),
         cmocka_unit_test(parametrisations_agree),
     };
 

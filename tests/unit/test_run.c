@@ -199,7 +199,8 @@ static void sites_of_the_loop(void **state)
 
 /* ---- image to image -------------------------------------------------------------------------- */
 
-/* The first latent is sqrt(abar) z0 + sqrt(1 - abar) noise with the posterior's noise drawn first. */
+/* The first latent is sqrt(abar) z0 + sqrt(1 - abar) noise with the posterior's noise drawn first.
+ */
 static void starts_from_a_picture(void **state)
 {
     journal l = { .interest = { DS_LOOK, DS_IGNORE, DS_IGNORE } };
@@ -236,13 +237,15 @@ static void starts_from_a_picture(void **state)
     ds_rng_init(&rng, DS_RNG_TORCH_CPU, 21);
     ds_rng_normal(&rng, noise[0], 256);
     ds_rng_normal(&rng, noise[1], 256);
-    for (int t = 0; t <= 401; t++) { /* the time steps are 901, 801 ... 1, the first five are left out */
+    for (int t = 0; t <= 401;
+         t++) { /* the time steps are 901, 801 ... 1, the first five are left out */
         double a = sqrt(0.00085), b = sqrt(0.012), s = a + (b - a) * t / 999.0;
 
         abar *= 1.0 - s * s;
     }
     for (int i = 0; i < 256; i++) {
-        double z0 = 0.18215 * ((double)mean[i] + exp(0.5 * (double)logvar[i]) * (double)noise[0][i]);
+        double z0 =
+            0.18215 * ((double)mean[i] + exp(0.5 * (double)logvar[i]) * (double)noise[0][i]);
 
         want[i] = (float)(sqrt(abar) * z0 + sqrt(1.0 - abar) * (double)noise[1][i]);
     }
@@ -278,13 +281,13 @@ static void ends_when_told(void **state)
     ts_ok(ds_run_new(&r, model, &o, &err), &err);
     assert_int_equal(ds_run_all(r, &err), DS_E_CANCELLED);
     assert_int_equal(ds_run_step_index(r), 2);
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     assert_int_equal(ds_run_step(r, &err), DS_E_ARG);
     ds_run_free(r);
 
     o.user = NULL;
     o.cancel = NULL;
-    err = (ds_error) { 0 };
+    err = (ds_error){ 0 };
     ts_ok(ds_run_new(&r, model, &o, &err), &err);
     assert_int_equal(ds_run_all(r, &err), DS_E_IO);
     assert_string_equal(err.text, "the disk is full");
@@ -381,10 +384,14 @@ static void preview_has_colours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_seed_same_bits),    cmocka_unit_test(a_batch_is_its_pictures),
-        cmocka_unit_test(guidance_is_affine),     cmocka_unit_test(sites_of_the_loop),
-        cmocka_unit_test(starts_from_a_picture),  cmocka_unit_test(ends_when_told),
-        cmocka_unit_test(refusals),               cmocka_unit_test(long_prompts_are_told),
+        cmocka_unit_test(same_seed_same_bits),
+        cmocka_unit_test(a_batch_is_its_pictures),
+        cmocka_unit_test(guidance_is_affine),
+        cmocka_unit_test(sites_of_the_loop),
+        cmocka_unit_test(starts_from_a_picture),
+        cmocka_unit_test(ends_when_told),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(long_prompts_are_told),
         cmocka_unit_test(preview_has_colours),
     };
 

@@ -1,5 +1,5 @@
-/* cmd_generate.c - `diffuscope generate`: from a prompt to pictures, with everything that a repeat of
- * the run needs in the PNG and in the run folder. */
+/* cmd_generate.c - `diffuscope generate`: from a prompt to pictures, with everything that a repeat
+ * of the run needs in the PNG and in the run folder. */
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -97,15 +97,15 @@ static ds_status load_image(job *j, ds_run_options *o, ds_error *err)
     width = o->width > 0 ? o->width : raw.width < 8 ? 8 : raw.width / 8 * 8;
     height = o->height > 0 ? o->height : raw.height < 8 ? 8 : raw.height / 8 * 8;
     st = o->width > 0 || o->height > 0
-        ? ds_image_fit(&sized, &raw, width, height, DS_FILTER_LANCZOS, err)
-        : ds_image_resize(&sized, &raw, width, height, DS_FILTER_LANCZOS, err);
+             ? ds_image_fit(&sized, &raw, width, height, DS_FILTER_LANCZOS, err)
+             : ds_image_resize(&sized, &raw, width, height, DS_FILTER_LANCZOS, err);
     if (st == DS_OK)
         j->planes = ds_alloc((size_t)(3 * width * height) * sizeof *j->planes);
     if (st == DS_OK && j->planes == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for the initial picture");
     if (st == DS_OK) {
         ds_image_to_planes(j->planes, &sized);
-        j->image = (ds_tensor) { DS_DTYPE_F32, 4, { 1, 3, height, width }, j->planes };
+        j->image = (ds_tensor){ DS_DTYPE_F32, 4, { 1, 3, height, width }, j->planes };
         o->image = &j->image;
     }
     ds_image_clear(&raw);
@@ -185,8 +185,9 @@ static ds_status run(const ds_args *a, ds_error *err)
     ds_status st = DS_OK;
 
     if (opt_text(a, "model") == NULL)
-        st = ds_fail(err, DS_E_ARG, "-m MODEL is needed: the model that comes with this program is "
-                                    "not there yet");
+        st = ds_fail(err, DS_E_ARG,
+                     "-m MODEL is needed: the model that comes with this program is "
+                     "not there yet");
     else if (opt_text(a, "out") == NULL && opt_text(a, "output") == NULL)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
     if (st == DS_OK)
@@ -205,7 +206,8 @@ const ds_command cmd_generate = {
     .name = "generate",
     .purpose = "draw pictures from a prompt",
     .description =
-        "Draws what diffusers' pipelines draw from the same model, prompt, scheduler and generator. "
+        "Draws what diffusers' pipelines draw from the same model, prompt, scheduler and "
+        "generator. "
         "Size, sampler and schedule are the model's own where no option says otherwise.\n\n"
         "With --out, the run folder holds image.png (image-0.png and so on for several), run.json "
         "with all that a repeat needs, and tensors.safetensors with \"latents\" [steps, pictures, "
@@ -214,9 +216,10 @@ const ds_command cmd_generate = {
         "programs write it, and the record as JSON in the text \"diffuscope\".\n\n"
         "With --init-img, the picture is encoded, noise is added, and the last part of the steps, "
         "--strength, is run.",
-    .example = "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
+    .example =
+        "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
     .options = options,
-    .common = COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON
-        | COMMON_PROGRESS,
+    .common =
+        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -19,9 +19,9 @@ static void on_progress(void *user, int64_t done, int64_t total)
 
 static ds_dtype dtype_of(const char *word)
 {
-    return strcmp(word, "f32") == 0 ? DS_DTYPE_F32
-        : strcmp(word, "bf16") == 0 ? DS_DTYPE_BF16
-                                    : DS_DTYPE_F16;
+    return strcmp(word, "f32") == 0    ? DS_DTYPE_F32
+           : strcmp(word, "bf16") == 0 ? DS_DTYPE_BF16
+                                       : DS_DTYPE_F16;
 }
 
 static ds_status run(const ds_args *a, ds_error *err)
@@ -72,7 +72,8 @@ const ds_command cmd_new_model = {
         "CONFIG.json is an object with the members \"unet\", \"vae\", \"text_encoder\" and "
         "\"scheduler\", for two text encoders also \"text_encoder_2\". Each is a configuration as "
         "diffusers or transformers writes it; a text encoder's class is the first of its "
-        "\"architectures\", a scheduler's its \"_class_name\". The end token must be the last id of "
+        "\"architectures\", a scheduler's its \"_class_name\". The end token must be the last id "
+        "of "
         "the vocabulary.",
     .example = "diffuscope new-model --like sd15 --out sd15-random",
     .options = options,

@@ -90,7 +90,7 @@ static ds_status parameters_of(char **out, const ds_args *a, const ds_run *run,
     for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
         name[n - 1] = '\0';
     slash = strrchr(name, '/');
-    p = (ds_png_parameters) {
+    p = (ds_png_parameters){
         .prompt = opt_text(a, "prompt"),
         .negative = opt_text(a, "negative-prompt"),
         .steps = opt_int(a, "steps"),
@@ -122,8 +122,8 @@ static ds_status save_picture(const char *path, const ds_args *a, const ds_run *
     if (st == DS_OK)
         st = ds_image_from_planes(&image, planes, t.dim[3], t.dim[2], err);
     if (st == DS_OK) {
-        texts[0] = (ds_png_text) { "parameters", parameters };
-        texts[1] = (ds_png_text) { "diffuscope", json };
+        texts[0] = (ds_png_text){ "parameters", parameters };
+        texts[1] = (ds_png_text){ "diffuscope", json };
         st = ds_image_save_png(&image, path, texts, 2, err);
     }
     ds_image_clear(&image);

@@ -14,10 +14,11 @@
 
 #include <stdio.h>
 
-#define STRIPE_FLOATS  (1 << 20) /* of V or M, the larger: 4 MB */
-#define PACK           32 /* channels of a block while packing                                        */
-#define LEAST_CHANNELS 32
-#define LEAST_ROWS     128 /* of a stripe: below, reading U dominates                         */
+#define STRIPE_FLOATS       (1 << 20) /* of V or M, the larger: 4 MB */
+#define PACK                32 /* channels of a block while packing                                        */
+#define LEAST_CHANNELS      32
+#define LEAST_CHANNELS_BF16 256 /* narrower ones are bound by memory, where BF16 wins */
+#define LEAST_ROWS          128 /* of a stripe: below, reading U dominates                         */
 
 typedef struct winograd {
     ds_kernel base;
@@ -48,11 +49,11 @@ static int64_t tiles_of_image(const ds_tiles *t)
 
 bool ds__winograd_pays(const ds_kernel_desc *d)
 {
+    const int64_t least = d->b_type == DS_DTYPE_F32 ? LEAST_CHANNELS : LEAST_CHANNELS_BF16;
     ds_tiles t;
 
     if ((d->kind != DS_KERNEL_CONV && d->kind != DS_KERNEL_CONV_DATA) || d->direct || !d->packed ||
-        d->kh != 3 || d->kw != 3 || d->stride != 1 || d->a_type != DS_DTYPE_F32 ||
-        d->b_type != DS_DTYPE_F32 || d->cin < LEAST_CHANNELS || d->cout < LEAST_CHANNELS)
+        d->kh != 3 || d->kw != 3 || d->stride != 1 || d->cin < least || d->cout < least)
         return false;
     t = tiles_of(d);
     return t.pad_top >= 0 && t.pad_left >= 0 && t.oh >= 8 && t.ow >= 8 && tiles_of_image(&t) >= 64;

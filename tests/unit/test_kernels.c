@@ -307,6 +307,22 @@ static void winograd_agrees(void **state)
     }
 }
 
+/* The products of wide BF16 convolutions are float32, hence the bound. */
+static void winograd_takes_bf16(void **state)
+{
+    ds_kernel_desc d = conv_desc(large[0], DS_KERNEL_CONV);
+
+    (void)state;
+    d.cin = d.cout = 256;
+    d.a_type = d.b_type = BF16;
+    d.packed = true;
+    assert_true(goes_winograd(&d));
+    compare(&d, BOUND_WINOGRAD);
+    d.cin = 64;
+    if (ds__kernel_has_bf16())
+        assert_false(goes_winograd(&d));
+}
+
 /* Every instruction set's tiles against the plain ones, c not a multiple of any vector. */
 static void winograd_tiles_agree(void **state)
 {
@@ -522,6 +538,7 @@ int main(void)
         cmocka_unit_test(conv_agrees),
         cmocka_unit_test(conv_adjoints_agree),
         cmocka_unit_test(winograd_agrees),
+        cmocka_unit_test(winograd_takes_bf16),
         cmocka_unit_test(winograd_tiles_agree),
         cmocka_unit_test(adjoint_identities_hold),
         cmocka_unit_test(packing_converts),

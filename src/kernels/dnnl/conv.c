@@ -86,42 +86,47 @@ static dnnl_status_t make_pd(dnnl_primitive_desc_t *pd, ds__dnnl_kernel *k, cons
     }
 }
 
-static dnnl_status_t plan(ds__dnnl_kernel *k, const ds__mds *md, const ds__md *any, int program,
+static dnnl_status_t plan(ds__dnnl_kernel *k, const ds__mds *md, const ds__md *any,
                           ds__add_mode mode)
 {
     dnnl_primitive_attr_t attr = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_status_t s = ds__dnnl_attr(&attr, mode, ds__md_get(&md->add));
 
-    if (s == dnnl_success) /* the second program reads what pack wrote for the first one */
-        s = make_pd(&pd, k, md, ds__md_get(program == 1 && k->base.desc.packed ? &k->packed : any),
-                    attr);
     if (s == dnnl_success)
-        s = ds__dnnl_program(k, &k->program[program], pd, md, mode);
+        s = make_pd(&pd, k, md, ds__md_get(any), attr);
+    if (s == dnnl_success)
+        s = ds__dnnl_program(k, &k->program[0], pd, md, mode);
     dnnl_primitive_desc_destroy(pd);
     dnnl_primitive_attr_destroy(attr);
     return s;
 }
 
+/* How `add` reaches the result. oneDNN's adjoints know no post-ops; and a binary post-op of a
+ * convolution rules out the fastest implementation, so that copying `add` to dst and letting the
+ * primitive sum is better wherever the types allow it. */
+static ds__add_mode add_mode(const ds_kernel_desc *d)
+{
+    if (!d->add)
+        return DS__ADD_NONE;
+    if (d->kind != DS_KERNEL_CONV)
+        return DS__ADD_STAGED;
+    return d->dst_type == DS_DTYPE_F32 ? DS__ADD_IN_PLACE : DS__ADD_TENSOR;
+}
+
 ds_status ds__dnnl_plan_conv(ds__dnnl_kernel *k, ds_error *err)
 {
-    const ds_kernel_desc *d = &k->base.desc;
-    const bool forward = d->kind == DS_KERNEL_CONV;
+    const ds__add_mode mode = add_mode(&k->base.desc);
     ds__mds md;
     ds__md any;
     dnnl_status_t s;
 
     memset(&md, 0, sizeof md);
     memset(&any, 0, sizeof any);
-    k->prefill = d->add && !forward; /* oneDNN's adjoints know no post-ops */
+    k->prefill = mode == DS__ADD_IN_PLACE || mode == DS__ADD_STAGED;
     s = make_mds(k, &md, &any);
     if (s == dnnl_success)
-        s = plan(k, &md, &any, 0,
-                 !d->add   ? DS__ADD_NONE
-                 : forward ? DS__ADD_TENSOR
-                           : DS__ADD_STAGED);
-    if (s == dnnl_success && d->add && forward && d->dst_type == DS_DTYPE_F32)
-        s = plan(k, &md, &any, 1, DS__ADD_IN_PLACE);
+        s = plan(k, &md, &any, mode);
     ds__md_free(&any);
     ds__dnnl_free_mds(&md);
     return ds__dnnl_check(k, s, "creation", err);

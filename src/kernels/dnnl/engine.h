@@ -36,7 +36,7 @@ typedef struct ds__dnnl_kernel {
     dnnl_stream_t stream;
     ds__md stored;          /* b as files have it          */
     ds__md packed;          /* b as the primitive wants it; meaningful if desc.packed          */
-    ds__program program[2]; /* [1]: `add` is dst itself */
+    ds__program program[2]; /* [1]: of a matmul whose `add` is dst itself */
     int chosen;   /* by bind                                                             */
     bool prefill; /* run copies `add` to dst first, unless they are the same */
     char impl[64];

@@ -76,6 +76,9 @@ $(BUILD)/%.$(1).o: %.c
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
+# The optimiser's loops vectorise once a square root need not set errno.
+$(BUILD)/src/ops/optim.o: override CFLAGS += -O3 -fno-math-errno
+
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
 $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)

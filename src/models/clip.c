@@ -36,9 +36,11 @@ static ds_value *layer(ds_graph *g, const ds_clip_config *c, ds_value *x, int64_
 {
     size_t mark = ds_scope_push(g, "encoder.layers.%lld", (long long)index);
 
+    ds_block_begin(g);
     x = ds_add(g, x, self_attention(g, c, ds__layer_norm(g, x, "layer_norm1", c->eps)));
     x = ds_add(g, x, mlp(g, c, ds__layer_norm(g, x, "layer_norm2", c->eps)));
     x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds_block_end(g);
     ds_scope_pop(g, mark);
     return x;
 }

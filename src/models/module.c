@@ -108,6 +108,7 @@ ds_value *ds__resnet(ds_graph *g, ds_value *x, ds_value *emb, const char *name, 
     ds_conv_geometry same = ds__same_padding(3, 1);
     ds_value *h, *shift, *shortcut = x;
 
+    ds_block_begin(g);
     if (channels(x) != cout)
         shortcut = ds__conv(g, x, "conv_shortcut", cout, 1, ds__same_padding(1, 1));
     shift = emb != NULL ? ds__linear(g, emb, "time_emb_proj", cout, DS_BIAS) : NULL;
@@ -116,7 +117,9 @@ ds_value *ds__resnet(ds_graph *g, ds_value *x, ds_value *emb, const char *name, 
     h = ds__group_norm(g, h, shift, "norm2", groups, eps, true);
     h = ds__conv(g, h, "conv2", cout, 3, same);
     h = ds_scale(g, ds_add(g, shortcut, h), 1.0f / out_scale);
-    return leave(g, mark, h, DS_LAYOUT_IMAGE);
+    h = leave(g, mark, h, DS_LAYOUT_IMAGE);
+    ds_block_end(g);
+    return h;
 }
 
 ds_value *ds__embed_mlp(ds_graph *g, ds_value *x, const char *name, int64_t width)

@@ -59,6 +59,7 @@ static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t 
     size_t mark = ds_scope_push(g, "transformer_blocks.%lld", (long long)index);
     ds_value *h;
 
+    ds_block_begin(g);
     h = ds__layer_norm(g, x, "norm1", 1e-5f);
     x = ds_add(g, x, attention(u, h, h, "attn1", width, heads));
     h = ds__layer_norm(g, x, "norm2", 1e-5f);
@@ -66,6 +67,7 @@ static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t 
     h = ds__layer_norm(g, x, "norm3", 1e-5f);
     x = ds_add(g, x, feed_forward(u, h, width));
     x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds_block_end(g);
     ds_scope_pop(g, mark);
     return x;
 }

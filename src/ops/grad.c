@@ -63,6 +63,9 @@ static void append_twin(ds_graph *g, const ds_node *n)
     ds_value *in[DS_MAX_IN];
     ds_node *t;
 
+    for (int o = 0; o < n->n_out; o++) /* a watcher's edit would be lost: kept from the first pass       */
+        if (n->out[o]->interest == DS_EDIT)
+            return;
     for (int k = 0; k < n->n_in; k++)
         in[k] = twin(n->in[k]);
     t = ds__append(g, n->op, n->n_in, in);

@@ -123,6 +123,14 @@ ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to);
 ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip_sin_to_cos,
                                 float downscale_freq_shift);
 
+/* loss.c: means as one number [1]. x and y have one shape; edges wants [N,H,W,C]. weight [N] or NULL is
+ * for each sample; moments [..,2L] are means, then logarithms of variances; noise [..,L].             */
+ds_value *ds_mean_squared(ds_graph *g, ds_value *x, ds_value *y, ds_value *weight);
+ds_value *ds_mean_absolute(ds_graph *g, ds_value *x, ds_value *y);
+ds_value *ds_mean_edges(ds_graph *g, ds_value *x, ds_value *y); /* |d/dh|, |d/dw| of x - y             */
+ds_value *ds_mean_kl(ds_graph *g, ds_value *moments);
+ds_value *ds_draw_gaussian(ds_graph *g, ds_value *moments, ds_value *noise);
+
 /* ---- reverse mode --------------------------------------------------------------------------- */
 
 /* Operators between begin and end are one unit of recomputation.                                  */

@@ -51,6 +51,30 @@ typedef struct bench_case {
               .bias = true,                                                                        \
               .packed = true }
 
+/* An adjoint of a 3x3 convolution. */
+#define ADJOINT(kind_, size, ci, co)                                                               \
+    .desc = { .kind = kind_,                                                                       \
+              .images = 1,                                                                         \
+              .height = size,                                                                      \
+              .width = size,                                                                       \
+              .cin = ci,                                                                           \
+              .cout = co,                                                                          \
+              .kh = 3,                                                                             \
+              .kw = 3,                                                                             \
+              .stride = 1,                                                                         \
+              .pad_top = 1,                                                                        \
+              .pad_left = 1,                                                                       \
+              .pad_bottom = 1,                                                                     \
+              .pad_right = 1,                                                                      \
+              .packed = kind_ == DS_KERNEL_CONV_DATA }
+/* dW [n_,k_] = dy^T x over m_ rows; and a batch of products of activations. */
+#define WEIGHTS(m_, k_, n_)                                                                        \
+    .desc = { .kind = DS_KERNEL_MATMUL, .batch = 1, .m = n_, .n = k_, .k = m_, .a_trans = true }
+#define BATCH(batch_, m_, k_, n_, trans)                                                           \
+    .desc = {                                                                                      \
+        .kind = DS_KERNEL_MATMUL, .batch = batch_, .m = m_, .n = n_, .k = k_, .b_trans = trans     \
+    }
+
 static const bench_case cases[] = {
     { "unet 3x3 64 320>320", CONV(1, 64, 320, 320, 1, 1, 1) },
     { "unet 3x3 64 320>320 x2", CONV(2, 64, 320, 320, 1, 1, 1) },
@@ -106,6 +130,19 @@ static const bench_case cases[] = {
     { "vae 3x3/2 512 128>128", CONV(1, 512, 128, 128, 2, 0, 1) },
     { "vae 3x3/2 256 256>256", CONV(1, 256, 256, 256, 2, 0, 1) },
     { "vae 3x3 64 512>8", CONV(1, 64, 512, 8, 1, 1, 1) },
+    { "dx 3x3 64 320>320", ADJOINT(DS_KERNEL_CONV_DATA, 64, 320, 320) },
+    { "dx 3x3 32 640>640", ADJOINT(DS_KERNEL_CONV_DATA, 32, 640, 640) },
+    { "dx 3x3 16 1280>1280", ADJOINT(DS_KERNEL_CONV_DATA, 16, 1280, 1280) },
+    { "dx 3x3 8 1280>1280", ADJOINT(DS_KERNEL_CONV_DATA, 8, 1280, 1280) },
+    { "dw 3x3 64 320>320", ADJOINT(DS_KERNEL_CONV_WEIGHTS, 64, 320, 320) },
+    { "dw 3x3 32 640>640", ADJOINT(DS_KERNEL_CONV_WEIGHTS, 32, 640, 640) },
+    { "dw 3x3 16 1280>1280", ADJOINT(DS_KERNEL_CONV_WEIGHTS, 16, 1280, 1280) },
+    { "dw 3x3 32 64>64", ADJOINT(DS_KERNEL_CONV_WEIGHTS, 32, 64, 64) },
+    { "dw linear 4096 320>320", WEIGHTS(4096, 320, 320) },
+    { "dw linear 4096 320>2560", WEIGHTS(4096, 320, 2560) },
+    { "dw linear 256 1280>10240", WEIGHTS(256, 1280, 10240) },
+    { "products 8 x 256 40 256", BATCH(8, 256, 40, 256, true) },
+    { "products 36 x 256 320 320", BATCH(36, 256, 320, 320, false) },
 };
 
 static clockid_t clock_id = CLOCK_MONOTONIC;
@@ -213,14 +250,23 @@ static double baseline_seconds(const baseline *b)
 
 static size_t elements(const ds_kernel_desc *d, ds_arg arg)
 {
-    if (d->kind == DS_KERNEL_MATMUL)
-        return (size_t)(arg == DS_ARG_A   ? d->m * d->k
-                        : arg == DS_ARG_B ? d->k * d->n
-                                          : d->m * d->n);
-    return (size_t)(arg == DS_ARG_A ? d->images * d->height * d->width * d->cin
-                    : arg == DS_ARG_B
-                        ? d->cout * d->cin * d->kh * d->kw
-                        : d->images * ds__conv_out_h(d) * ds__conv_out_w(d) * d->cout);
+    const int64_t src = d->images * d->height * d->width * d->cin;
+    const int64_t weights = d->cout * d->cin * d->kh * d->kw;
+    int64_t count[3];
+
+    if (d->kind == DS_KERNEL_MATMUL) {
+        count[0] = d->batch * d->m * d->k;
+        count[1] = d->batch * d->k * d->n;
+        count[2] = d->batch * d->m * d->n;
+    } else {
+        const int64_t dst = d->images * ds__conv_out_h(d) * ds__conv_out_w(d) * d->cout;
+        const bool data = d->kind == DS_KERNEL_CONV_DATA, w = d->kind == DS_KERNEL_CONV_WEIGHTS;
+
+        count[0] = data ? dst : src;
+        count[1] = w ? dst : weights;
+        count[2] = data ? src : w ? weights : dst;
+    }
+    return (size_t)count[arg == DS_ARG_A ? 0 : arg == DS_ARG_B ? 1 : 2];
 }
 
 static void run_case(const baseline *base, const char *name, const ds_kernel_desc *d,
@@ -313,7 +359,7 @@ int main(int argc, char **argv)
             if ((types & 1 << t) == 0 || strstr(cases[i].name, word) == NULL)
                 continue;
             d.a_type = d.b_type = t == 0 ? F32 : BF16;
-            d.packed = !unpacked;
+            d.packed = d.packed && !unpacked;
             run_case(&base, cases[i].name, &d, repetitions);
         }
     return 0;

@@ -38,9 +38,9 @@ typedef struct ds_kernel_desc {
     bool add;    /* dst = result + add, an f32 tensor of dst's shape (may be dst itself if dst is
                     f32; adjoints of convolutions add to f32 only)                                 */
     bool packed; /* b is constant: the kernel asks for a copy of its own layout (see pack) */
-    bool direct; /* convolution: sums as in the definition. Otherwise a 3x3 one of stride 1 on maps
-                    of 32x32 or more may go Winograd's way (winograd.h): a third of the time, an
-                    error of some 1e-6 of the result, four times the weights' memory              */
+    bool direct; /* convolution: sums as in the definition. Otherwise a large 3x3 one of stride 1
+                    goes Winograd's way (winograd.h): a third of the time, an error of some 1e-6 of
+                    the result, and packed weights of four times the size */
 
     /* matmul: batch independent products, batch >= 1; a is [m,k], or [k,m] if a_trans;
      * b is [k,n], or [n,k] if b_trans (a PyTorch Linear weight). */

@@ -18,6 +18,7 @@
 #define PACK                32 /* channels of a block while packing                                        */
 #define LEAST_CHANNELS      32
 #define LEAST_CHANNELS_BF16 256 /* narrower ones are bound by memory, where BF16 wins */
+#define LEAST_TILES         64
 #define LEAST_ROWS          128 /* of a stripe: below, reading U dominates                         */
 
 typedef struct winograd {
@@ -27,7 +28,7 @@ typedef struct winograd {
     ds_tiles tiles;
     int64_t total, rows; /* tiles; tiles of a stripe */
     int64_t cin, cout; /* of this direction                                                      */
-    size_t m_offset, product_offset;
+    size_t m_offset, u_offset, product_offset; /* into the scratch */
     char impl[80];
 } winograd;
 
@@ -52,11 +53,12 @@ bool ds__winograd_pays(const ds_kernel_desc *d)
     const int64_t least = d->b_type == DS_DTYPE_F32 ? LEAST_CHANNELS : LEAST_CHANNELS_BF16;
     ds_tiles t;
 
-    if ((d->kind != DS_KERNEL_CONV && d->kind != DS_KERNEL_CONV_DATA) || d->direct || !d->packed ||
-        d->kh != 3 || d->kw != 3 || d->stride != 1 || d->cin < least || d->cout < least)
+    if ((d->kind != DS_KERNEL_CONV && d->kind != DS_KERNEL_CONV_DATA) || d->direct || d->kh != 3 ||
+        d->kw != 3 || d->stride != 1 || d->cin < least || d->cout < least)
         return false;
     t = tiles_of(d);
-    return t.pad_top >= 0 && t.pad_left >= 0 && t.oh >= 8 && t.ow >= 8 && tiles_of_image(&t) >= 64;
+    return t.pad_top >= 0 && t.pad_left >= 0 && t.oh >= 8 && t.ow >= 8 &&
+           tiles_of_image(&t) * (d->packed ? 1 : d->images) >= LEAST_TILES;
 }
 
 static void winograd_release(ds_kernel *base)
@@ -120,7 +122,8 @@ static ds_status winograd_bind(ds_kernel *base, ds_error *err)
     winograd *k = (winograd *)base;
     char *scratch = base->args[DS_ARG_SCRATCH];
     void *args[DS_ARG_COUNT] = { [DS_ARG_A] = scratch,
-                                 [DS_ARG_B] = base->args[DS_ARG_B],
+                                 [DS_ARG_B] = base->desc.packed ? base->args[DS_ARG_B]
+                                                                : scratch + k->u_offset,
                                  [DS_ARG_DST] = scratch + k->m_offset,
                                  [DS_ARG_SCRATCH] = scratch + k->product_offset };
 
@@ -135,6 +138,9 @@ static ds_status winograd_run(ds_kernel *base, ds_error *err)
     float *m = (float *)((char *)base->args[DS_ARG_SCRATCH] + k->m_offset);
     ds_status st = DS_OK;
 
+    if (!d->packed)
+        st = winograd_pack(base, (char *)base->args[DS_ARG_SCRATCH] + k->u_offset,
+                           base->args[DS_ARG_B], d->b_type, err);
     for (int64_t t = 0; t < k->total && st == DS_OK; t += k->rows) {
         int64_t count = k->total - t < k->rows ? k->total - t : k->rows;
 
@@ -163,6 +169,16 @@ static int64_t rows_of_stripe(const winograd *k)
     return (k->total + stripes - 1) / stripes;
 }
 
+/* Takes room for 36 matrices in the scratch; returns where they start. */
+static size_t take(winograd *k, int64_t rows, int64_t cols)
+{
+    const size_t at = k->base.info.scratch_bytes;
+    const size_t bytes = (size_t)(WINO_CELL * rows * cols) * sizeof(float);
+
+    k->base.info.scratch_bytes = (at + bytes + 63) & ~(size_t)63;
+    return at;
+}
+
 static ds_status lay_out(winograd *k, ds_error *err)
 {
     ds_kernel_desc product = {
@@ -172,12 +188,16 @@ static ds_status lay_out(winograd *k, ds_error *err)
 
     if (st != DS_OK)
         return st;
-    k->m_offset = ((size_t)(WINO_CELL * k->rows * k->cin) * sizeof(float) + 63) & ~(size_t)63;
-    k->product_offset =
-        (k->m_offset + (size_t)(WINO_CELL * k->rows * k->cout) * sizeof(float) + 63) & ~(size_t)63;
-    k->base.info.scratch_bytes = k->product_offset + k->product->info.scratch_bytes;
-    k->base.info.packed_bytes = (size_t)(WINO_CELL * k->cin * k->cout) * sizeof(float);
-    k->base.info.layout = k->base.desc.kind == DS_KERNEL_CONV ? 0x36 : 0x3601;
+    take(k, k->rows, k->cin);
+    k->m_offset = take(k, k->rows, k->cout);
+    if (k->base.desc.packed) {
+        k->base.info.packed_bytes = (size_t)(WINO_CELL * k->cin * k->cout) * sizeof(float);
+        k->base.info.layout = k->base.desc.kind == DS_KERNEL_CONV ? 0x36 : 0x3601;
+    } else {
+        k->u_offset = take(k, k->cin, k->cout);
+    }
+    k->product_offset = k->base.info.scratch_bytes;
+    k->base.info.scratch_bytes += k->product->info.scratch_bytes;
     snprintf(k->impl, sizeof k->impl, "winograd+%s", k->product->info.impl);
     k->base.info.impl = k->impl;
     return DS_OK;

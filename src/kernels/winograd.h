@@ -21,10 +21,11 @@
 #define WINO_A2 (WINO_A * WINO_A)
 #define WINO_B2 (WINO_B * WINO_B)
 
-/* Whether a convolution is computed this way: 3x3, stride 1, constant weights, and maps of 8x8
- * tiles or more. BF16 maps are read and written, but the products are float32 even then: they are
- * few enough to be faster than direct BF16 ones. Below that the transformed weights, four times the
- * size of the plain ones, cost more to read than the saved arithmetic. */
+/* Whether a convolution is computed this way: 3x3, stride 1, and maps of 8x8 tiles or more. Below
+ * that constant weights, transformed four times the size of the plain ones, cost more to read than
+ * the saved arithmetic; variable weights are transformed in scratch by each run, so there the tiles
+ * of all images count. BF16 maps are read and written, but the products are float32 even then: they
+ * are few enough to be faster than direct BF16 ones. */
 bool ds__winograd_pays(const ds_kernel_desc *desc);
 
 ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);

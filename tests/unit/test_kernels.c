@@ -300,7 +300,10 @@ static void winograd_agrees(void **state)
             compare(&d, BOUND_BF16_DST);
             d.dst_type = F32;
         }
-        d.direct = true;
+        d.packed = false; /* weights are transformed by each run */
+        assert_true(goes_winograd(&d));
+        compare(&d, BOUND_WINOGRAD);
+        d.direct = d.packed = true;
         assert_false(goes_winograd(&d));
         if (i < 4)
             compare(&d, BOUND_F32);

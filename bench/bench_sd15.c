@@ -70,7 +70,7 @@ static void *ones(size_t bytes)
 
 static void baseline_new(void)
 {
-    ds_kernel_desc d = { .kind = DS_KERNEL_CONV, .packed = true, .images = 1, .height = 64,
+    ds_kernel_desc d = { .kind = DS_KERNEL_CONV, .packed = true, .direct = true, .images = 1, .height = 64,
                          .width = 64, .cin = 320, .cout = 320, .kh = 3, .kw = 3, .stride = 1,
                          .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 };
     size_t image = 64 * 64 * 320 * sizeof(float), weights = 320 * 320 * 9 * sizeof(float);

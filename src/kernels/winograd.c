@@ -19,6 +19,7 @@
 #define LEAST_CHANNELS      32
 #define LEAST_CHANNELS_BF16 256 /* narrower ones are bound by memory, where BF16 wins */
 #define LEAST_TILES         64
+#define MOST_WEIGHTS        (640 * 640) /* U has four times the weights: above, memory counts */
 #define LEAST_ROWS          128 /* of a stripe: below, reading U dominates                         */
 
 typedef struct winograd {
@@ -55,6 +56,8 @@ bool ds__winograd_pays(const ds_kernel_desc *d)
 
     if ((d->kind != DS_KERNEL_CONV && d->kind != DS_KERNEL_CONV_DATA) || d->direct || d->kh != 3 ||
         d->kw != 3 || d->stride != 1 || d->cin < least || d->cout < least)
+        return false;
+    if (d->cin * d->cout > MOST_WEIGHTS)
         return false;
     t = tiles_of(d);
     return t.pad_top >= 0 && t.pad_left >= 0 && t.oh >= 8 && t.ow >= 8 &&

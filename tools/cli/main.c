@@ -4,6 +4,7 @@
 #include <locale.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "report.h"
@@ -97,10 +98,22 @@ static int run_command(const ds_command *c, int argc, char **argv)
     return code;
 }
 
+/* By default GNU OpenMP's threads spin for milliseconds at a barrier; when both of two threads have been
+ * put on one core, that is how long the other one waits. A tenth of a UNet pass went there (speed log).
+ * The runtime reads its settings before main, so the program starts itself again with them. */
+static void let_threads_sleep(char **argv)
+{
+    if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL)
+        return;
+    if (setenv("GOMP_SPINCOUNT", "1000", 0) == 0)
+        execv("/proc/self/exe", argv); /* where that fails, all still works */
+}
+
 int main(int argc, char **argv)
 {
     const ds_command *c;
 
+    let_threads_sleep(argv);
     setlocale(LC_CTYPE, ""); /* for the progress line; numbers keep their point */
     if (argc < 2) {
         help_program(stderr);

@@ -48,6 +48,10 @@ PROGRAM := $(BUILD)/diffuscope
 STATIC  := $(BUILD)/libdiffuscope.a
 SHARED  := $(BUILD)/libdiffuscope.so.$(VERSION)
 
+# V=1 shows the commands; the front doors build with one job per core.
+Q    = $(if $(V),,@echo '  $@';)
+JOBS := -j$(shell nproc 2>/dev/null || echo 2)
+
 .PHONY: all help demo deps test test-all check-layers bench fuzz install clean format
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
@@ -62,17 +66,17 @@ deps: ## install what is missing from the distribution
 
 demo: ## build, draw four prompts, write out/demo/report.html
 	@scripts/install-deps
-	@$(MAKE) --no-print-directory $(PROGRAM)
+	@$(MAKE) --no-print-directory $(JOBS) $(PROGRAM)
 	@BUILD=$(BUILD) scripts/demo
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
 
 define isa_rule
 $(BUILD)/%.$(1).o: %.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(CFLAGS) -O3 $$(ISA_$(1)) -DDS_ISA=$(1) -MMD -MP -c $$< -o $$@
+	$$(Q)$$(CC) $$(CPPFLAGS) $$(CFLAGS) -O3 $$(ISA_$(1)) -DDS_ISA=$(1) -MMD -MP -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
@@ -83,15 +87,15 @@ $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
 $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
-	$(CC) -shared $(ALL_DEFINED) -Wl,-soname,libdiffuscope.so.$(SOMAJOR) $(LDFLAGS) $^ $(LDLIBS) -o $@
-	ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
-	ln -sf $(@F) $(BUILD)/libdiffuscope.so
+	$(Q)$(CC) -shared $(ALL_DEFINED) -Wl,-soname,libdiffuscope.so.$(SOMAJOR) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
+	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
 $(PROGRAM): $(CLI_OBJ) $(STATIC)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 include world/world.mk
 include tests/tests.mk

@@ -15,7 +15,7 @@ SLOW_SH    := $(wildcard tests/slow/*.sh)
 $(BUILD)/tests/%: CPPFLAGS += -Itests
 
 $(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(STATIC)
-	$(CC) $(LDFLAGS) $(filter %.o,$^) $(STATIC) $(LDLIBS) -lcmocka -o $@
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(STATIC) $(LDLIBS) -lcmocka -o $@
 
 # The frame of the command line, without its commands.
 CLI_FRAME := $(filter-out $(BUILD)/tools/cli/main.o $(BUILD)/tools/cli/cmd_%,$(CLI_OBJ))
@@ -26,16 +26,16 @@ tests: $(TEST_BIN) # build the test programs without running them
 
 test: ## build and test, below 20 minutes on two cores
 	@scripts/install-deps
-	@$(MAKE) --no-print-directory run-tests
+	@$(MAKE) --no-print-directory $(JOBS) run-tests
 
 run-tests: $(PROGRAM) $(TEST_BIN) check-layers
 	@BUILD=$(BUILD) scripts/run-tests $(TEST_BIN) $(TEST_SH)
 
 test-all: ## everything: the slow tests and the sanitizers too
 	@scripts/install-deps
-	@$(MAKE) --no-print-directory run-tests
-	@$(MAKE) --no-print-directory run-slow
-	@$(MAKE) --no-print-directory run-tests SAN=address,undefined
+	@$(MAKE) --no-print-directory $(JOBS) run-tests
+	@$(MAKE) --no-print-directory $(JOBS) run-slow
+	@$(MAKE) --no-print-directory $(JOBS) run-tests SAN=address,undefined
 
 run-slow: $(PROGRAM) $(SLOW_BIN)
 	@BUILD=$(BUILD) scripts/run-tests $(SLOW_BIN) $(SLOW_SH)

@@ -61,7 +61,9 @@
     X(gather_adj)                                                                                  \
     X(timestep_embedding)                                                                          \
     X(winograd_filter)                                                                             \
+    X(winograd_filter_adj)                                                                         \
     X(winograd_in)                                                                                 \
+    X(winograd_out_adj)                                                                            \
     X(winograd_out)                                                                                \
     X(sum)                                                                                         \
     X(dot)                                                                                         \

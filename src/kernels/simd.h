@@ -158,6 +158,8 @@ typedef struct ds_simd {
 
     /* u[e * step + j] = cell e of G g G^T for filter j of taps [9, count]; in double, then rounded. */
     void (*winograd_filter)(float *u, int64_t step, const float *taps, int64_t count);
+    /* Adjoint: taps [9, count] = G^T u G. */
+    void (*winograd_filter_adj)(float *taps, const float *u, int64_t step, int64_t count);
     /* v [36, rows, c]: row t of each slice is tile first + t of x [n, h, w, c] (F32 or BF16). */
     void (*winograd_in)(float *v, const void *x, ds_dtype type, const ds_tiles *g, int64_t c,
                         int64_t rows, int64_t first, int64_t count);
@@ -166,6 +168,10 @@ typedef struct ds_simd {
     void (*winograd_out)(void *dst, ds_dtype type, const float *m, const float *bias,
                          const float *add, const ds_tiles *g, int64_t c, int64_t rows,
                          int64_t first, int64_t count);
+
+    /* Adjoint: m [36, rows, c] = A dy A^T for the same tiles of dy [n, oh, ow, c] (F32 or BF16). */
+    void (*winograd_out_adj)(float *m, const void *dy, ds_dtype type, const ds_tiles *g, int64_t c,
+                             int64_t rows, int64_t first, int64_t count);
 
     /* ---- sums and losses: reduce.c ---- */
 

@@ -44,24 +44,22 @@ static ds_tiles tiles_of(const ds_kernel_desc *d)
     return (ds_tiles){ d->images, d->height, d->width, oh, ow, d->pad_top, d->pad_left };
 }
 
-static int64_t tiles_of_image(const ds_tiles *t)
-{
-    return (t->oh + WINO_OUT - 1) / WINO_OUT * ((t->ow + WINO_OUT - 1) / WINO_OUT);
-}
-
 bool ds__winograd_pays(const ds_kernel_desc *d)
 {
     const int64_t least = d->b_type == DS_DTYPE_F32 ? LEAST_CHANNELS : LEAST_CHANNELS_BF16;
     ds_tiles t;
 
-    if ((d->kind != DS_KERNEL_CONV && d->kind != DS_KERNEL_CONV_DATA) || d->direct || d->kh != 3 ||
-        d->kw != 3 || d->stride != 1 || d->cin < least || d->cout < least)
+    if (d->kind == DS_KERNEL_MATMUL || d->direct || d->kh != 3 || d->kw != 3 || d->stride != 1 ||
+        d->cin < least || d->cout < least)
+        return false;
+    if (d->kind == DS_KERNEL_CONV_WEIGHTS &&
+        (d->a_type != DS_DTYPE_F32 || d->b_type != DS_DTYPE_F32 || d->dst_type != DS_DTYPE_F32))
         return false;
     if (d->cin * d->cout > MOST_WEIGHTS)
         return false;
     t = tiles_of(d);
     return t.pad_top >= 0 && t.pad_left >= 0 && t.oh >= 8 && t.ow >= 8 &&
-           tiles_of_image(&t) * (d->packed ? 1 : d->images) >= LEAST_TILES;
+           ds__tiles_of_image(&t) * (d->packed ? 1 : d->images) >= LEAST_TILES;
 }
 
 static void winograd_release(ds_kernel *base)
@@ -160,16 +158,14 @@ static ds_status winograd_run(ds_kernel *base, ds_error *err)
 static const ds__kernel_ops winograd_ops = { winograd_release, winograd_pack, winograd_bind,
                                              winograd_run };
 
-/* Stripes of equal size, the last one at most a little shorter. */
-static int64_t rows_of_stripe(const winograd *k)
+int64_t ds__winograd_rows(int64_t total, int64_t channels)
 {
-    int64_t most = STRIPE_FLOATS / (WINO_CELL * (k->cin > k->cout ? k->cin : k->cout));
-    int64_t stripes;
+    int64_t most = STRIPE_FLOATS / (WINO_CELL * channels), stripes;
 
     if (most < LEAST_ROWS)
         most = LEAST_ROWS;
-    stripes = (k->total + most - 1) / most;
-    return (k->total + stripes - 1) / stripes;
+    stripes = (total + most - 1) / most;
+    return (total + stripes - 1) / stripes;
 }
 
 /* Takes room for 36 matrices in the scratch; returns where they start. */
@@ -209,19 +205,22 @@ static ds_status lay_out(winograd *k, ds_error *err)
 ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err)
 {
     const bool data = desc->kind == DS_KERNEL_CONV_DATA;
-    winograd *k = ds_calloc(1, sizeof *k);
+    winograd *k;
     ds_status st;
 
+    if (desc->kind == DS_KERNEL_CONV_WEIGHTS)
+        return ds__winograd_weights_new(out, desc, err);
+    k = ds_calloc(1, sizeof *k);
     if (k == NULL)
         return ds_fail(err, DS_E_NOMEM, "a kernel: %zu bytes", sizeof *k);
     k->base.ops = &winograd_ops;
     k->base.desc = *desc;
     k->simd = ds__simd();
     k->tiles = tiles_of(desc);
-    k->total = desc->images * tiles_of_image(&k->tiles);
+    k->total = desc->images * ds__tiles_of_image(&k->tiles);
     k->cin = data ? desc->cout : desc->cin;
     k->cout = data ? desc->cin : desc->cout;
-    k->rows = rows_of_stripe(k);
+    k->rows = ds__winograd_rows(k->total, k->cin > k->cout ? k->cin : k->cout);
     st = lay_out(k, err);
     if (st != DS_OK) {
         winograd_release(&k->base);

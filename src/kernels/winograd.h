@@ -10,6 +10,7 @@
 #define DS_KERNELS_WINOGRAD_H
 
 #include "kernels/kernels.h"
+#include "kernels/simd.h"
 
 #define WINO_IN  6 /* inputs of a tile, one axis                                                 */
 #define WINO_OUT 4 /* results */
@@ -27,6 +28,19 @@
  * of all images count. BF16 maps are read and written, but the products are float32 even then: they
  * are few enough to be faster than direct BF16 ones. */
 bool ds__winograd_pays(const ds_kernel_desc *desc);
+
+/* Tiles of 4x4 results in one image. */
+static inline int64_t ds__tiles_of_image(const ds_tiles *t)
+{
+    return (t->oh + WINO_OUT - 1) / WINO_OUT * ((t->ow + WINO_OUT - 1) / WINO_OUT);
+}
+
+/* Rows of a stripe for `total` tiles of at most `channels` channels: equal stripes, the last one at
+ * most a little shorter. */
+int64_t ds__winograd_rows(int64_t total, int64_t channels);
+
+/* The adjoint to the weights; winograd_weights.c. */
+ds_status ds__winograd_weights_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);
 
 ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);
 

@@ -286,26 +286,31 @@ static bool goes_winograd(const ds_kernel_desc *d)
 
 static void winograd_agrees(void **state)
 {
-    (void)state;
-    for (size_t i = 0; i < 2 * DS_COUNT(large); i++) {
-        ds_kernel_desc d = conv_desc(large[i / 2], i & 1 ? DS_KERNEL_CONV_DATA : DS_KERNEL_CONV);
+    static const ds_kernel_kind kinds[] = { DS_KERNEL_CONV, DS_KERNEL_CONV_DATA,
+                                            DS_KERNEL_CONV_WEIGHTS };
 
-        d.packed = true;
-        d.bias = d.kind == DS_KERNEL_CONV;
-        d.add = i / 2 % 2 == 0;
+    (void)state;
+    for (size_t i = 0; i < 3 * DS_COUNT(large); i++) {
+        ds_kernel_desc d = conv_desc(large[i / 3], kinds[i % 3]);
+
+        d.packed = d.kind != DS_KERNEL_CONV_WEIGHTS;
+        d.bias = d.kind != DS_KERNEL_CONV_DATA;
+        d.add = i / 3 % 2 == 0;
         assert_true(goes_winograd(&d));
         compare(&d, BOUND_WINOGRAD);
-        if (d.kind == DS_KERNEL_CONV && i < 4) {
+        if (d.kind == DS_KERNEL_CONV && i < 6) {
             d.dst_type = BF16;
             compare(&d, BOUND_BF16_DST);
             d.dst_type = F32;
         }
-        d.packed = false; /* weights are transformed by each run */
-        assert_true(goes_winograd(&d));
-        compare(&d, BOUND_WINOGRAD);
-        d.direct = d.packed = true;
+        if (d.packed && i < 12) { /* variable weights are transformed by each run */
+            d.packed = false;
+            assert_true(goes_winograd(&d));
+            compare(&d, BOUND_WINOGRAD);
+        }
+        d.direct = true;
         assert_false(goes_winograd(&d));
-        if (i < 4)
+        if (i < 6)
             compare(&d, BOUND_F32);
     }
 }
@@ -330,6 +335,7 @@ static void winograd_takes_bf16(void **state)
 static void winograd_tiles_agree(void **state)
 {
     const ds_tiles g = { 2, 9, 11, 10, 9, 1, 0 };
+    const ds_tiles h = { 2, 11, 9, 9, 11, 1, 1 }; /* results of the size of g's input */
     const int64_t c = 21, rows = 20, first = 3, count = 14, cells = 36 * rows * c;
     const int64_t in = g.n * g.h * g.w * c, out = g.n * g.oh * g.ow * c;
     const ds_simd *ref = ds__simd_at(0);
@@ -353,6 +359,15 @@ static void winograd_tiles_agree(void **state)
             ref->winograd_in(want, source, type ? BF16 : F32, &g, c, rows, first, count);
             s->winograd_in(got, source, type ? BF16 : F32, &g, c, rows, first, count);
             ts_compare(s->isa, got, want, cells, 1e-6);
+            ref->winograd_out_adj(want, source, type ? BF16 : F32, &h, c, rows, first, count);
+            s->winograd_out_adj(got, source, type ? BF16 : F32, &h, c, rows, first, count);
+            ts_compare(s->isa, got, want, cells, 1e-6);
+            ref->winograd_filter(want, 40, x, 37);
+            s->winograd_filter(got, 40, x, 37);
+            ts_compare(s->isa, got, want, 36 * 40 - 3, 1e-6);
+            ref->winograd_filter_adj(want + 1440, want, 40, 37);
+            s->winograd_filter_adj(got + 1440, want, 40, 37);
+            ts_compare(s->isa, got + 1440, want + 1440, 9 * 37, 1e-6);
             memset(y, 0, (size_t)out * 4), memset(z, 0, (size_t)out * 4);
             ref->winograd_out(y, F32, want, x, add, &g, c, rows, first, count);
             s->winograd_out(z, F32, want, x, add, &g, c, rows, first, count);

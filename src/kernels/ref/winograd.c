@@ -118,3 +118,34 @@ void ds__winograd_out_ref(void *dst, ds_dtype type, const float *m, const float 
             }
         }
 }
+
+void ds__winograd_filter_adj_ref(float *taps, const float *u, int64_t step, int64_t count)
+{
+    for (int64_t j = 0; j < count; j++)
+        for (int t = 0; t < 9; t++) {
+            double sum = 0.0;
+
+            for (int e = 0; e < WINO_CELL; e++)
+                sum += filter_matrix[e / WINO_IN][t / 3] * u[e * step + j] *
+                       filter_matrix[e % WINO_IN][t % 3];
+            taps[t * count + j] = (float)sum;
+        }
+}
+
+void ds__winograd_out_adj_ref(float *m, const void *dy, ds_dtype type, const ds_tiles *g, int64_t c,
+                              int64_t rows, int64_t first, int64_t count)
+{
+    for (int64_t t = 0; t < count; t++)
+        for (int64_t k = 0; k < c; k++)
+            for (int e = 0; e < WINO_CELL; e++) {
+                int64_t n, y0, x0;
+                double sum = 0.0;
+
+                place_of(g, first + t, &n, &y0, &x0);
+                for (int64_t i = 0; i < WINO_OUT && y0 + i < g->oh; i++)
+                    for (int64_t j = 0; j < WINO_OUT && x0 + j < g->ow; j++)
+                        sum += output_matrix[i][e / WINO_IN] * output_matrix[j][e % WINO_IN] *
+                               get(dy, type, ((n * g->oh + y0 + i) * g->ow + x0 + j) * c + k);
+                m[(e * rows + t) * c + k] = (float)sum;
+            }
+}

@@ -86,6 +86,44 @@ void DS_FN(winograd_filter)(float *u, int64_t step, const float *taps, int64_t c
     }
 }
 
+/* G^T u for one axis; elements lie `step` apart, the three taps `out_step`. */
+INLINE void filter_axis_adj(double (*out)[FILTERS], int out_step, double (*u)[FILTERS], int step)
+{
+    const double a = WINO_A, b = WINO_B, a2 = a * a, b2 = b * b;
+    const double at_0 = 1 / (a2 * b2), at_a = 0.5 / (a2 * (a2 - b2)), at_b = 0.5 / (b2 * (b2 - a2));
+
+#pragma omp simd
+    for (int k = 0; k < FILTERS; k++) {
+        const double even_a = (u[step][k] + u[2 * step][k]) * at_a;
+        const double odd_a = (u[step][k] - u[2 * step][k]) * at_a;
+        const double even_b = (u[3 * step][k] + u[4 * step][k]) * at_b;
+        const double odd_b = (u[3 * step][k] - u[4 * step][k]) * at_b;
+
+        out[0][k] = u[0][k] * at_0 + even_a + even_b;
+        out[out_step][k] = a * odd_a + b * odd_b;
+        out[2 * out_step][k] = a2 * even_a + b2 * even_b + u[5 * step][k];
+    }
+}
+
+void DS_FN(winograd_filter_adj)(float *taps, const float *u, int64_t step, int64_t count)
+{
+    for (int64_t j = 0; j < count; j += FILTERS) {
+        const int64_t n = ds_min(FILTERS, count - j);
+        double cell[WINO_CELL][FILTERS] = { { 0 } }, half[18][FILTERS], g[9][FILTERS];
+
+        for (int e = 0; e < WINO_CELL; e++)
+            for (int64_t k = 0; k < n; k++)
+                cell[e][k] = u[e * step + j + k];
+        for (int i = 0; i < WINO_IN; i++)
+            filter_axis_adj(half + 3 * i, 1, cell + i * WINO_IN, 1);
+        for (int v = 0; v < 3; v++)
+            filter_axis_adj(g + v, 3, half + v, 3);
+        for (int t = 0; t < 9; t++)
+            for (int64_t k = 0; k < n; k++)
+                taps[t * count + j + k] = (float)g[t][k];
+    }
+}
+
 /* Where tile t begins among the results: image and first row and column. */
 INLINE void place_of(const ds_tiles *g, int64_t t, int64_t *n, int64_t *y, int64_t *x)
 {
@@ -156,6 +194,50 @@ void DS_FN(winograd_out)(void *dst, ds_dtype type, const float *m, const float *
                         r += vload_n(add + at, c - k);
                     vput(dst, type, at, r, c - k);
                 }
+        }
+    }
+}
+
+/* A y for one axis, in place: the first four elements become six. */
+INLINE void output_axis_adj(vf *y, int step)
+{
+    const vf y0 = y[0], y3 = y[3 * step];
+    const vf even_a = vfma(vset(WINO_A2), y[2 * step], y0);
+    const vf odd_a = vfma(vset(WINO_A2), y3, y[step]) * WINO_A;
+    const vf even_b = vfma(vset(WINO_B2), y[2 * step], y0);
+    const vf odd_b = vfma(vset(WINO_B2), y3, y[step]) * WINO_B;
+
+    y[step] = even_a + odd_a;
+    y[2 * step] = even_a - odd_a;
+    y[3 * step] = even_b + odd_b;
+    y[4 * step] = even_b - odd_b;
+    y[5 * step] = y3;
+}
+
+void DS_FN(winograd_out_adj)(float *m, const void *dy, ds_dtype type, const ds_tiles *g, int64_t c,
+                             int64_t rows, int64_t first, int64_t count)
+{
+#pragma omp parallel for schedule(static)
+    for (int64_t t = 0; t < count; t++) {
+        int64_t n, y0, x0;
+
+        place_of(g, first + t, &n, &y0, &x0);
+        for (int64_t k = 0; k < c; k += VW) {
+            vf d[WINO_CELL];
+
+            for (int i = 0; i < WINO_OUT; i++)
+                for (int j = 0; j < WINO_OUT; j++) {
+                    const bool inside = y0 + i < g->oh && x0 + j < g->ow;
+                    const int64_t at = ((n * g->oh + y0 + i) * g->ow + x0 + j) * c + k;
+
+                    d[i * WINO_IN + j] = inside ? vget(dy, type, at, c - k) : vset(0.0f);
+                }
+            for (int j = 0; j < WINO_OUT; j++)
+                output_axis_adj(d + j, WINO_IN);
+            for (int i = 0; i < WINO_IN; i++)
+                output_axis_adj(d + i * WINO_IN, 1);
+            for (int e = 0; e < WINO_CELL; e++)
+                vstore_n(m + (e * rows + t) * c + k, d[e], c - k);
         }
     }
 }

@@ -94,7 +94,8 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
-$(PROGRAM): $(CLI_OBJ) $(STATIC)
+$(BUILD)/tools/cli/cmd_train.o: CPPFLAGS += -Iworld
+$(PROGRAM): $(CLI_OBJ) $(BUILD)/libworld.a $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 include world/world.mk

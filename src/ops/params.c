@@ -174,6 +174,18 @@ static struct ds_pack *find_pack(const ds_param *q, uint64_t layout, ds_dtype ty
     return NULL;
 }
 
+/* Trained parameters are never in a kernel's layout, only in another type.                          */
+void ds__params_refresh(ds_params *p)
+{
+    for (int64_t i = 0; i < p->count; i++) {
+        const ds_param *q = p->item[i];
+
+        for (struct ds_pack *k = q->packs; q->trained && k != NULL; k = k->next)
+            ds_convert(k->data, k->type, q->value.data, q->value.dtype,
+                       ds_tensor_count(&q->value));
+    }
+}
+
 /* A copy of q: k's layout, or (k NULL) plain order in `type`. Called with the lock held.           */
 static ds_status make_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type,
                            size_t bytes, struct ds_pack **out, ds_error *err)

@@ -50,6 +50,9 @@ ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void 
 ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
                             ds_error *err);
 
+/* Makes the copies of trained parameters again, after their values have changed. */
+void ds__params_refresh(ds_params *p);
+
 size_t ds__params_packed_bytes(const ds_params *p); /* sum of all copies                           */
 
 #endif

@@ -20,6 +20,7 @@ const ds_command *const ds_commands[] = {
     &cmd_sample,
     &cmd_random,
     &cmd_replay,
+    &cmd_train,
     &cmd_version,
     NULL,
 };

@@ -1,0 +1,153 @@
+/* step_diffusion.c - one step of UNet and text encoder, with a frozen autoencoder:
+ *
+ *   z   a draw of the encoder's distribution, times scaling_factor
+ *   x_t = sqrt(a) z + sqrt(1 - a) e,   a = alpha_bar[t], t drawn evenly, e normal
+ *   target: e, or v = sqrt(a) e - sqrt(1 - a) z          (Salimans and Ho, arXiv 2202.00512)
+ *   loss: mean squared difference, with min-SNR weights  (Hang et al., arXiv 2303.09556) if asked for:
+ *         min(snr, gamma) / snr, or for v: min(snr, gamma) / (snr + 1),   snr = a / (1 - a)            */
+
+#include "train/train.h"
+#include "train/sheet.h"
+
+#include "pipeline/schedule.h"
+
+#include <math.h>
+#include <string.h>
+
+static ds_status read_schedule(ds_trainer *t, ds_error *err)
+{
+    char path[DS_TRAIN_PATH];
+    ds_schedule_config c;
+    ds_schedule_file f;
+    ds_schedule s = { 0 };
+    ds_status st;
+
+    ds__train_path(t, path, "model/scheduler/scheduler_config.json");
+    ds__schedule_defaults(&c, DS_DDIM);
+    st = ds__schedule_file_open(&f, path, err);
+    if (st != DS_OK)
+        return st;
+    st = ds__schedule_file_fields(&c, &f, DS_DDIM, err);
+    if (st == DS_OK)
+        st = ds__schedule_new(&s, &c, DS_DDIM, err);
+    ds__schedule_file_close(&f);
+    if (st != DS_OK)
+        return st;
+    t->train_steps = s.count;
+    t->prediction = c.prediction;
+    t->alpha_bar = ds_calloc((size_t)s.count, sizeof *t->alpha_bar);
+    if (t->alpha_bar != NULL)
+        memcpy(t->alpha_bar, s.alpha_bar, (size_t)s.count * sizeof *t->alpha_bar);
+    ds__schedule_free(&s);
+    return t->alpha_bar != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a schedule");
+}
+
+/* The frozen half: its parameters are the model's own.                                                  */
+static ds_status build_encoder(ds_trainer *t, ds_error *err)
+{
+    ds_graph_options o = { .params = t->model->params, .compute = t->settings.compute,
+                           .backend = DS_BACKEND_DNNL };
+    ds_status st = ds_graph_new(&t->encoder, &o, err);
+
+    if (st != DS_OK)
+        return st;
+    ds_scope_push(t->encoder, "vae");
+    t->encoder_in = ds_graph_input(t->encoder, DS_DTYPE_F32,
+                                   DS_DIMS(t->settings.batch, t->side, t->side, 3));
+    t->moments = ds__vae_encode_build(t->encoder, &t->model->vae, t->encoder_in);
+    ds_graph_output(t->encoder, t->moments);
+    return ds_plan_new(&t->encoder_plan, t->encoder, err);
+}
+
+static ds_status build(ds_trainer *t, ds_error *err)
+{
+    const ds_clip_config *clip = &t->model->clip[0];
+    int64_t batch = t->settings.batch, side = t->latent_side, l = t->model->vae.latent_channels;
+    ds_clip_outputs text = { .last = NULL };
+    ds_unet_inputs in = { 0 };
+    ds_value *end, *out;
+    size_t mark = ds_scope_push(t->g, "text_encoder");
+    ds_status st = read_schedule(t, err);
+
+    if (st == DS_OK)
+        st = build_encoder(t, err);
+    if (st != DS_OK)
+        return st;
+    t->ids = ds_graph_input(t->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
+    end = ds_graph_input(t->g, DS_DTYPE_I32, DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
+    ds__clip_build(t->g, clip, t->ids, end, &text);
+    ds_scope_pop(t->g, mark);
+    ds_scope_push(t->g, "unet");
+    in.sample = t->sample = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    in.timestep = t->timestep = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch));
+    in.context = text.last;
+    out = ds__unet_build(t->g, &t->model->unet, &in);
+    ds_scope_pop(t->g, mark);
+    t->target = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    t->weight = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch));
+    t->loss = ds_mean_squared(t->g, out, t->target, t->weight);
+    t->scratch = ds_calloc((size_t)ds_value_count(t->moments), sizeof(float));
+    if (t->scratch == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for noise");
+    return ds_graph_status(t->g, err);
+}
+
+static float weight_of(const ds_trainer *t, double a)
+{
+    double gamma = t->settings.min_snr, snr = a / fmax(1.0 - a, 1e-12);
+
+    if (gamma <= 0.0)
+        return 1.0f;
+    if (t->prediction == DS_PREDICT_V)
+        return (float)(fmin(snr, gamma) / (snr + 1.0));
+    return snr > gamma ? (float)(gamma / snr) : 1.0f;
+}
+
+/* moments [S,2L] -> x_t and target [S,L] of one sample; noise [2][S L]: of the latent, and e.             */
+static void diffuse(ds_trainer *t, int64_t k, const float *draw, const float *e)
+{
+    int64_t l = t->model->vae.latent_channels, places = t->latent_side * t->latent_side;
+    float *x = (float *)ds_value_data(t->sample) + k * places * l;
+    float *target = (float *)ds_value_data(t->target) + k * places * l;
+    const float *m = (const float *)ds_value_data(t->moments) + k * places * 2 * l;
+    float scaling = (float)t->model->vae.scaling_factor, shift = (float)t->model->vae.shift_factor;
+    double a = t->alpha_bar[(int)((float *)ds_value_data(t->timestep))[k]];
+    float keep = (float)sqrt(a), add = (float)sqrt(1.0 - a);
+
+    ((float *)ds_value_data(t->weight))[k] = weight_of(t, a);
+    for (int64_t p = 0; p < places; p++)
+        for (int64_t c = 0; c < l; c++) {
+            int64_t i = p * l + c;
+            float logvar = fminf(fmaxf(m[2 * p * l + l + c], -30.0f), 20.0f);
+            float z = (m[2 * p * l + c] + expf(0.5f * logvar) * draw[i] - shift) * scaling;
+
+            x[i] = keep * z + add * e[i];
+            target[i] = t->prediction == DS_PREDICT_V ? keep * e[i] - add * z : e[i];
+        }
+}
+
+static ds_status fill(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *err)
+{
+    int64_t batch = t->settings.batch, part = ds_value_count(t->sample) / batch;
+    float *time = ds_value_data(t->timestep);
+    ds_rng rng;
+    ds_status st;
+
+    memcpy(ds_value_data(t->encoder_in), b->image,
+           (size_t)ds_value_count(t->encoder_in) * sizeof(float));
+    st = ds_plan_run(t->encoder_plan, t->o->cancel, err);
+    if (st != DS_OK)
+        return st;
+    memcpy(ds_value_data(t->ids), b->ids, (size_t)ds_value_count(t->ids) * sizeof(int32_t));
+    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__mix(t->settings.seed, 2, (uint64_t)step));
+    ds_rng_uniform(&rng, time, batch);
+    for (int64_t k = 0; k < batch; k++)
+        time[k] = fminf(floorf(time[k] * (float)t->train_steps), (float)(t->train_steps - 1));
+    ds_rng_normal(&rng, t->scratch, 2 * batch * part);
+#pragma omp parallel for schedule(static)
+    for (int64_t k = 0; k < batch; k++)
+        diffuse(t, k, t->scratch + k * part, t->scratch + (batch + k) * part);
+    return DS_OK;
+}
+
+const ds_stage ds__stage_diffusion = { "diffusion", build, fill, ds__sheet_diffusion, true };

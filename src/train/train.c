@@ -1,0 +1,322 @@
+/* train.c - the loop of a training: batch, run, step, and now and then a checkpoint and a sheet. The graph
+ * is planned once; the loop allocates only where it writes files.                                      */
+
+#include "train/train.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+const char *ds__train_path(const ds_trainer *t, char *buf, const char *name)
+{
+    snprintf(buf, DS_TRAIN_PATH, "%s/%s", t->o->out, name);
+    return buf;
+}
+
+/* ---- the folder ------------------------------------------------------------------------------------- */
+
+static ds_status copy_file(const char *from, const char *to, ds_error *err)
+{
+    ds_out_file f;
+    char *data;
+    size_t size;
+    ds_status st = ds__file_read(&data, &size, from, (size_t)1 << 34, err);
+
+    if (st != DS_OK)
+        return st;
+    st = ds__out_open(&f, to, err);
+    if (st == DS_OK)
+        st = ds__out_write(&f, data, size, err);
+    if (st == DS_OK)
+        st = ds__out_commit(&f, err);
+    else
+        ds__out_abandon(&f);
+    ds_free(data);
+    return st;
+}
+
+/* Configuration and weights of a component of another model.                                             */
+static ds_status copy_component(ds_trainer *t, const char *model, ds_component c, ds_error *err)
+{
+    const char *name = ds__component_names[c];
+    const char *files[2] = { "config.json", c == DS_TEXT_ENCODER
+                                 ? "model.safetensors"
+                                 : "diffusion_pytorch_model.safetensors" };
+    char from[DS_TRAIN_PATH], to[DS_TRAIN_PATH];
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < 2; i++) {
+        snprintf(from, sizeof from, "%s/%s/%s", model, name, files[i]);
+        snprintf(to, sizeof to, "%s/model/%s/%s", t->o->out, name, files[i]);
+        st = copy_file(from, to, err);
+    }
+    return st;
+}
+
+static ds_status create_model(ds_trainer *t, ds_error *err)
+{
+    const ds_settings *s = &t->settings;
+    ds_create_options o = DS_CREATE_OPTIONS_INIT;
+    char path[DS_TRAIN_PATH];
+    ds_status st;
+
+    o.like = s->model;
+    o.dtype = DS_DTYPE_F16;
+    o.seed = s->seed;
+    o.tokenizer = s->tokenizer;
+    o.cancel = t->o->cancel;
+    st = ds_model_create(ds__train_path(t, path, "model"), &o, NULL, err);
+    if (st == DS_OK && t->stage->text && s->vae != NULL)
+        st = copy_component(t, s->vae, DS_VAE, err);
+    if (st != DS_OK || s->from == NULL)
+        return st;
+    if (!t->stage->text)
+        return copy_component(t, s->from, DS_VAE, err);
+    st = copy_component(t, s->from, DS_UNET, err);
+    return st == DS_OK ? copy_component(t, s->from, DS_TEXT_ENCODER, err) : st;
+}
+
+static ds_status open_folder(ds_trainer *t, bool *resume, ds_error *err)
+{
+    ds_model_options options = DS_MODEL_OPTIONS_INIT;
+    char path[DS_TRAIN_PATH];
+    ds_status st = DS_OK;
+
+    if (strlen(t->o->out) > DS_TRAIN_PATH - 128)
+        return ds_fail(err, DS_E_ARG, "the path of the folder is too long");
+    if (mkdir(t->o->out, 0777) != 0 && errno != EEXIST)
+        return ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", t->o->out, strerror(errno));
+    *resume = access(ds__train_path(t, path, "checkpoint.safetensors"), F_OK) == 0;
+    if (*resume && !t->o->resume)
+        return ds_fail(err, DS_E_ARG,
+                       "%s holds a training already; resume it, or take another folder", t->o->out);
+    if (!*resume)
+        st = create_model(t, err);
+    options.products = DS_PRODUCTS_FAST;
+    options.compute = t->settings.compute;
+    if (st == DS_OK)
+        st = ds_model_open(&t->model, ds__train_path(t, path, "model"), &options, err);
+    if (st == DS_OK && t->stage->text)
+        st = ds_tokenizer_open_model(&t->tokenizer, path, 1, err);
+    return st;
+}
+
+/* ---- beginning ------------------------------------------------------------------------------------------ */
+
+static ds_status check_sizes(ds_trainer *t, ds_error *err)
+{
+    const ds_model *m = t->model;
+    int halvings = m->vae.levels - 1;
+
+    t->side = m->vae.sample_size;
+    t->latent_side = t->side >> halvings;
+    if (t->latent_side << halvings != t->side || t->side > 4096)
+        return ds_fail(err, DS_E_ARG, "sample_size %lld of the VAE cannot be halved %d times",
+                       (long long)t->side, halvings);
+    if (t->tokenizer == NULL)
+        return DS_OK;
+    t->tokens = ds_tokenizer_describe(t->tokenizer).length;
+    if (t->tokens > m->clip[0].positions)
+        return ds_fail(err, DS_E_ARG, "captions of %lld tokens, but the text encoder has %lld places",
+                       (long long)t->tokens, (long long)m->clip[0].positions);
+    if (m->unet.in_channels != m->vae.latent_channels)
+        return ds_fail(err, DS_E_ARG, "the UNet reads %lld channels, the VAE makes %lld",
+                       (long long)m->unet.in_channels, (long long)m->vae.latent_channels);
+    return DS_OK;
+}
+
+static ds_status build(ds_trainer *t, bool fresh, ds_error *err)
+{
+    ds_graph_options o = { .compute = t->settings.compute, .backend = DS_BACKEND_DNNL,
+                           .recompute = t->settings.recompute };
+    ds_status st = ds__state_new(&t->state, t->model, fresh, err);
+
+    o.params = t->state.params;
+    if (st == DS_OK)
+        st = ds_graph_new(&t->g, &o, err);
+    if (st == DS_OK)
+        st = t->stage->build(t, err);
+    if (st == DS_OK)
+        st = ds__state_differentiate(&t->state, t->g, t->loss, &t->cotangent, err);
+    if (st == DS_OK)
+        st = ds_plan_new(&t->plan, t->g, err);
+    if (st == DS_OK)
+        *(float *)ds_value_data(t->cotangent) = 1.0f;
+    return st;
+}
+
+static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
+{
+    ds_settings *s = &t->settings;
+    char path[DS_TRAIN_PATH];
+    bool resume = false;
+    ds_status st = ds__settings_read(s, t->o->config, t->stage->text, err);
+
+    if (st == DS_OK)
+        st = open_folder(t, &resume, err);
+    if (st == DS_OK)
+        st = check_sizes(t, err);
+    if (st == DS_OK)
+        st = build(t, !resume && s->from == NULL, err);
+    if (st == DS_OK && resume)
+        st = ds__state_load(&t->state, ds__train_path(t, path, "checkpoint.safetensors"),
+                            t->stage->name, s, step, err);
+    if (st != DS_OK)
+        return st;
+    return ds__feed_new(&t->feed,
+                        &(ds_feed_options) { t->o->data, t->tokenizer, s->seed, s->batch, t->side,
+                                             *step, s->steps, s->drop },
+                        err);
+}
+
+static void finish(ds_trainer *t)
+{
+    ds__feed_free(t->feed);
+    ds_plan_free(t->plan);
+    ds_graph_free(t->g);
+    ds_plan_free(t->encoder_plan);
+    ds_graph_free(t->encoder);
+    ds__state_free(&t->state);
+    ds_free(t->scratch);
+    ds_free(t->alpha_bar);
+    ds_tokenizer_close(t->tokenizer);
+    ds_model_close(t->model);
+    ds__settings_free(&t->settings);
+}
+
+/* ---- the loop -------------------------------------------------------------------------------------------- */
+
+static ds_status save(ds_trainer *t, int64_t step, ds_error *err)
+{
+    char path[DS_TRAIN_PATH];
+
+    return ds__state_save(&t->state, ds__train_path(t, path, "checkpoint.safetensors"),
+                          t->stage->name, &t->settings, step, err);
+}
+
+static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_error *err)
+{
+    const ds_settings *s = &t->settings;
+    const ds_batch *b;
+    ds_status st = ds__feed_take(t->feed, &b, err);
+
+    if (st == DS_OK)
+        st = t->stage->fill(t, b, step, err);
+    if (st == DS_OK)
+        st = ds_plan_run(t->plan, t->o->cancel, err);
+    if (st != DS_OK)
+        return st;
+    p->loss = *(const float *)ds_value_data(t->loss);
+    p->rate = s->adamw.rate * ds__cosine_rate(step + 1, s->warmup, s->steps, s->floor);
+    p->norm = ds__state_step(&t->state, s, step, p->rate);
+    if (!isfinite(p->loss) || !isfinite(p->norm))
+        return ds_fail(err, DS_E_ARG,
+                       "loss or gradient is not finite at step %lld: lower \"rate\", and resume",
+                       (long long)step);
+    return DS_OK;
+}
+
+static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
+{
+    if (log != NULL && (p->event != NULL || p->step % 10 == 0)) {
+        fprintf(log, "{\"step\": %lld, \"loss\": %.6g, \"rate\": %.4g, \"norm\": %.4g, "
+                     "\"images_per_second\": %.4g",
+                (long long)p->step, p->loss, p->rate, p->norm, p->images_per_second);
+        if (p->event != NULL)
+            fprintf(log, ", \"event\": \"%s\"", p->event);
+        fprintf(log, "}\n");
+        fflush(log);
+    }
+    if (t->o->progress != NULL)
+        t->o->progress(t->o->user, p);
+}
+
+/* What is due after step `done` (counted from 1).                                                         */
+static ds_status keep(ds_trainer *t, int64_t done, char *line, size_t room, ds_error *err)
+{
+    const ds_settings *s = &t->settings;
+    char path[DS_TRAIN_PATH];
+    ds_status st = DS_OK;
+
+    if (done % s->checkpoint == 0 || done == s->steps)
+        st = save(t, done, err);
+    if (st != DS_OK || (done % s->sheet != 0 && done != s->steps))
+        return st;
+    st = ds__state_export(&t->state, ds__train_path(t, path, "model"), err);
+    return st == DS_OK ? t->stage->sheet(t, done, line, room, err) : st;
+}
+
+static double seconds(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
+{
+    double start = seconds();
+    ds_train_progress p = { .steps = t->settings.steps };
+    char line[256];
+    ds_status st = DS_OK;
+
+    for (int64_t step = first; st == DS_OK && step < p.steps; step++) {
+        st = one_step(t, step, &p, err);
+        if (st == DS_E_CANCELLED) {
+            ds_error second = { 0 };
+            ds_status saved = save(t, step, &second);
+
+            if (saved != DS_OK) {
+                *err = second;
+                return saved;
+            }
+        }
+        if (st != DS_OK)
+            break;
+        p.step = step + 1;
+        p.images_per_second = (double)((p.step - first) * t->settings.batch) / (seconds() - start);
+        line[0] = '\0';
+        st = keep(t, p.step, line, sizeof line, err);
+        p.event = line[0] != '\0' ? line : NULL;
+        if (st == DS_OK)
+            report(t, &p, log);
+    }
+    return st;
+}
+
+static const ds_stage *find_stage(const char *what)
+{
+    return strcmp(what, "vae") == 0 ? &ds__stage_vae
+        : strcmp(what, "diffusion") == 0 ? &ds__stage_diffusion
+                                         : NULL;
+}
+
+ds_status ds_train(const char *what, const ds_train_options *o, ds_error *err)
+{
+    ds_trainer t = { .stage = find_stage(what), .o = o };
+    char path[DS_TRAIN_PATH];
+    int64_t step = 0;
+    FILE *log;
+    ds_status st;
+
+    if (t.stage == NULL)
+        return ds_fail(err, DS_E_NOMATCH, "nothing to train is called \"%s\": vae or diffusion", what);
+    if (o->config == NULL || o->out == NULL || o->data == NULL)
+        return ds_fail(err, DS_E_ARG, "a training needs a configuration, data and a folder");
+    st = begin(&t, &step, err);
+    if (st == DS_OK) {
+        log = fopen(ds__train_path(&t, path, "log.jsonl"), "a");
+        st = loop(&t, step, log, err);
+        if (log != NULL)
+            fclose(log);
+    }
+    finish(&t);
+    return st;
+}

@@ -1,0 +1,146 @@
+/* train.h - what the files of the trainer share.
+ *
+ *   train.c      the loop: take a batch, run the graph, step the optimiser, keep what came of it
+ *   settings.c   the configuration
+ *   feed.c       the thread that prepares batches
+ *   folder.c     a folder as a source
+ *   weights.c    parameters, their moments and averages; checkpoints; export
+ *   step_vae.c, step_diffusion.c   what one step computes
+ *   sheet.c      pictures to look at, drawn by the exported model
+ *
+ * Everything random is a function of (seed, step), so that a training that is interrupted goes on with
+ * the same bits.                                                                                     */
+
+#ifndef DS_TRAIN_TRAIN_H
+#define DS_TRAIN_TRAIN_H
+
+#include <diffuscope/rng.h>
+#include <diffuscope/train.h>
+
+#include <jansson.h>
+
+#include "models/model.h"
+#include "ops/graph.h"
+#include "ops/optim.h"
+
+#define DS_TRAIN_PATH 4096
+
+typedef struct ds_settings {
+    json_t *json;
+    const char *model, *tokenizer, *from, *vae; /* borrowed from json                                 */
+    ds_dtype compute;
+    uint64_t seed;
+    int64_t batch, steps, warmup, checkpoint, sheet;
+    double floor, clip, ema, drop, min_snr, absolute, edges, kl, guidance;
+    bool recompute;
+    ds_adamw adamw;
+} ds_settings;
+
+ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds_error *err);
+void ds__settings_free(ds_settings *s);
+
+/* ---- feed.c ------------------------------------------------------------------------------------- */
+
+typedef struct ds_batch {
+    float *image; /* [B,side,side,3] in [-1,1]                                                        */
+    int32_t *ids; /* [B,length]; NULL without a tokenizer                                             */
+} ds_batch;
+
+typedef struct ds_feed ds_feed;
+
+typedef struct ds_feed_options {
+    const ds_train_source *source;
+    const ds_tokenizer *tokenizer; /* NULL: no captions                                               */
+    uint64_t seed;
+    int64_t batch, side, first, last; /* steps first .. last - 1                                      */
+    double drop;                      /* share of captions that are left empty                        */
+} ds_feed_options;
+
+ds_status ds__feed_new(ds_feed **out, const ds_feed_options *o, ds_error *err);
+void ds__feed_free(ds_feed *f);
+
+/* The next step's batch, which stays good until the call after this one.                              */
+ds_status ds__feed_take(ds_feed *f, const ds_batch **out, ds_error *err);
+
+/* Position i of epoch `epoch` of a shuffled set of n.                                                 */
+int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n);
+
+/* 64 mixed bits, and a generator that depends on them all.                                            */
+uint64_t ds__mix(uint64_t seed, uint64_t a, uint64_t b);
+
+/* ---- weights.c ------------------------------------------------------------------------------------ */
+
+typedef struct ds_slot {
+    char *name;   /* "unet.conv_in.weight"                                                             */
+    ds_tensor shape;
+    float *param, *m, *v, *average; /* one block                                                       */
+    const ds_value *grad;           /* NULL: the loss does not depend on it                            */
+} ds_slot;
+
+typedef struct ds_weights_state {
+    ds_model *model;   /* where first values come from                                                 */
+    ds_params *params; /* hands out slot[i].param                                                      */
+    bool fresh;        /* first values are random: the last layers of branches start at zero           */
+    ds_slot *slot;
+    int64_t count, room;
+} ds_weights_state;
+
+ds_status ds__state_new(ds_weights_state *s, ds_model *model, bool fresh, ds_error *err);
+void ds__state_free(ds_weights_state *s);
+
+/* To be called when the graph is built and before it is planned: adds gradients of loss with respect to
+ * all parameters of this state.                                                                       */
+ds_status ds__state_differentiate(ds_weights_state *s, ds_graph *g, ds_value *loss,
+                                  ds_value **cotangent, ds_error *err);
+
+/* Clips, steps, averages; step counts from 0. Returns the norm before clipping.                       */
+double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate);
+
+/* Everything that the next step depends on.                                                           */
+ds_status ds__state_save(const ds_weights_state *s, const char *path, const char *what,
+                         const ds_settings *o, int64_t step, ds_error *err);
+ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what,
+                         const ds_settings *o, int64_t *step, ds_error *err);
+
+/* Averages as float16 into the weight files of a diffusers folder.                                    */
+ds_status ds__state_export(const ds_weights_state *s, const char *folder, ds_error *err);
+
+/* ---- what one step computes ------------------------------------------------------------------------- */
+
+typedef struct ds_trainer ds_trainer;
+
+typedef struct ds_stage {
+    const char *name;
+    ds_status (*build)(ds_trainer *t, ds_error *err); /* sets t->loss                                  */
+    ds_status (*fill)(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *err);
+    ds_status (*sheet)(ds_trainer *t, int64_t step, char *line, size_t room, ds_error *err);
+    bool text;
+} ds_stage;
+
+extern const ds_stage ds__stage_vae, ds__stage_diffusion;
+
+struct ds_trainer {
+    const ds_stage *stage;
+    const ds_train_options *o;
+    ds_settings settings;
+    ds_model *model; /* OUT/model                                                                      */
+    ds_tokenizer *tokenizer;
+    int64_t side, latent_side, tokens;
+    ds_weights_state state;
+    ds_graph *g;
+    ds_plan *plan;
+    ds_value *loss, *cotangent;
+    ds_value *image, *noise;                     /* vae                                                */
+    ds_value *ids, *sample, *timestep, *target, *weight; /* diffusion                                  */
+    ds_graph *encoder;                           /* frozen                                             */
+    ds_plan *encoder_plan;
+    ds_value *encoder_in, *moments;
+    float *scratch, *alpha_bar;
+    int train_steps, prediction;
+    ds_feed *feed;
+};
+
+/* OUT/fmt into a buffer of DS_TRAIN_PATH bytes.                                                       */
+const char *ds__train_path(const ds_trainer *t, char *buf, const char *name);
+
+#endif

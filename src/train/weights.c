@@ -1,0 +1,316 @@
+/* weights.c - what a training owns: float32 parameters, their moments, their running averages. The graph
+ * reads the parameters where they lie, through a table whose source is this file.                      */
+
+#include "train/train.h"
+
+#include "weights/bundle.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const part_names[4] = { "param", "m", "v", "average" };
+
+/* ---- first values ---------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end)
+{
+    size_t n = strlen(text), m = strlen(end);
+
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* Random weights come with a deviation of 1/sqrt(fan in); training begins with PyTorch's, which is smaller
+ * by sqrt(3), and with UNet branches that add nothing (P. Goyal et al., arXiv 1706.02677, section 5.1). */
+static void begin_values(ds_slot *s, int64_t count)
+{
+    static const char *const last[] = { "conv2.weight", "conv2.bias", "proj_out.weight",
+                                        "proj_out.bias", "unet.conv_out.weight",
+                                        "unet.conv_out.bias" };
+    bool zero = false, embedding = strstr(s->name, "embedding.weight") != NULL;
+
+    for (size_t i = 0; i < DS_COUNT(last); i++)
+        zero = zero || (strncmp(s->name, "unet.", 5) == 0 && ends_with(s->name, last[i]));
+    for (int64_t i = 0; i < count; i++)
+        if (zero)
+            s->param[i] = 0.0f;
+        else if (s->shape.rank > 1 && !embedding)
+            s->param[i] *= 0.57735027f;
+}
+
+static bool make_room(ds_weights_state *s)
+{
+    int64_t room = s->room == 0 ? 256 : 2 * s->room;
+    ds_slot *slot;
+
+    if (s->count < s->room)
+        return true;
+    slot = ds_calloc((size_t)room, sizeof *slot);
+    if (slot == NULL)
+        return false;
+    if (s->count > 0)
+        memcpy(slot, s->slot, (size_t)s->count * sizeof *slot);
+    ds_free(s->slot);
+    s->slot = slot;
+    s->room = room;
+    return true;
+}
+
+static ds_status source(void *user, const char *name, int rank, const int64_t *dim,
+                        ds_tensor *value, ds_error *err)
+{
+    ds_weights_state *s = user;
+    ds_param *q;
+    ds_slot *slot;
+    int64_t count;
+    ds_status st = ds__params_find(s->model->params, &q, name, rank, dim, err);
+
+    if (st != DS_OK)
+        return st;
+    count = ds_tensor_count(&q->value);
+    if (!make_room(s))
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of parameters");
+    slot = &s->slot[s->count];
+    slot->name = ds_strdup(name);
+    slot->param = ds_calloc((size_t)count, 4 * sizeof(float));
+    s->count++;
+    if (slot->name == NULL || slot->param == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s and its moments", name);
+    slot->m = slot->param + count;
+    slot->v = slot->m + count;
+    slot->average = slot->v + count;
+    slot->shape = q->value;
+    slot->shape.dtype = DS_DTYPE_F32;
+    slot->shape.data = slot->param;
+    ds_convert(slot->param, DS_DTYPE_F32, q->value.data, q->value.dtype, count);
+    if (s->fresh)
+        begin_values(slot, count);
+    memcpy(slot->average, slot->param, (size_t)count * sizeof(float));
+    *value = slot->shape;
+    return DS_OK;
+}
+
+ds_status ds__state_new(ds_weights_state *s, ds_model *model, bool fresh, ds_error *err)
+{
+    s->model = model;
+    s->fresh = fresh;
+    return ds__params_new(&s->params, source, NULL, s, err);
+}
+
+void ds__state_free(ds_weights_state *s)
+{
+    ds__params_free(s->params);
+    for (int64_t i = 0; i < s->count; i++) {
+        ds_free(s->slot[i].name);
+        ds_free(s->slot[i].param);
+    }
+    ds_free(s->slot);
+    *s = (ds_weights_state) { 0 };
+}
+
+/* ---- one step --------------------------------------------------------------------------------------- */
+
+ds_status ds__state_differentiate(ds_weights_state *s, ds_graph *g, ds_value *loss,
+                                  ds_value **cotangent, ds_error *err)
+{
+    int count = ds_graph_params(g, NULL, 0);
+    ds_value **wrt = ds_calloc((size_t)count + 1, sizeof *wrt);
+    ds_value **grad = ds_calloc((size_t)count + 1, sizeof *grad);
+    ds_status st = wrt == NULL || grad == NULL
+        ? ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients")
+        : ds_graph_status(g, err);
+
+    if (st == DS_OK) {
+        ds_graph_params(g, wrt, count);
+        *cotangent = ds_graph_input_like(g, loss);
+        ds_graph_output(g, loss);
+        st = ds_graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err);
+    }
+    for (int i = 0; st == DS_OK && i < count; i++)
+        for (int64_t k = 0; k < s->count; k++)
+            if (strcmp(s->slot[k].name, ds_value_name(wrt[i])) == 0 && grad[i] != NULL) {
+                s->slot[k].grad = grad[i];
+                ds_graph_output(g, grad[i]);
+            }
+    for (int64_t i = 0; i < ds__params_count(s->params); i++)
+        ds__params_at(s->params, i)->trained = true;
+    ds_free(wrt);
+    ds_free(grad);
+    return st;
+}
+
+/* Weight decay is for matrices and convolutions: norms, biases and embeddings' vectors of rank 1 have none. */
+double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate)
+{
+    /* a short memory at first, so that the average leaves its random start                             */
+    double decay = fmin(o->ema, (1.0 + (double)step) / (10.0 + (double)step)), sum = 0.0, norm;
+    float factor;
+
+    for (int64_t i = 0; i < s->count; i++)
+        if (s->slot[i].grad != NULL)
+            sum += ds__sum_squares(ds_value_data(s->slot[i].grad), ds_tensor_count(&s->slot[i].shape));
+    norm = sqrt(sum);
+    if (!isfinite(norm))
+        return norm;
+    factor = ds__clip_factor(norm, o->clip);
+    for (int64_t i = 0; i < s->count; i++) {
+        ds_slot *p = &s->slot[i];
+        ds_adamw a = o->adamw;
+        int64_t count = ds_tensor_count(&p->shape);
+
+        if (p->grad == NULL)
+            continue;
+        a.rate = rate;
+        a.decay = p->shape.rank > 1 ? a.decay : 0.0;
+        ds__adamw_step(p->param, p->m, p->v, ds_value_data(p->grad), count, &a, step + 1, factor);
+        ds__ema_step(p->average, p->param, count, decay);
+    }
+    ds__params_refresh(s->params);
+    return norm;
+}
+
+/* ---- checkpoints --------------------------------------------------------------------------------------- */
+
+static float *part_of(const ds_slot *s, int part)
+{
+    return part == 0 ? s->param : part == 1 ? s->m : part == 2 ? s->v : s->average;
+}
+
+/* The bundle borrows the arrays.                                                                          */
+static ds_status list_parts(const ds_weights_state *s, ds_bundle *b, ds_error *err)
+{
+    ds_status st = ds__bundle_reserve(b, 4 * s->count, err);
+
+    for (int64_t i = 0; st == DS_OK && i < s->count; i++)
+        for (int part = 0; part < 4; part++) {
+            char name[512];
+            ds_bundle_entry *e;
+
+            snprintf(name, sizeof name, "%s.%s", part_names[part], s->slot[i].name);
+            e = ds__bundle_append(b, name);
+            if (e == NULL)
+                return ds_fail(err, DS_E_NOMEM, "no memory for a list of tensors");
+            e->tensor = s->slot[i].shape;
+            e->tensor.data = part_of(&s->slot[i], part);
+        }
+    ds__bundle_sort(b);
+    return st;
+}
+
+/* What must be the same for a training to go on as if it had not stopped.                                  */
+static const char *identity(char *buf, size_t size, const char *what, const ds_settings *o)
+{
+    snprintf(buf, size, "%s, seed %llu, batch %lld", what, (unsigned long long)o->seed,
+             (long long)o->batch);
+    return buf;
+}
+
+ds_status ds__state_save(const ds_weights_state *s, const char *path, const char *what,
+                         const ds_settings *o, int64_t step, ds_error *err)
+{
+    char number[32], id[96];
+    ds_bundle *b = NULL;
+    ds_status st = ds_bundle_new(&b, err);
+
+    snprintf(number, sizeof number, "%lld", (long long)step);
+    if (st == DS_OK)
+        st = ds_bundle_set_meta(b, "step", number, err);
+    if (st == DS_OK)
+        st = ds_bundle_set_meta(b, "training", identity(id, sizeof id, what, o), err);
+    if (st == DS_OK)
+        st = list_parts(s, b, err);
+    if (st == DS_OK)
+        st = ds_bundle_save(b, path, err);
+    ds_bundle_free(b);
+    return st;
+}
+
+static ds_status load_parts(ds_weights_state *s, const ds_bundle *b, ds_error *err)
+{
+    for (int64_t i = 0; i < s->count; i++)
+        for (int part = 0; part < 4; part++) {
+            const ds_tensor *shape = &s->slot[i].shape;
+            ds_tensor *t;
+            char name[512];
+            ds_status st;
+
+            snprintf(name, sizeof name, "%s.%s", part_names[part], s->slot[i].name);
+            st = ds_bundle_expect(b, name, shape->rank, shape->dim, &t, err);
+            if (st == DS_OK && t->dtype != DS_DTYPE_F32)
+                st = ds_fail(err, DS_E_SHAPE, "%s is %s, expected F32", name,
+                             ds_dtype_name(t->dtype));
+            if (st != DS_OK)
+                return st;
+            memcpy(part_of(&s->slot[i], part), t->data,
+                   (size_t)ds_tensor_count(shape) * sizeof(float));
+        }
+    return DS_OK;
+}
+
+ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what,
+                         const ds_settings *o, int64_t *step, ds_error *err)
+{
+    ds_bundle *b = NULL;
+    char id[96];
+    const char *was, *number;
+    ds_status st = ds_bundle_load(&b, path, err);
+
+    if (st != DS_OK)
+        return st;
+    was = ds_bundle_meta(b, "training");
+    number = ds_bundle_meta(b, "step");
+    identity(id, sizeof id, what, o);
+    if (was == NULL || number == NULL)
+        st = ds_fail(err, DS_E_FORMAT, "%s is no checkpoint of a training", path);
+    else if (strcmp(was, id) != 0)
+        st = ds_fail(err, DS_E_ARG, "%s belongs to another training (%s), this one is %s", path, was,
+                     id);
+    else
+        st = load_parts(s, b, err);
+    if (st == DS_OK)
+        *step = strtoll(number, NULL, 10);
+    ds_bundle_free(b);
+    return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
+}
+
+/* ---- export ----------------------------------------------------------------------------------------------- */
+
+static ds_status export_component(const ds_weights_state *s, const char *folder, int c,
+                                  ds_error *err)
+{
+    const char *name = ds__component_names[c];
+    size_t n = strlen(name);
+    char path[DS_TRAIN_PATH];
+    ds_bundle *b = NULL;
+    ds_status st = ds_bundle_new(&b, err);
+
+    if (st == DS_OK)
+        st = ds_bundle_set_meta(b, "format", "pt", err);
+    for (int64_t i = 0; st == DS_OK && i < s->count; i++) {
+        const ds_slot *p = &s->slot[i];
+        ds_tensor *t;
+
+        if (strncmp(p->name, name, n) != 0 || p->name[n] != '.')
+            continue;
+        st = ds_bundle_add(b, p->name + n + 1, DS_DTYPE_F16, p->shape.rank, p->shape.dim, &t, err);
+        if (st == DS_OK)
+            ds_convert(t->data, DS_DTYPE_F16, p->average, DS_DTYPE_F32, ds_tensor_count(t));
+    }
+    snprintf(path, sizeof path, "%s/%s/%s", folder, name,
+             c == DS_TEXT_ENCODER || c == DS_TEXT_ENCODER_2
+                 ? "model.safetensors"
+                 : "diffusion_pytorch_model.safetensors");
+    if (st == DS_OK && ds_bundle_count(b) > 0)
+        st = ds_bundle_save(b, path, err);
+    ds_bundle_free(b);
+    return st;
+}
+
+ds_status ds__state_export(const ds_weights_state *s, const char *folder, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)
+        st = export_component(s, folder, c, err);
+    return st;
+}

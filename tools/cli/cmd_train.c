@@ -1,0 +1,179 @@
+/* cmd_train.c - `diffuscope train`: a VAE, or a UNet with its text encoder, on the world's scenes or on a
+ * folder of pictures. Where data come from is settled here, the rest by ds_train. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include <diffuscope/train.h>
+
+#include "commands.h"
+#include "report.h"
+#include "world.h"
+
+typedef struct data {
+    ds_train_source source;
+    ds_world *world; /* NULL: a folder */
+    ds_split split;
+    ds_scene scene;
+    bool open;
+} data;
+
+static ds_status get_scene(void *user, int64_t index, int64_t side, unsigned char *rgb,
+                           char *caption, size_t room, ds_error *err)
+{
+    data *d = user;
+    ds_status st;
+
+    if (side != DS_WORLD_SIDE)
+        return ds_fail(err, DS_E_ARG, "the world's pictures have %d pixels, sample_size is %lld",
+                       DS_WORLD_SIDE, (long long)side);
+    st = ds_world_scene(d->world, d->split, index, &d->scene, err);
+    if (st != DS_OK)
+        return st;
+    memcpy(rgb, d->scene.rgb, sizeof d->scene.rgb);
+    snprintf(caption, room, "%s", d->scene.caption);
+    return DS_OK;
+}
+
+/* "world:train" and so on, or a folder. */
+static ds_status open_data(data *d, const char *name, const char *world, ds_error *err)
+{
+    ds_status st;
+
+    if (strncmp(name, "world:", 6) != 0) {
+        st = ds_train_folder_open(&d->source, name, err);
+        d->open = st == DS_OK;
+        return st;
+    }
+    st = ds_split_find(&d->split, name + 6, err);
+    if (st == DS_OK)
+        st = ds_world_open(&d->world, world, err);
+    d->source = (ds_train_source) { 0, get_scene, d };
+    return st;
+}
+
+static void close_data(data *d)
+{
+    ds_world_close(d->world);
+    if (d->open)
+        ds_train_folder_close(&d->source);
+}
+
+typedef struct shown {
+    const ds_args *a;
+    bool line; /* redrawn on a terminal */
+} shown;
+
+static void show(void *user, const ds_train_progress *p)
+{
+    const shown *s = user;
+    const char *mode = opt_text(s->a, "progress");
+
+    if (opt_flag(s->a, "quiet"))
+        return;
+    if (strcmp(mode, "json") == 0) {
+        fprintf(stderr,
+                "{\"event\": \"progress\", \"what\": \"training\", \"done\": %lld, "
+                "\"total\": %lld, \"loss\": %.6g, \"images_per_second\": %.4g}\n",
+                (long long)p->step, (long long)p->steps, p->loss, p->images_per_second);
+    } else if (s->line || p->event != NULL || p->step % 100 == 0 || p->step == p->steps) {
+        fprintf(stderr, "%s%lld/%lld  loss %.5f  rate %.2e  norm %.3f  %.1f pictures/s%s%s%s",
+                s->line ? "\r" : "", (long long)p->step, (long long)p->steps, p->loss, p->rate,
+                p->norm, p->images_per_second, p->event != NULL ? "  " : "",
+                p->event != NULL ? p->event : "",
+                s->line ? p->event != NULL ? "\033[K\n" : "\033[K" : "\n");
+        fflush(stderr);
+    }
+}
+
+static const char *text_of(const json_t *config, const char *name, const char *absent)
+{
+    const char *text = json_string_value(json_object_get(config, name));
+
+    return text != NULL ? text : absent;
+}
+
+static ds_status open_both(data *train, data *test, const char *path, const json_t *config,
+                           ds_error *err)
+{
+    const char *name = text_of(config, "data", NULL), *other = text_of(config, "test", NULL);
+    const char *world = text_of(config, "world", "world");
+    ds_status st;
+
+    if (name == NULL)
+        return ds_fail(err, DS_E_FORMAT,
+                       "%s: \"data\" is missing; name a folder, or world:train, world:single", path);
+    st = open_data(train, name, world, err);
+    return st == DS_OK && other != NULL ? open_data(test, other, world, err) : st;
+}
+
+static ds_status train(const ds_args *a, data *train_data, data *test, ds_error *err)
+{
+    const char *path = opts_positional(a, 1);
+    ds_train_options o = DS_TRAIN_OPTIONS_INIT;
+    shown s = { a, isatty(STDERR_FILENO) && strcmp(opt_text(a, "progress"), "auto") == 0 };
+    json_error_t where;
+    json_t *config = json_load_file(path, JSON_REJECT_DUPLICATES, &where);
+    ds_status st;
+
+    if (config == NULL)
+        return ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
+    st = open_both(train_data, test, path, config, err);
+    o.config = path;
+    o.out = opt_text(a, "out");
+    o.resume = opt_flag(a, "resume");
+    o.data = &train_data->source;
+    o.test = text_of(config, "test", NULL) != NULL ? &test->source : NULL;
+    o.cancel = cancel_on_interrupt();
+    o.progress = show;
+    o.user = &s;
+    if (st == DS_OK)
+        st = ds_train(opts_positional(a, 0), &o, err);
+    if (s.line && !opt_flag(a, "quiet"))
+        fputc('\n', stderr);
+    json_decref(config);
+    return st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    data *both = calloc(2, sizeof *both); /* scenes are too large for the stack */
+    ds_status st;
+
+    if (both == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for scenes");
+    st = train(a, &both[0], &both[1], err);
+    close_data(&both[0]);
+    close_data(&both[1]);
+    free(both);
+    return st;
+}
+
+static const ds_opt options[] = {
+    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
+      "folder for checkpoint, model, contact sheets and log", NULL, true },
+    { "resume", 0, OPT_FLAG, NULL, NULL, 0, 0,
+      "go on from the checkpoint in DIR, if there is one", NULL, false },
+    { 0 },
+};
+
+const ds_command cmd_train = {
+    .name = "train",
+    .purpose = "train a VAE, or a UNet with its text encoder",
+    .positional = "vae|diffusion CONFIG.json",
+    .description =
+        "Trains on the scenes of the world (\"data\": \"world:train\") or on a folder with "
+        "captions.jsonl, and leaves a diffusers folder in DIR/model. An interrupted or killed "
+        "training goes on with --resume, with the same bits as one that was not.\n\n"
+        "docs/training.md lists the fields of CONFIG.json.",
+    .example = "diffuscope train vae vae.json --out out/vae",
+    .options = options,
+    .common = COMMON_THREADS | COMMON_PROGRESS,
+    .least = 2,
+    .most = 2,
+    .run = run,
+};

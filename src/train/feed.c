@@ -25,7 +25,7 @@ struct ds_feed {
 };
 
 /* The finalizer of SplitMix64, twice.                                                                  */
-uint64_t ds__mix(uint64_t seed, uint64_t a, uint64_t b)
+uint64_t ds__train_mix(uint64_t seed, uint64_t a, uint64_t b)
 {
     const uint64_t word[3] = { seed, a, b };
     uint64_t z = 0;
@@ -53,7 +53,7 @@ int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n)
         uint64_t left = x >> half, right = x & mask;
 
         for (uint64_t round = 0; round < 4; round++) {
-            uint64_t next = left ^ (ds__mix(seed, (uint64_t)epoch * 4 + round, right) & mask);
+            uint64_t next = left ^ (ds__train_mix(seed, (uint64_t)epoch * 4 + round, right) & mask);
 
             left = right;
             right = next;
@@ -92,7 +92,7 @@ static ds_status make(ds_feed *f, ds_batch *b, int64_t step, ds_error *err)
 
     for (int64_t k = 0; k < f->o.batch; k++) {
         float *x = b->image + k * size;
-        double lot = (double)(ds__mix(f->o.seed, (uint64_t)step, (uint64_t)k) >> 11) * 0x1p-53;
+        double lot = (double)(ds__train_mix(f->o.seed, (uint64_t)step, (uint64_t)k) >> 11) * 0x1p-53;
         ds_status st = f->o.source->get(f->o.source->user, example(f, step, k), f->o.side, f->rgb,
                                         caption, sizeof caption, err);
 

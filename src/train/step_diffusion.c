@@ -139,7 +139,7 @@ static ds_status fill(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *
     if (st != DS_OK)
         return st;
     memcpy(ds_value_data(t->ids), b->ids, (size_t)ds_value_count(t->ids) * sizeof(int32_t));
-    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__mix(t->settings.seed, 2, (uint64_t)step));
+    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, 2, (uint64_t)step));
     ds_rng_uniform(&rng, time, batch);
     for (int64_t k = 0; k < batch; k++)
         time[k] = fminf(floorf(time[k] * (float)t->train_steps), (float)(t->train_steps - 1));

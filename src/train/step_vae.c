@@ -37,7 +37,7 @@ static ds_status fill(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < count; i++)
         x[i] = b->image[i];
-    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__mix(t->settings.seed, 1, (uint64_t)step));
+    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, 1, (uint64_t)step));
     ds_rng_normal(&rng, ds_value_data(t->noise), ds_value_count(t->noise));
     return DS_OK;
 }

@@ -66,7 +66,7 @@ ds_status ds__feed_take(ds_feed *f, const ds_batch **out, ds_error *err);
 int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n);
 
 /* 64 mixed bits, and a generator that depends on them all.                                            */
-uint64_t ds__mix(uint64_t seed, uint64_t a, uint64_t b);
+uint64_t ds__train_mix(uint64_t seed, uint64_t a, uint64_t b);
 
 /* ---- weights.c ------------------------------------------------------------------------------------ */
 

@@ -118,6 +118,18 @@ static const bench_case cases[] = {
     { "vae.decode bf16", DS_MODULE_VAE_DECODE, 1, DS_DTYPE_BF16 },
 };
 
+/* Inputs that a pullback added: a cotangent of the output. */
+static void set_cotangent(ds_net *n, const ds_net_shape *s)
+{
+    static float ones_like[2 * 4 * 64 * 64];
+    ds_tensor t = { DS_DTYPE_F32, 4, { s->batch, 4, s->height, s->width }, ones_like };
+    ds_error err = { 0 };
+
+    for (size_t i = 0; i < DS_COUNT(ones_like); i++)
+        ones_like[i] = 1.0f;
+    must(ds__net_set(n, "cotangent.sample", &t, &err), &err);
+}
+
 static void set_inputs(ds_net *n, const ds_net_shape *s)
 {
     static float sample[2 * 4 * 64 * 64], context[2 * 77 * 768];
@@ -277,6 +289,84 @@ static void run_watching(void)
     ds_model_close(m);
 }
 
+/* ---- gradients ----------------------------------------------------------------------------------------- */
+
+static bool every_output(void *user, const char *output)
+{
+    (void)user;
+    (void)output;
+    return true;
+}
+
+static bool conditioning(void *user, const char *name)
+{
+    (void)user;
+    return strcmp(name, "encoder_hidden_states") == 0;
+}
+
+static bool feed_forward(void *user, const char *name)
+{
+    (void)user;
+    return strstr(name, ".ff.net.") != NULL && strstr(name, ".weight") != NULL;
+}
+
+static long peak_megabytes(void)
+{
+    struct rusage use;
+
+    getrusage(RUSAGE_SELF, &use);
+    return use.ru_maxrss >> 10;
+}
+
+/* Forward and forward with pullback, interleaved, in one process for each kind of gradient.            */
+static void run_gradient(const char *name, bool (*wants)(void *, const char *), bool recompute)
+{
+    const bench_case c = { "", DS_MODULE_UNET, 1, DS_DTYPE_F32 };
+    const ds_net_pullback how = { every_output, wants, NULL, recompute };
+    const ds_net_shape s = { 1, 77, 64, 64 };
+    double ratio[MOST_REPETITIONS];
+    ds_model *m = NULL;
+    ds_net *forward = open_net(&m, &c, NULL), *both;
+    ds_error err = { 0 };
+    ds_plan_info info;
+
+    must(ds__net_new(&both, m, DS_MODULE_UNET, &s, &(ds_net_options) { .pullback = &how }, &err),
+         &err);
+    set_inputs(both, &s);
+    set_cotangent(both, &s);
+    timed(both);
+    for (int i = 0; i < repetitions; i++) {
+        double before = timed(forward), g = timed(both);
+
+        ratio[i] = g / (0.5 * (before + timed(forward)));
+    }
+    ds__net_info(both, &info);
+    printf("gradient to %-14s%-14s %.2f x a forward, activations %5zu MB, peak %5ld MB\n", name,
+           recompute ? ", recomputed" : "", median(ratio, repetitions), info.activation_bytes >> 20,
+           peak_megabytes());
+    ds__net_free(both);
+    ds__net_free(forward);
+    ds_model_close(m);
+}
+
+static void gradient_conditioning(const bench_case *c)
+{
+    (void)c;
+    run_gradient("conditioning", conditioning, false);
+}
+
+static void gradient_recomputed(const bench_case *c)
+{
+    (void)c;
+    run_gradient("conditioning", conditioning, true);
+}
+
+static void gradient_feed_forward(const bench_case *c)
+{
+    (void)c;
+    run_gradient("feed-forward", feed_forward, false);
+}
+
 /* ---- main ------------------------------------------------------------------------------------------------ */
 
 static void make_model(const char *program)
@@ -309,8 +399,10 @@ static void in_child(void (*run)(const bench_case *), const bench_case *c)
         exit(0);
     }
     waitpid(child, &status, 0);
-    if (status != 0)
+    if (status != 0) {
+        fprintf(stderr, "bench_sd15: a case ended with status %d\n", status);
         exit(1);
+    }
 }
 
 static void watching_case(const bench_case *c)
@@ -343,5 +435,10 @@ int main(int argc, char **argv)
             in_child(run_case, &cases[i]);
     if (strstr("watching", word) != NULL)
         in_child(watching_case, NULL);
+    if (strstr("gradient", word) != NULL) {
+        in_child(gradient_conditioning, NULL);
+        in_child(gradient_recomputed, NULL);
+        in_child(gradient_feed_forward, NULL);
+    }
     return 0;
 }

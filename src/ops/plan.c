@@ -184,11 +184,14 @@ static size_t assign(place *all, int count, place *placed)
     return total;
 }
 
-/* An optional output that nobody reads gets no place: its operator sees NULL.                      */
+/* An optional output that nobody reads gets no place: its operator sees NULL. The result proper of a
+ * forward operator is not optional, even where only its statistics are read (recomputation).       */
 static bool needs_place(const ds_value *v)
 {
+    bool proper = v == v->by->out[0] && v->by->op->adjoint != NULL;
+
     return v->param == NULL && v->alias == NULL
-        && (v->uses > 0 || v->pinned || v->site != NULL);
+        && (proper || v->uses > 0 || v->pinned || v->site != NULL);
 }
 
 static ds_status place_values(ds_plan *p, ds_error *err)

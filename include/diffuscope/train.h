@@ -30,6 +30,7 @@ typedef struct ds_train_progress {
     int64_t step, steps;
     double loss, rate, norm;  /* of this step: loss, learning rate, gradient norm before clipping     */
     double images_per_second; /* since the start                                                      */
+    double gflops;            /* of products, convolutions and attention per second, likewise         */
     const char *event;        /* a line worth showing, or NULL                                        */
 } ds_train_progress;
 

@@ -4,6 +4,8 @@
 #include "train/train.h"
 
 #include "base/file.h"
+#include "base/json.h"
+#include "models/create.h"
 
 #include <errno.h>
 #include <math.h>
@@ -59,6 +61,29 @@ static ds_status copy_component(ds_trainer *t, const char *model, ds_component c
     return st;
 }
 
+/* A tokenizer pads to what the text encoder has places for, if that is less than its files say.          */
+static ds_status shorten_tokenizer(ds_trainer *t, ds_error *err)
+{
+    char path[DS_TRAIN_PATH];
+    json_t *text, *tokenizer = NULL;
+    json_int_t places;
+    ds_status st = ds__json_load(&text, ds__train_path(t, path, "model/text_encoder/config.json"), err);
+
+    if (st != DS_OK)
+        return st;
+    places = json_integer_value(json_object_get(text, "max_position_embeddings"));
+    json_decref(text);
+    st = ds__json_load(&tokenizer, ds__train_path(t, path, "model/tokenizer/tokenizer_config.json"),
+                       err);
+    if (st == DS_OK
+        && json_integer_value(json_object_get(tokenizer, "model_max_length")) > places) {
+        json_object_set_new(tokenizer, "model_max_length", json_integer(places));
+        st = ds__create_json(path, tokenizer, err);
+    }
+    json_decref(tokenizer);
+    return st;
+}
+
 static ds_status create_model(ds_trainer *t, ds_error *err)
 {
     const ds_settings *s = &t->settings;
@@ -72,6 +97,8 @@ static ds_status create_model(ds_trainer *t, ds_error *err)
     o.tokenizer = s->tokenizer;
     o.cancel = t->o->cancel;
     st = ds_model_create(ds__train_path(t, path, "model"), &o, NULL, err);
+    if (st == DS_OK)
+        st = shorten_tokenizer(t, err);
     if (st == DS_OK && t->stage->text && s->vae != NULL)
         st = copy_component(t, s->vae, DS_VAE, err);
     if (st != DS_OK || s->from == NULL)
@@ -226,8 +253,8 @@ static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
 {
     if (log != NULL && (p->event != NULL || p->step % 10 == 0)) {
         fprintf(log, "{\"step\": %lld, \"loss\": %.6g, \"rate\": %.4g, \"norm\": %.4g, "
-                     "\"images_per_second\": %.4g",
-                (long long)p->step, p->loss, p->rate, p->norm, p->images_per_second);
+                     "\"images_per_second\": %.4g, \"gflops\": %.4g",
+                (long long)p->step, p->loss, p->rate, p->norm, p->images_per_second, p->gflops);
         if (p->event != NULL)
             fprintf(log, ", \"event\": \"%s\"", p->event);
         fprintf(log, "}\n");
@@ -260,9 +287,19 @@ static double seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+static double flops_of_step(const ds_trainer *t)
+{
+    ds_plan_info step, encoder = { 0 };
+
+    ds_plan_get_info(t->plan, &step);
+    if (t->encoder_plan != NULL)
+        ds_plan_get_info(t->encoder_plan, &encoder);
+    return step.flops + encoder.flops;
+}
+
 static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
 {
-    double start = seconds();
+    double start = seconds(), flops = flops_of_step(t);
     ds_train_progress p = { .steps = t->settings.steps };
     char line[256];
     ds_status st = DS_OK;
@@ -282,6 +319,7 @@ static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
             break;
         p.step = step + 1;
         p.images_per_second = (double)((p.step - first) * t->settings.batch) / (seconds() - start);
+        p.gflops = flops * (double)(p.step - first) / (seconds() - start) * 1e-9;
         line[0] = '\0';
         st = keep(t, p.step, line, sizeof line, err);
         p.event = line[0] != '\0' ? line : NULL;

@@ -251,7 +251,7 @@ static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_
 
 static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
 {
-    if (log != NULL && (p->event != NULL || p->step % 10 == 0)) {
+    if (log != NULL && (p->event != NULL || p->step % 10 == 0 || p->step < 10)) {
         fprintf(log, "{\"step\": %lld, \"loss\": %.6g, \"rate\": %.4g, \"norm\": %.4g, "
                      "\"images_per_second\": %.4g, \"gflops\": %.4g",
                 (long long)p->step, p->loss, p->rate, p->norm, p->images_per_second, p->gflops);

@@ -1,7 +1,8 @@
 /* diffuscope/train.h - training of a VAE, or of a UNet and its text encoder, from a configuration
  * (docs/training.md) and a source of pictures with captions.
  *
- * Thread rule: a training belongs to one thread; it starts one more, which alone calls the source. */
+ * Thread rule: a training belongs to one thread; it starts one more, which calls the source of data. The
+ * source of test pictures is called by the first.                                                    */
 
 #ifndef DIFFUSCOPE_TRAIN_H
 #define DIFFUSCOPE_TRAIN_H
@@ -39,7 +40,8 @@ typedef struct ds_train_options {
     const char *config; /* JSON file                                                                  */
     const char *out;    /* folder: checkpoint, model, sheets, log.jsonl                               */
     bool resume;        /* go on from the checkpoint in `out`, if there is one                        */
-    const ds_train_source *data, *test; /* test: of the sheets; NULL: data                            */
+    const ds_train_source *data, *test; /* test: of the sheets; NULL: data, whose `get` then
+                                           serves two threads at once                                 */
     const ds_cancel *cancel;            /* or NULL. A cancelled training leaves a checkpoint          */
     void (*progress)(void *user, const ds_train_progress *p); /* after each step; or NULL             */
     void *user;

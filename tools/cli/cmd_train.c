@@ -100,7 +100,7 @@ static const char *text_of(const json_t *config, const char *name, const char *a
 static ds_status open_both(data *train, data *test, const char *path, const json_t *config,
                            ds_error *err)
 {
-    const char *name = text_of(config, "data", NULL), *other = text_of(config, "test", NULL);
+    const char *name = text_of(config, "data", NULL), *other = text_of(config, "test", name);
     const char *world = text_of(config, "world", "world");
     ds_status st;
 
@@ -108,7 +108,7 @@ static ds_status open_both(data *train, data *test, const char *path, const json
         return ds_fail(err, DS_E_FORMAT,
                        "%s: \"data\" is missing; name a folder, or world:train, world:single", path);
     st = open_data(train, name, world, err);
-    return st == DS_OK && other != NULL ? open_data(test, other, world, err) : st;
+    return st == DS_OK ? open_data(test, other, world, err) : st;
 }
 
 static ds_status train(const ds_args *a, data *train_data, data *test, ds_error *err)
@@ -127,7 +127,7 @@ static ds_status train(const ds_args *a, data *train_data, data *test, ds_error 
     o.out = opt_text(a, "out");
     o.resume = opt_flag(a, "resume");
     o.data = &train_data->source;
-    o.test = text_of(config, "test", NULL) != NULL ? &test->source : NULL;
+    o.test = &test->source; /* of its own also if both are the same: two threads read them */
     o.cancel = cancel_on_interrupt();
     o.progress = show;
     o.user = &s;

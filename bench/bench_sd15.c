@@ -5,7 +5,7 @@
  * Every repetition times a convolution 3x3 320->320 at 64x64 in f32 (the baseline) before and after
  * the case; "of conv" is the median of rate / baseline rate, so that a machine shared with others
  * disturbs it little. Each case runs in a process of its own, whose peak resident set is printed.
- * The model is made once (4 GB in f32) and kept in the build folder; -m takes another one.           */
+ * The model is made once (4 GB in f32) and kept in the build folder; -m takes another one. */
 
 #include "kernels/kernels.h"
 #include "models/net.h"
@@ -24,7 +24,8 @@
 
 static int repetitions = 5;
 static const char *model_path;
-static char reference_path[600]; /* where the f32 UNet leaves its output for the others to compare    */
+static char
+    reference_path[600]; /* where the f32 UNet leaves its output for the others to compare */
 
 static double now(void)
 {
@@ -55,7 +56,8 @@ static double median(double *v, int n)
     return n % 2 != 0 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
-/* ---- baseline ------------------------------------------------------------------------------------- */
+/* ---- baseline
+ * ------------------------------------------------------------------------------------- */
 
 static ds_kernel *baseline;
 
@@ -70,9 +72,21 @@ static void *ones(size_t bytes)
 
 static void baseline_new(void)
 {
-    ds_kernel_desc d = { .kind = DS_KERNEL_CONV, .packed = true, .direct = true, .images = 1, .height = 64,
-                         .width = 64, .cin = 320, .cout = 320, .kh = 3, .kw = 3, .stride = 1,
-                         .pad_top = 1, .pad_left = 1, .pad_bottom = 1, .pad_right = 1 };
+    ds_kernel_desc d = { .kind = DS_KERNEL_CONV,
+                         .packed = true,
+                         .direct = true,
+                         .images = 1,
+                         .height = 64,
+                         .width = 64,
+                         .cin = 320,
+                         .cout = 320,
+                         .kh = 3,
+                         .kw = 3,
+                         .stride = 1,
+                         .pad_top = 1,
+                         .pad_left = 1,
+                         .pad_bottom = 1,
+                         .pad_right = 1 };
     size_t image = 64 * 64 * 320 * sizeof(float), weights = 320 * 320 * 9 * sizeof(float);
     void *args[DS_ARG_COUNT] = { NULL }, *plain = ones(weights);
     ds_error err = { 0 };
@@ -89,7 +103,7 @@ static void baseline_new(void)
     must(ds__kernel_bind(baseline, args, &err), &err);
 }
 
-/* Floating-point operations a second over a tenth of a second or so.                                 */
+/* Floating-point operations a second over a tenth of a second or so. */
 static double baseline_rate(void)
 {
     ds_error err = { 0 };
@@ -100,7 +114,8 @@ static double baseline_rate(void)
     return 5.0 * ds__kernel_info(baseline)->flops / (now() - start);
 }
 
-/* ---- one network ------------------------------------------------------------------------------------ */
+/* ---- one network
+ * ------------------------------------------------------------------------------------ */
 
 typedef struct bench_case {
     const char *name;
@@ -135,7 +150,7 @@ static void set_inputs(ds_net *n, const ds_net_shape *s)
     static float sample[2 * 4 * 64 * 64], context[2 * 77 * 768];
     ds_tensor t[3] = { { DS_DTYPE_F32, 4, { s->batch, 4, s->height, s->width }, sample },
                        { DS_DTYPE_F32, 3, { s->batch, 77, 768 }, context },
-                       { DS_DTYPE_F32, 0, { 0 }, &(float) { 500.0f } } };
+                       { DS_DTYPE_F32, 0, { 0 }, &(float){ 500.0f } } };
     ds_error err = { 0 };
 
     for (size_t i = 0; i < DS_COUNT(sample); i++)
@@ -151,12 +166,13 @@ static void set_inputs(ds_net *n, const ds_net_shape *s)
     must(ds__net_set(n, "timestep", &t[2], &err), &err);
 }
 
-/* Largest deviation from the f32 run's output, of the largest value; negative if there is none.       */
+/* Largest deviation from the f32 run's output, of the largest value; negative if there is none. */
 static double deviation(const ds_net *n, const bench_case *c)
 {
     ds_tensor shape = ds__net_output_shape(n, 0);
     int64_t count = ds_tensor_count(&shape);
-    float *got = ds_alloc((size_t)count * sizeof *got), *want = ds_alloc((size_t)count * sizeof *want);
+    float *got = ds_alloc((size_t)count * sizeof *got),
+          *want = ds_alloc((size_t)count * sizeof *want);
     double worst = 0.0, scale = 0.0;
     char path[700];
     FILE *f;
@@ -188,7 +204,7 @@ static ds_net *open_net(ds_model **m, const bench_case *c, const ds_watcher *w)
     o.compute = c->compute;
     if (*m == NULL)
         must(ds_model_open(m, model_path, &o, &err), &err);
-    must(ds__net_new(&n, *m, c->module, &s, &(ds_net_options) { .watcher = w }, &err), &err);
+    must(ds__net_new(&n, *m, c->module, &s, &(ds_net_options){ .watcher = w }, &err), &err);
     set_inputs(n, &s);
     must(ds__net_run(n, NULL, &err), &err);
     return n;
@@ -223,7 +239,8 @@ static void run_case(const bench_case *c)
         rate = fmax(rate, fmax(before, after));
         share[i] = info.flops / seconds[i] / (0.5 * (before + after));
     }
-    printf("%-20s %7.3f TFLOP %7.2f s %6.1f %% of conv (%4.0f GFLOP/s)  peak %5ld MB (activations %4zu "
+    printf("%-20s %7.3f TFLOP %7.2f s %6.1f %% of conv (%4.0f GFLOP/s)  peak %5ld MB (activations "
+           "%4zu "
            "MB)",
            c->name, info.flops * 1e-12, median(seconds, repetitions),
            100.0 * median(share, repetitions), rate * 1e-9, use.ru_maxrss >> 10,
@@ -235,7 +252,8 @@ static void run_case(const bench_case *c)
     ds_model_close(m);
 }
 
-/* ---- watching ------------------------------------------------------------------------------------------ */
+/* ---- watching
+ * ------------------------------------------------------------------------------------------ */
 
 static ds_interest wants_nothing(void *user, const char *site, const ds_tensor *shape)
 {
@@ -260,8 +278,8 @@ static ds_status count_values(void *user, const char *site, ds_tensor *value, ds
     return DS_OK;
 }
 
-/* The same run with nobody listening, with a listener that wants nothing, and with one that is shown
- * every cross-attention probability; interleaved.                                                    */
+/* The same run with nobody listening, with a listener that wants nothing, and with one that is
+ * shown every cross-attention probability; interleaved. */
 static void run_watching(void)
 {
     const bench_case c = { "", DS_MODULE_UNET, 1, DS_DTYPE_F32 };
@@ -280,16 +298,18 @@ static void run_watching(void)
         idle[i] = q / (0.5 * (before + middle));
         cross[i] = w / (0.5 * (middle + after));
     }
-    printf("watching nothing     %+.1f %%\nwatching all attn2.probs %+.1f %%  (%lld values a run)\n",
-           100.0 * (median(idle, repetitions) - 1.0), 100.0 * (median(cross, repetitions) - 1.0),
-           (long long)(seen / (repetitions + 1)));
+    printf(
+        "watching nothing     %+.1f %%\nwatching all attn2.probs %+.1f %%  (%lld values a run)\n",
+        100.0 * (median(idle, repetitions) - 1.0), 100.0 * (median(cross, repetitions) - 1.0),
+        (long long)(seen / (repetitions + 1)));
     ds__net_free(watched);
     ds__net_free(quiet);
     ds__net_free(plain);
     ds_model_close(m);
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------- */
+/* ---- gradients
+ * ----------------------------------------------------------------------------------------- */
 
 static bool every_output(void *user, const char *output)
 {
@@ -318,7 +338,7 @@ static long peak_megabytes(void)
     return use.ru_maxrss >> 10;
 }
 
-/* Forward and forward with pullback, interleaved, in one process for each kind of gradient.            */
+/* Forward and forward with pullback, interleaved, in one process for each kind of gradient. */
 static void run_gradient(const char *name, bool (*wants)(void *, const char *), bool recompute)
 {
     const bench_case c = { "", DS_MODULE_UNET, 1, DS_DTYPE_F32 };
@@ -330,7 +350,7 @@ static void run_gradient(const char *name, bool (*wants)(void *, const char *), 
     ds_error err = { 0 };
     ds_plan_info info;
 
-    must(ds__net_new(&both, m, DS_MODULE_UNET, &s, &(ds_net_options) { .pullback = &how }, &err),
+    must(ds__net_new(&both, m, DS_MODULE_UNET, &s, &(ds_net_options){ .pullback = &how }, &err),
          &err);
     set_inputs(both, &s);
     set_cotangent(both, &s);
@@ -367,7 +387,9 @@ static void gradient_feed_forward(const bench_case *c)
     run_gradient("feed-forward", feed_forward, false);
 }
 
-/* ---- main ------------------------------------------------------------------------------------------------ */
+/* ---- main
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static void make_model(const char *program)
 {

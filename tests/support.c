@@ -63,8 +63,8 @@ double ts_compare(const char *what, const float *got, const float *want, int64_t
 }
 
 #define CLIP(class_name, width, act)                                                               \
-    "{\"architectures\": [\"" class_name "\"], \"vocab_size\": 520, \"hidden_size\": " width ","      \
-    " \"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"intermediate_size\": 32,"              \
+    "{\"architectures\": [\"" class_name "\"], \"vocab_size\": 520, \"hidden_size\": " width ","   \
+    " \"num_hidden_layers\": 2, \"num_attention_heads\": 2, \"intermediate_size\": 32,"            \
     " \"projection_dim\": " width ", \"eos_token_id\": 519, \"hidden_act\": \"" act "\"}"
 
 static const char tiny_common[] =
@@ -76,10 +76,14 @@ static const char tiny_common[] =
     " \"scheduler\": {\"_class_name\": \"DDIMScheduler\", \"clip_sample\": false,"
     " \"beta_schedule\": \"scaled_linear\", \"beta_start\": 0.00085, \"beta_end\": 0.012,"
     " \"steps_offset\": 1},"
-    " \"text_encoder\": " CLIP("CLIPTextModel", "16", "quick_gelu") ","
-    " \"unet\": {\"block_out_channels\": [16, 16], \"norm_num_groups\": 8, \"sample_size\": 8,"
-    " \"down_block_types\": [\"CrossAttnDownBlock2D\", \"DownBlock2D\"], \"layers_per_block\": 1,"
-    " \"up_block_types\": [\"UpBlock2D\", \"CrossAttnUpBlock2D\"], \"attention_head_dim\": 4,";
+    " \"text_encoder\": " CLIP("CLIPTextModel", "16",
+                               "quick_gelu") ","
+                                             " \"unet\": {\"block_out_channels\": [16, 16], "
+                                             "\"norm_num_groups\": 8, \"sample_size\": 8,"
+                                             " \"down_block_types\": [\"CrossAttnDownBlock2D\", "
+                                             "\"DownBlock2D\"], \"layers_per_block\": 1,"
+                                             " \"up_block_types\": [\"UpBlock2D\", "
+                                             "\"CrossAttnUpBlock2D\"], \"attention_head_dim\": 4,";
 
 static const char *const tiny_rest[2] = {
     " \"cross_attention_dim\": 16}}",

@@ -13,14 +13,14 @@
 #include <diffuscope/tensor.h>
 
 /* Folder of the reference numbers, or NULL (after saying so) when it is absent: then skip().
- * DS_GOLDEN overrides; the default is ../shared/golden beside the checkout.                       */
+ * DS_GOLDEN overrides; the default is ../shared/golden beside the checkout. */
 const char *ts_golden(void);
 
 /* "DIR/fmt" in a static ring of buffers. */
 const char *ts_path(const char *dir, const char *fmt, ...) DS_PRINTF(2, 3);
 
 /* Path of a very small model with random weights that this call makes, once, and the end of the
- * program removes: pictures of 64 by 64, vocabulary of bytes. xl: with two text encoders.          */
+ * program removes: pictures of 64 by 64, vocabulary of bytes. xl: with two text encoders. */
 const char *ts_tiny_model(bool xl);
 
 /* Fails the test unless st is DS_OK, with the error's text. */
@@ -31,7 +31,7 @@ double ts_compare(const char *what, const float *got, const float *want, int64_t
                   double tolerance);
 
 /* An allocator that counts blocks and fails the n-th request (0: never). Installed by _begin;
- * _end restores the default and returns the number of blocks still alive.                         */
+ * _end restores the default and returns the number of blocks still alive. */
 void ts_alloc_begin(int64_t fail_at);
 int64_t ts_alloc_end(void);
 int64_t ts_alloc_requests(void); /* requests since _begin */

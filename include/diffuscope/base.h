@@ -2,7 +2,7 @@
  *
  * The library never exits, prints or keeps a global message. A call that can fail returns a
  * ds_status; the ds_error that the caller passes (NULL is allowed) says why, in a sentence that
- * tells what was expected, what was found and, where that helps, what to do.                   */
+ * tells what was expected, what was found and, where that helps, what to do. */
 
 #ifndef DIFFUSCOPE_BASE_H
 #define DIFFUSCOPE_BASE_H
@@ -30,68 +30,68 @@ extern "C" {
 
 #define DS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-/* New members go to the end: the numbers are part of the binary interface.                      */
+/* New members go to the end: the numbers are part of the binary interface. */
 typedef enum ds_status {
     DS_OK = 0,
-    DS_E_ARG,         /* the caller misused the interface                                        */
-    DS_E_NOMEM,       /* memory is exhausted, or a declared budget would be                      */
-    DS_E_IO,          /* a file could not be opened, read or written                             */
-    DS_E_FORMAT,      /* a file's content is damaged or hostile                                  */
-    DS_E_UNSUPPORTED, /* well-formed, but asks for something that is not implemented             */
-    DS_E_NOMATCH,     /* a name or pattern matches nothing                                       */
-    DS_E_SHAPE,       /* a tensor's shape or type is not the expected one                        */
-    DS_E_CANCELLED,   /* ds_cancel was called                                                    */
-    DS_E_INTERNAL     /* a bug of ours, or of a library below us                                 */
+    DS_E_ARG,         /* the caller misused the interface */
+    DS_E_NOMEM,       /* memory is exhausted, or a declared budget would be */
+    DS_E_IO,          /* a file could not be opened, read or written */
+    DS_E_FORMAT,      /* a file's content is damaged or hostile */
+    DS_E_UNSUPPORTED, /* well-formed, but asks for something that is not implemented */
+    DS_E_NOMATCH,     /* a name or pattern matches nothing */
+    DS_E_SHAPE,       /* a tensor's shape or type is not the expected one */
+    DS_E_CANCELLED,   /* ds_cancel was called */
+    DS_E_INTERNAL     /* a bug of ours, or of a library below us */
 } ds_status;
 
-/* Filled by the failing call; lives on the caller's stack.                                      */
+/* Filled by the failing call; lives on the caller's stack. */
 typedef struct ds_error {
     ds_status code;
-    char text[512]; /* a full sentence, no newline                                               */
-    char name[160]; /* the offending file, tensor, option or site; "" if none                    */
-    int64_t offset; /* byte position inside that file, -1 if none                                */
+    char text[512]; /* a full sentence, no newline */
+    char name[160]; /* the offending file, tensor, option or site; "" if none */
+    int64_t offset; /* byte position inside that file, -1 if none */
 } ds_error;
 
 /* Records the failure and returns `code`, so that a call site can write
  * `return ds_fail(err, DS_E_SHAPE, "...")`. err may be NULL. The first failure wins: a record
- * that already holds one is left alone.                                                         */
+ * that already holds one is left alone. */
 DS_API ds_status ds_fail(ds_error *err, ds_status code, const char *fmt, ...) DS_PRINTF(3, 4);
 
 /* Attaches the offending name (and byte offset, -1 for none) to the record of a failure `code`
- * that was just reported, unless an earlier one named something already; returns `code`.        */
+ * that was just reported, unless an earlier one named something already; returns `code`. */
 DS_API ds_status ds_fail_at(ds_error *err, ds_status code, const char *name, int64_t offset);
 
-/* "DS_E_SHAPE" and the like; never NULL.                                                        */
+/* "DS_E_SHAPE" and the like; never NULL. */
 DS_API const char *ds_status_name(ds_status code);
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
 /* Every block of the library comes from here. Set it before any other call; the default is the
- * C library. `alloc` returns memory aligned to 64 bytes or NULL.                                */
+ * C library. `alloc` returns memory aligned to 64 bytes or NULL. */
 typedef struct ds_allocator {
     void *(*alloc)(void *user, size_t bytes);
     void (*release)(void *user, void *block);
     void *user;
 } ds_allocator;
 
-DS_API void ds_set_allocator(const ds_allocator *a); /* NULL restores the default                */
+DS_API void ds_set_allocator(const ds_allocator *a); /* NULL restores the default */
 
-DS_API void *ds_alloc(size_t bytes);  /* 64-byte aligned, uninitialised; NULL on failure          */
-DS_API void *ds_calloc(size_t count, size_t size); /* zeroed, the product is checked             */
+DS_API void *ds_alloc(size_t bytes); /* 64-byte aligned, uninitialised; NULL on failure */
+DS_API void *ds_calloc(size_t count, size_t size); /* zeroed, the product is checked */
 DS_API char *ds_strdup(const char *text);
-DS_API void ds_free(void *block);     /* NULL is allowed                                          */
+DS_API void ds_free(void *block); /* NULL is allowed */
 
-/* Checked sizes: false if the product or sum does not fit; *out is then unspecified.            */
+/* Checked sizes: false if the product or sum does not fit; *out is then unspecified. */
 DS_API bool ds_mul_size(size_t a, size_t b, size_t *out);
 DS_API bool ds_add_size(size_t a, size_t b, size_t *out);
 
 /* ---- threads and cancellation --------------------------------------------------------------- */
 
-/* One pool (OpenMP's) serves everything. 0 means: OMP_NUM_THREADS or the number of cores.       */
+/* One pool (OpenMP's) serves everything. 0 means: OMP_NUM_THREADS or the number of cores. */
 DS_API void ds_set_threads(int count);
 DS_API int ds_threads(void);
 
-/* Set from any thread or from a signal handler; polled between the operators of a network.      */
+/* Set from any thread or from a signal handler; polled between the operators of a network. */
 typedef struct ds_cancel {
     volatile int requested;
 } ds_cancel;

@@ -26,8 +26,8 @@ DS_API ds_status ds_image_from_planes(ds_image *out, const float *planes, int64_
                                       int64_t height, ds_error *err);
 DS_API void ds_image_to_planes(float *planes, const ds_image *image);
 
-/* Reads a PNG or a JPEG, told apart by content. Transparency is laid over white, and a photograph is
- * turned upright. `out` is initialised by the call, and empty after a failure. */
+/* Reads a PNG or a JPEG, told apart by content. Transparency is laid over white, and a photograph
+ * is turned upright. `out` is initialised by the call, and empty after a failure. */
 DS_API ds_status ds_image_load(ds_image *out, const char *path, ds_error *err);
 
 /* The same from memory; `name` is for messages. */

@@ -26,7 +26,7 @@ DS_API ds_status ds_inspect_model(char **json, const char *model, bool hashes, d
 /* The same for one safetensors file:
  *
  *   { "path": .., "metadata": { .. }, "tensors": [ { "name": .., "dtype": "F32", "shape": [..],
- *     "bytes": n } ], "parameters": n, "bytes": n, "dtypes": { .. }, "sha256": with `hashes` }   */
+ *     "bytes": n } ], "parameters": n, "bytes": n, "dtypes": { .. }, "sha256": with `hashes` } */
 DS_API ds_status ds_inspect_file(char **json, const char *path, bool hashes, ds_error *err);
 
 #ifdef __cplusplus

@@ -1,10 +1,10 @@
 /* diffuscope/model.h - open a checkpoint, list what is inside, run one of its networks.
  *
- * A model is a diffusers folder of Stable Diffusion 1.x, 2.x or XL, or the name of one in the Hugging
- * Face cache ("owner/name"; nothing is downloaded). Weights stay mapped; what the kernels want in
- * another layout is converted once, when a network first needs it.
+ * A model is a diffusers folder of Stable Diffusion 1.x, 2.x or XL, or the name of one in the
+ * Hugging Face cache ("owner/name"; nothing is downloaded). Weights stay mapped; what the kernels
+ * want in another layout is converted once, when a network first needs it.
  *
- * Thread rule: a model may be shared by threads; each call below has its own state.                  */
+ * Thread rule: a model may be shared by threads; each call below has its own state. */
 
 #ifndef DIFFUSCOPE_MODEL_H
 #define DIFFUSCOPE_MODEL_H
@@ -19,94 +19,108 @@ typedef struct ds_model ds_model;
 
 /* How products and convolutions are summed. */
 typedef enum ds_products {
-    DS_PRODUCTS_AUTO = 0,  /* fast, but a single pass over a small network (ds_model_forward) exact     */
-    DS_PRODUCTS_FAST,      /* oneDNN, float32 sums                                                      */
-    DS_PRODUCTS_REFERENCE  /* plain C, sums in double: slow; checks the fast ones, tells rounding from
-                              a difference                                                              */
+    DS_PRODUCTS_AUTO =
+        0,            /* fast, but a single pass over a small network (ds_model_forward) exact */
+    DS_PRODUCTS_FAST, /* oneDNN, float32 sums */
+    DS_PRODUCTS_REFERENCE /* plain C, sums in double: slow; checks the fast ones, tells rounding
+                             from a difference */
 } ds_products;
 
 typedef struct ds_model_options {
-    size_t size;         /* sizeof (ds_model_options), set by DS_MODEL_OPTIONS_INIT                 */
-    ds_dtype compute;    /* DS_DTYPE_F32, or DS_DTYPE_BF16: products of bfloat16 operands, f32 sums  */
-    const char *variant; /* "fp16": prefer these files where there are several; NULL: the plain ones */
+    size_t size;      /* sizeof (ds_model_options), set by DS_MODEL_OPTIONS_INIT */
+    ds_dtype compute; /* DS_DTYPE_F32, or DS_DTYPE_BF16: products of bfloat16 operands, f32 sums */
+    const char
+        *variant; /* "fp16": prefer these files where there are several; NULL: the plain ones */
     ds_products products;
 } ds_model_options;
 
-#define DS_MODEL_OPTIONS_INIT { sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO }
+#define DS_MODEL_OPTIONS_INIT                                                                      \
+    {                                                                                              \
+        sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO                             \
+    }
 
 /* Opens every component that the folder has, and checks each parameter's presence, shape and type
- * against the configuration. DS_E_IO, DS_E_FORMAT, DS_E_SHAPE, DS_E_NOMATCH, DS_E_UNSUPPORTED name the
- * file, the tensor or field, what was expected and what was found. options may be NULL.             */
+ * against the configuration. DS_E_IO, DS_E_FORMAT, DS_E_SHAPE, DS_E_NOMATCH, DS_E_UNSUPPORTED name
+ * the file, the tensor or field, what was expected and what was found. options may be NULL. */
 DS_API ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options *options,
                                ds_error *err);
-DS_API void ds_model_close(ds_model *m); /* NULL is allowed                                          */
+DS_API void ds_model_close(ds_model *m); /* NULL is allowed */
 
-/* ---- sites ------------------------------------------------------------------------------------------ */
+/* ---- sites
+ * ------------------------------------------------------------------------------------------ */
 
-/* A named value that a network computes ("unet.mid_block.attentions.0.transformer_blocks.0.attn2.probs").
- * shape is that of one run on the model's own size, in PyTorch's order.                             */
+/* A named value that a network computes
+ * ("unet.mid_block.attentions.0.transformer_blocks.0.attn2.probs"). shape is that of one run on the
+ * model's own size, in PyTorch's order. */
 typedef struct ds_site {
     const char *name;
-    ds_tensor shape; /* data is NULL                                                                 */
+    ds_tensor shape; /* data is NULL */
 } ds_site;
 
 typedef struct ds_site_list {
     int64_t count;
-    ds_site *site; /* in the order of computation                                                    */
+    ds_site *site; /* in the order of computation */
 } ds_site_list;
 
-/* Sites that match a glob over names ("unet.*.attn2.probs"; NULL: all). DS_E_NOMATCH lists near ones. */
-DS_API ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list **out, ds_error *err);
+/* Sites that match a glob over names ("unet.*.attn2.probs"; NULL: all). DS_E_NOMATCH lists near
+ * ones. */
+DS_API ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list **out,
+                                ds_error *err);
 DS_API void ds_site_list_free(ds_site_list *l);
 
-/* ---- one network -------------------------------------------------------------------------------------- */
+/* ---- one network
+ * -------------------------------------------------------------------------------------- */
 
 /* Runs a module on named tensors, with diffusers' argument names and PyTorch's axis order:
  *
  *   text_encoder, text_encoder_2   input_ids [N,S]
  *                               -> last_hidden_state [N,S,D], hidden_states.0 .. .L,
  *                                  pooler_output or (with projection) text_embeds [N,D]
- *   unet                           sample [N,4,H,W], timestep [] or [N], encoder_hidden_states [N,S,D];
- *                                  SDXL also text_embeds [N,D], time_ids [N,6]
+ *   unet                           sample [N,4,H,W], timestep [] or [N], encoder_hidden_states
+ * [N,S,D]; SDXL also text_embeds [N,D], time_ids [N,6]
  *                               -> sample [N,4,H,W]
  *   vae.encode                     image [N,3,H,W] in [-1,1] -> mean, logvar [N,4,H/8,W/8]
  *   vae.decode                     latent [N,4,h,w], divided by scaling_factor -> image [N,3,8h,8w]
  *
- * Inputs may have any numeric type. Values of sites that match one of the globs in watch are added to
- * outputs under their names.
+ * Inputs may have any numeric type. Values of sites that match one of the globs in watch are added
+ * to outputs under their names.
  *
- * Vector-Jacobian products: where inputs also hold `cotangent.<output>` (any of the outputs), outputs
- * receive `grad.<input>` and `grad.<parameter>` for each input and parameter (state-dict name behind
- * its component's, "unet.conv_in.weight") that matches one of the globs in wrt:
+ * Vector-Jacobian products: where inputs also hold `cotangent.<output>` (any of the outputs),
+ * outputs receive `grad.<input>` and `grad.<parameter>` for each input and parameter (state-dict
+ * name behind its component's, "unet.conv_in.weight") that matches one of the globs in wrt:
  *
  *     grad.x = sum over outputs y of  cotangent.y . dy/dx
  *
- * DS_E_NOMATCH for an unknown module, a missing input or a pattern without a match.                  */
+ * DS_E_NOMATCH for an unknown module, a missing input or a pattern without a match. */
 DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bundle *inputs,
                                   const char *const *watch, int n_watch, const char *const *wrt,
                                   int n_wrt, ds_bundle *outputs, ds_error *err);
 
-/* ---- a new model -------------------------------------------------------------------------------------- */
+/* ---- a new model
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct ds_create_options {
-    size_t size;           /* set by DS_CREATE_OPTIONS_INIT                                            */
-    const char *like;      /* "sd15", "sd21", "sdxl", or a JSON file {"unet": {...}, "vae": {...},
-                              "text_encoder": {...}, "text_encoder_2": {...}, "scheduler": {...}} of
-                              configurations as diffusers writes them, the second encoder optional   */
-    ds_dtype dtype;        /* of the files: F16, BF16 or F32                                           */
-    uint64_t seed;         /* same seed, same bytes                                                    */
-    const char *tokenizer; /* folder whose files are copied; NULL: single bytes, no merges             */
-    const ds_cancel *cancel;                                         /* NULL: cannot be cancelled      */
-    void (*progress)(void *user, int64_t done, int64_t total);       /* parameters written; or NULL    */
+    size_t size;             /* set by DS_CREATE_OPTIONS_INIT */
+    const char *like;        /* "sd15", "sd21", "sdxl", or a JSON file {"unet": {...}, "vae": {...},
+                                "text_encoder": {...}, "text_encoder_2": {...}, "scheduler": {...}} of
+                                configurations as diffusers writes them, the second encoder optional */
+    ds_dtype dtype;          /* of the files: F16, BF16 or F32 */
+    uint64_t seed;           /* same seed, same bytes */
+    const char *tokenizer;   /* folder whose files are copied; NULL: single bytes, no merges */
+    const ds_cancel *cancel; /* NULL: cannot be cancelled */
+    void (*progress)(void *user, int64_t done, int64_t total); /* parameters written; or NULL */
     void *user;
 } ds_create_options;
 
-#define DS_CREATE_OPTIONS_INIT { sizeof(ds_create_options), NULL, DS_DTYPE_F16, 0, NULL, NULL, NULL, NULL }
+#define DS_CREATE_OPTIONS_INIT                                                                     \
+    {                                                                                              \
+        sizeof(ds_create_options), NULL, DS_DTYPE_F16, 0, NULL, NULL, NULL, NULL                   \
+    }
 
-/* Writes a diffusers folder with random weights: matrices and convolutions are drawn with a standard
- * deviation of 1/sqrt(fan in), norms are ones and zeros, other biases small. The weights never lie
- * in memory as a whole; model_index.json comes last. The parent of `folder` must exist. `total` gets
- * the number of parameters; it may be NULL.                                                         */
+/* Writes a diffusers folder with random weights: matrices and convolutions are drawn with a
+ * standard deviation of 1/sqrt(fan in), norms are ones and zeros, other biases small. The weights
+ * never lie in memory as a whole; model_index.json comes last. The parent of `folder` must exist.
+ * `total` gets the number of parameters; it may be NULL. */
 DS_API ds_status ds_model_create(const char *folder, const ds_create_options *o, int64_t *total,
                                  ds_error *err);
 

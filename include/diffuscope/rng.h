@@ -24,10 +24,10 @@ typedef enum ds_rng_kind { DS_RNG_TORCH_CPU = 0, DS_RNG_TORCH_CUDA } ds_rng_kind
 typedef struct ds_rng {
     ds_rng_kind kind;
     uint64_t seed;
-    uint64_t offset; /* torch-cuda: draws made so far                                           */
+    uint64_t offset;    /* torch-cuda: draws made so far */
     uint32_t word[624]; /* torch-cpu: the twister's state */
-    int next;       /* torch-cpu: first word that is still unused                              */
-    bool has_spare; /* torch-cpu: second half of a Box-Muller pair                             */
+    int next;           /* torch-cpu: first word that is still unused */
+    bool has_spare;     /* torch-cpu: second half of a Box-Muller pair */
     double spare;
 } ds_rng;
 

@@ -30,31 +30,31 @@ typedef struct ds_run ds_run;
 typedef ds_status ds_run_callback(void *user, ds_run *run, ds_error *err);
 
 typedef struct ds_run_options {
-    size_t size;        /* set by DS_RUN_OPTIONS_INIT                                      */
-    const char *prompt; /* NULL is the empty one                                           */
+    size_t size;                 /* set by DS_RUN_OPTIONS_INIT */
+    const char *prompt;          /* NULL is the empty one */
     const char *negative_prompt; /* NULL: none given, which XL models tell from "" */
     int steps;
-    double cfg_scale; /* eps = u + s (c - u); with 1 the negative prompt is not run      */
+    double cfg_scale; /* eps = u + s (c - u); with 1 the negative prompt is not run */
 
-    const char *sampler; /* NULL: the folder's. These five as in ds_sampler_options               */
+    const char *sampler;   /* NULL: the folder's. These five as in ds_sampler_options */
     const char *scheduler; /* "karras", "default" */
-    const char *spacing; /* "leading", "trailing", "linspace"                                     */
-    int set_alpha_to_one; /* 1 yes, 0 no, -1: the file's */
+    const char *spacing;   /* "leading", "trailing", "linspace" */
+    int set_alpha_to_one;  /* 1 yes, 0 no, -1: the file's */
     double eta;
 
     int64_t width,
-        height;     /* of the picture; 0: the initial latent's or picture's, or the model's  */
-    int64_t images; /* 0: the initial latent's or picture's number, or 1                     */
-    uint64_t seed;  /* picture i uses seed + i, and equals that seed's single picture        */
+        height;     /* of the picture; 0: the initial latent's or picture's, or the model's */
+    int64_t images; /* 0: the initial latent's or picture's number, or 1 */
+    uint64_t seed;  /* picture i uses seed + i, and equals that seed's single picture */
     ds_rng_kind rng;
 
     const ds_tensor *latent; /* [B,4,h,w]: noise of standard deviation 1 to start from; the seed
                                 then serves the sampler's own noise alone. NULL: drawn */
-    const ds_tensor *image;  /* [1 or B,3,H,W] in [0,1]: image to image. NULL: from noise  */
-    double strength; /* of image to image: share of the steps that is run, ]0,1]            */
+    const ds_tensor *image;  /* [1 or B,3,H,W] in [0,1]: image to image. NULL: from noise */
+    double strength;         /* of image to image: share of the steps that is run, ]0,1] */
 
     int vae_tiling; /* 1 always, 0 never, -1: above a million pixels */
-    bool preview; /* prepare ds_run_preview (costs one small decode)                              */
+    bool preview;   /* prepare ds_run_preview (costs one small decode) */
 
     ds_run_callback *on_step; /* or NULL */
     void *user;
@@ -84,15 +84,15 @@ DS_API ds_status ds_run_decode(ds_run *run, ds_error *err);
 /* ---- state ---------------------------------------------------------------------------------- */
 
 DS_API bool ds_run_done(const ds_run *run);
-DS_API int ds_run_steps(const ds_run *run);      /* that will be run: fewer in image to image      */
+DS_API int ds_run_steps(const ds_run *run);      /* that will be run: fewer in image to image */
 DS_API int ds_run_step_index(const ds_run *run); /* steps done */
 
 /* All tensors are F32, borrowed, and live as long as the run. */
 DS_API ds_tensor ds_run_latents(const ds_run *run); /* [steps,B,4,h,w]: after each step; those to
                                                        come are zero */
 DS_API ds_tensor ds_run_x0(const ds_run *run);      /* [B,4,h,w]: the clean latent as the last step
-                                                       predicted it                                 */
-DS_API ds_tensor ds_run_image(const ds_run *run);   /* [B,3,H,W] in [0,1]; zero before a decode   */
+                                                       predicted it */
+DS_API ds_tensor ds_run_image(const ds_run *run);   /* [B,3,H,W] in [0,1]; zero before a decode */
 
 /* A small picture of x0 [3,h,w] in [0,1] of image b: a linear map from latent to colour, fitted to
  * the model's own decoder. DS_E_ARG without options.preview. */
@@ -106,10 +106,10 @@ typedef struct ds_run_info {
     bool karras;
     int64_t width, height, images;
     int64_t latent_width, latent_height, latent_channels;
-    int64_t calls;  /* of the network: more than steps for heun, dpm2, pndm  */
+    int64_t calls;  /* of the network: more than steps for heun, dpm2, pndm */
     int64_t tokens; /* ids of a padded prompt */
     const int64_t *prompt_ids, *negative_ids; /* [tokens]; the latter NULL without guidance */
-    int64_t prompt_cut, negative_cut; /* tokens that did not fit                            */
+    int64_t prompt_cut, negative_cut;         /* tokens that did not fit */
 } ds_run_info;
 
 DS_API ds_run_info ds_run_describe(const ds_run *run);

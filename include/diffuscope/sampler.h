@@ -29,16 +29,16 @@ typedef struct ds_sampler ds_sampler;
  * a file to Stable Diffusion's schedule and the defaults of the sampler's diffusers class. */
 typedef struct ds_sampler_options {
     size_t size;
-    const char *sampler; /* any spelling that ds_sampler_list's names, A1111, ComfyUI or
-                            diffusers use; " Karras" may follow                            */
-    const char *config;  /* path of a scheduler_config.json; NULL: Stable Diffusion 1.x    */
+    const char *sampler;         /* any spelling that ds_sampler_list's names, A1111, ComfyUI or
+                                    diffusers use; " Karras" may follow */
+    const char *config;          /* path of a scheduler_config.json; NULL: Stable Diffusion 1.x */
     const char *prediction_type; /* "epsilon", "v_prediction" */
-    const char *spacing;   /* "leading", "trailing", "linspace"                              */
-    const char *scheduler; /* "karras", "default"                                            */
-    int set_alpha_to_one;  /* 1 yes, 0 no, -1: the file's                                    */
-    int steps;             /* 1 or more                                                      */
-    double strength;       /* image to image: share of the steps that is run, ]0, 1]         */
-    double eta;            /* ddim only: 0 deterministic, 1 as noisy as ddpm                 */
+    const char *spacing;         /* "leading", "trailing", "linspace" */
+    const char *scheduler;       /* "karras", "default" */
+    int set_alpha_to_one;        /* 1 yes, 0 no, -1: the file's */
+    int steps;                   /* 1 or more */
+    double strength;             /* image to image: share of the steps that is run, ]0, 1] */
+    double eta;                  /* ddim only: 0 deterministic, 1 as noisy as ddpm */
 } ds_sampler_options;
 
 #define DS_SAMPLER_OPTIONS_INIT                                                                    \

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-/* Names come from files: what could steer a terminal or break a line becomes '?'.                 */
+/* Names come from files: what could steer a terminal or break a line becomes '?'. */
 static void make_plain(char *text)
 {
     for (; *text != '\0'; text++)

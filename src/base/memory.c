@@ -1,7 +1,7 @@
 /* memory.c - the one door to the heap, and checked sizes.
  *
  * Blocks are aligned to a cache line, which is also the widest vector of the kernels. Tests replace
- * the allocator to count blocks and to make the n-th request fail.                               */
+ * the allocator to count blocks and to make the n-th request fail. */
 
 #include <diffuscope/base.h>
 

@@ -20,10 +20,10 @@ typedef enum ds_backend {
 } ds_backend;
 
 typedef enum ds_kernel_kind {
-    DS_KERNEL_MATMUL = 0, /* dst[m,n] = a[m,k] b[k,n] (+ bias[n]) (+ add[m,n])                    */
-    DS_KERNEL_CONV,       /* dst = conv(a, b) (+ bias) (+ add). A 1x1 convolution of stride 1 is a
-                             matmul, m = images*height*width, with b_trans: use that              */
-    DS_KERNEL_CONV_DATA,  /* adjoint to the input:   a = ddst, b = weights, dst = dsrc            */
+    DS_KERNEL_MATMUL = 0,  /* dst[m,n] = a[m,k] b[k,n] (+ bias[n]) (+ add[m,n]) */
+    DS_KERNEL_CONV,        /* dst = conv(a, b) (+ bias) (+ add). A 1x1 convolution of stride 1 is a
+                              matmul, m = images*height*width, with b_trans: use that */
+    DS_KERNEL_CONV_DATA,   /* adjoint to the input:   a = ddst, b = weights, dst = dsrc */
     DS_KERNEL_CONV_WEIGHTS /* adjoint to the weights: a = src, b = ddst, dst = dweights [O,I,kh,kw];
                               with `bias`, DS_ARG_BIAS receives dbias[O] */
 } ds_kernel_kind;
@@ -34,9 +34,9 @@ typedef enum ds_kernel_kind {
 typedef struct ds_kernel_desc {
     ds_kernel_kind kind;
     ds_dtype a_type, b_type, dst_type; /* F32 or BF16; accumulation is always f32 */
-    bool bias;   /* f32 [n] or [cout]                                        */
+    bool bias;                         /* f32 [n] or [cout] */
     bool add;    /* dst = result + add, an f32 tensor of dst's shape (may be dst itself if dst is
-                    f32; adjoints of convolutions add to f32 only)                                 */
+                    f32; adjoints of convolutions add to f32 only) */
     bool packed; /* b is constant: the kernel asks for a copy of its own layout (see pack) */
     bool direct; /* convolution: sums as in the definition. Otherwise a large 3x3 one of stride 1
                     goes Winograd's way (winograd.h): a third of the time, an error of some 1e-6 of
@@ -69,8 +69,8 @@ typedef struct ds_kernel_info {
     size_t scratch_bytes;
     size_t packed_bytes; /* 0 if desc.packed is false: b is read as it is stored */
     uint64_t layout;  /* equal numbers (and equal packed_bytes): the packed copies are the same */
-    double flops;     /* multiply and add counted separately                                    */
-    const char *impl; /* implementation's name, for reports                                     */
+    double flops;     /* multiply and add counted separately */
+    const char *impl; /* implementation's name, for reports */
 } ds_kernel_info;
 
 ds_status ds__kernel_new(ds_kernel **out, ds_backend backend, const ds_kernel_desc *desc,

@@ -49,8 +49,8 @@ static ds_value *embeddings(ds_graph *g, const ds_clip_config *c, ds_value *ids)
 {
     size_t mark = ds_scope_push(g, "embeddings");
     ds_value *tokens = ds_graph_param(g, "token_embedding.weight", DS_DIMS(c->vocab, c->width));
-    ds_value *places = ds_graph_param(g, "position_embedding.weight",
-                                      DS_DIMS(c->positions, c->width));
+    ds_value *places =
+        ds_graph_param(g, "position_embedding.weight", DS_DIMS(c->positions, c->width));
     ds_value *x = ds_gather(g, tokens, ids);
 
     x = ds_add_each(g, ds_announce(g, x, DS_LAYOUT_PLAIN, "token_embedding"), places);
@@ -71,13 +71,13 @@ void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_value *ids, ds_valu
         out->hidden[i + 1] = x = layer(g, c, x, i);
     out->last = ds__layer_norm(g, x, "final_layer_norm", c->eps);
     ds_scope_pop(g, mark);
-    rows = out->last == NULL ? NULL
-                             : ds_reshape(g, out->last,
-                                          DS_DIMS(ds_value_count(out->last) / c->width, c->width));
+    rows = out->last == NULL
+               ? NULL
+               : ds_reshape(g, out->last, DS_DIMS(ds_value_count(out->last) / c->width, c->width));
     out->pooled = ds_gather(g, rows, end);
     out->embeds = c->projection_dim > 0
-        ? ds__linear(g, out->pooled, "text_projection", c->projection_dim, DS_NO_BIAS)
-        : NULL;
+                      ? ds__linear(g, out->pooled, "text_projection", c->projection_dim, DS_NO_BIAS)
+                      : NULL;
 }
 
 int64_t ds__clip_end(const ds_clip_config *c, const int32_t *ids, int64_t count)
@@ -93,10 +93,11 @@ int64_t ds__clip_end(const ds_clip_config *c, const int32_t *ids, int64_t count)
     for (int64_t i = 0; i < count; i++)
         if (ids[i] == c->eos_id)
             return i;
-    return 0; /* as an arg max over "is it the end": nowhere                                           */
+    return 0; /* as an arg max over "is it the end": nowhere */
 }
 
-/* ---- configuration ------------------------------------------------------------------------------------ */
+/* ---- configuration
+ * ------------------------------------------------------------------------------------ */
 
 static ds_act read_act(ds_config *c)
 {
@@ -111,17 +112,18 @@ static ds_act read_act(ds_config *c)
 ds_status ds__clip_config_read(ds_clip_config *t, const json_t *json, const char *what,
                                bool projected, ds_error *err)
 {
-    /* Training settings, library versions, and the defaults that transformers writes for every model. */
+    /* Training settings, library versions, and the defaults that transformers writes for every
+     * model. */
     static const char *const harmless[] = {
-        "architectures", "attention_dropout", "dropout", "initializer_factor", "initializer_range",
-        "model_type", "torch_dtype", "dtype", "transformers_version", "bos_token_id",
-        "pad_token_id", "return_dict", "output_hidden_states", "output_attentions", "use_cache",
-        NULL,
+        "architectures",        "attention_dropout", "dropout",      "initializer_factor",
+        "initializer_range",    "model_type",        "torch_dtype",  "dtype",
+        "transformers_version", "bos_token_id",      "pad_token_id", "return_dict",
+        "output_hidden_states", "output_attentions", "use_cache",    NULL,
     };
     ds_config c;
     int64_t projection;
 
-    *t = (ds_clip_config) { 0 };
+    *t = (ds_clip_config){ 0 };
     ds__config_begin(&c, json, what, err);
     ds__config_ignore(&c, harmless);
     t->vocab = ds__config_int(&c, "vocab_size", 49408, 1, 1 << 24);
@@ -136,8 +138,7 @@ ds_status ds__clip_config_read(ds_clip_config *t, const json_t *json, const char
     projection = ds__config_int(&c, "projection_dim", 512, 0, 1 << 16);
     t->projection_dim = projected ? projection : 0;
     if (c.status == DS_OK && t->width % t->heads != 0)
-        c.status = ds_fail(err, DS_E_FORMAT,
-                           "%s: hidden_size %lld does not divide into %lld heads", what,
-                           (long long)t->width, (long long)t->heads);
+        c.status = ds_fail(err, DS_E_FORMAT, "%s: hidden_size %lld does not divide into %lld heads",
+                           what, (long long)t->width, (long long)t->heads);
     return ds__config_end(&c);
 }

@@ -1,5 +1,5 @@
 /* clip.h - CLIP's text encoders (Radford et al., arXiv 2103.00020): CLIPTextModel and
- * CLIPTextModelWithProjection.                                                                       */
+ * CLIPTextModelWithProjection. */
 
 #ifndef DS_MODELS_CLIP_H
 #define DS_MODELS_CLIP_H
@@ -13,28 +13,29 @@
 typedef struct ds_clip_config {
     int64_t vocab, width, layers, heads, intermediate, positions;
     int64_t eos_id;
-    int64_t projection_dim; /* 0: without projection                                                  */
+    int64_t projection_dim; /* 0: without projection */
     ds_act act;
     float eps;
 } ds_clip_config;
 
-/* projected: the class is CLIPTextModelWithProjection.                                               */
+/* projected: the class is CLIPTextModelWithProjection. */
 ds_status ds__clip_config_read(ds_clip_config *c, const json_t *json, const char *what,
                                bool projected, ds_error *err);
 
 typedef struct ds_clip_outputs {
-    ds_value *hidden[DS_CLIP_LAYERS + 1]; /* [N,S,width]: embeddings, then after each layer            */
-    ds_value *last;                       /* last_hidden_state [N,S,width], after the final norm       */
-    ds_value *pooled;                     /* pooler_output [N,width]: last at the end of the text      */
-    ds_value *embeds;                     /* text_embeds [N,projection_dim], NULL without projection   */
+    ds_value *hidden[DS_CLIP_LAYERS + 1]; /* [N,S,width]: embeddings, then after each layer */
+    ds_value *last;                       /* last_hidden_state [N,S,width], after the final norm */
+    ds_value *pooled;                     /* pooler_output [N,width]: last at the end of the text */
+    ds_value *embeds; /* text_embeds [N,projection_dim], NULL without projection */
 } ds_clip_outputs;
 
-/* ids [N,S] and end [N] are I32; end holds the row n*S + position of each text's end token.           */
+/* ids [N,S] and end [N] are I32; end holds the row n*S + position of each text's end token. */
 void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_value *ids, ds_value *end,
                     ds_clip_outputs *out);
 
-/* Position of the end token in one row of ids: the largest id for the historical configurations whose
- * eos_token_id is 2 (the true id is the largest of the vocabulary), the first eos_id otherwise.       */
+/* Position of the end token in one row of ids: the largest id for the historical configurations
+ * whose eos_token_id is 2 (the true id is the largest of the vocabulary), the first eos_id
+ * otherwise. */
 int64_t ds__clip_end(const ds_clip_config *c, const int32_t *ids, int64_t count);
 
 #endif

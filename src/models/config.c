@@ -14,7 +14,7 @@ void ds__config_begin(ds_config *c, const json_t *object, const char *what, ds_e
         c->status = ds_fail(err, DS_E_FORMAT, "%s: expected a JSON object", what);
 }
 
-/* Notes that the field is known; NULL if it is absent, null, or something failed before.               */
+/* Notes that the field is known; NULL if it is absent, null, or something failed before. */
 static const json_t *ask(ds_config *c, const char *name)
 {
     const json_t *v;
@@ -184,7 +184,7 @@ ds_status ds__config_end(ds_config *c)
 
     if (c->status != DS_OK)
         return c->status;
-    json_object_foreach((json_t *)c->object, key, v) {
+    json_object_foreach ((json_t *)c->object, key, v) {
         bool known = key[0] == '_' || json_is_null(v);
 
         for (int i = 0; !known && i < c->n_asked; i++)

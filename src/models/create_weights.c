@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define CHUNK ((int64_t)1 << 20) /* elements in memory at a time */
-#define SLICE ((int64_t)1 << 14) /* elements of one task         */
+#define SLICE ((int64_t)1 << 14) /* elements of one task */
 
 /* What one element is: mean + deviation * draw. */
 typedef struct law {

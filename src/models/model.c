@@ -1,5 +1,5 @@
-/* model.c - opening: configurations are read, then every network is built once without being planned,
- * which asks for each parameter with the shape that the configuration implies.                       */
+/* model.c - opening: configurations are read, then every network is built once without being
+ * planned, which asks for each parameter with the shape that the configuration implies. */
 
 #include "models/model.h"
 
@@ -27,9 +27,10 @@ static const struct {
     { "AutoencoderKL", DS_VAE, false },
 };
 
-/* ---- parameters ---------------------------------------------------------------------------------- */
+/* ---- parameters
+ * ---------------------------------------------------------------------------------- */
 
-/* Splits "unet.conv_in.weight" into a component and the name in its files.                            */
+/* Splits "unet.conv_in.weight" into a component and the name in its files. */
 static const char *split(const char *name, ds_component *c)
 {
     for (int i = DS_COMPONENTS - 1; i >= 0; i--) {
@@ -69,7 +70,8 @@ static void drop(void *user, const char *name, const ds_tensor *value)
         ds__weights_drop_pages(m->weights[c], value);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ---------------------------------------------------------------------------------------- */
 
 static ds_status read_config(ds_model *m, ds_component c, bool projected, ds_error *err)
 {
@@ -105,8 +107,8 @@ static ds_status open_component(ds_model *m, ds_component c, const char *variant
 
     if (class_name == NULL)
         return DS_OK;
-    while (i < DS_COUNT(classes)
-           && (classes[i].component != c || strcmp(classes[i].class_name, class_name) != 0))
+    while (i < DS_COUNT(classes) &&
+           (classes[i].component != c || strcmp(classes[i].class_name, class_name) != 0))
         i++;
     if (i == DS_COUNT(classes))
         return ds_fail(err, DS_E_UNSUPPORTED,
@@ -123,14 +125,14 @@ static ds_status open_component(ds_model *m, ds_component c, const char *variant
     return st;
 }
 
-/* Builds every network once on a small shape: parameters are found or missed.                         */
+/* Builds every network once on a small shape: parameters are found or missed. */
 static ds_status check_parameters(ds_model *m, ds_error *err)
 {
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < DS_MODULES; i++)
         if (ds__module_available(m, (ds_module)i))
-            st = ds__net_list(m, (ds_module)i, &(ds_net_shape) { 1, 1, 256, 256 }, NULL, err);
+            st = ds__net_list(m, (ds_module)i, &(ds_net_shape){ 1, 1, 256, 256 }, NULL, err);
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)
         if (m->weights[c] != NULL)
             st = ds__weights_check_all_used(m->weights[c], err);
@@ -151,9 +153,9 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     m->compute = options->compute;
     m->products = options->products;
     st = m->compute == DS_DTYPE_F32 || m->compute == DS_DTYPE_BF16
-        ? ds__folder_open(&m->folder, path, err)
-        : ds_fail(err, DS_E_ARG, "compute type %s: expected F32 or BF16",
-                  ds_dtype_name(m->compute));
+             ? ds__folder_open(&m->folder, path, err)
+             : ds_fail(err, DS_E_ARG, "compute type %s: expected F32 or BF16",
+                       ds_dtype_name(m->compute));
     if (st == DS_OK)
         st = ds__params_new(&m->params, source, drop, m, err);
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)

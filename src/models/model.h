@@ -22,11 +22,11 @@ typedef enum ds_component {
 
 struct ds_model {
     ds_folder *folder;
-    ds_weights *weights[DS_COMPONENTS]; /* NULL: the folder has no such component                    */
+    ds_weights *weights[DS_COMPONENTS]; /* NULL: the folder has no such component */
     ds_clip_config clip[2];
     ds_unet_config unet;
     ds_vae_config vae;
-    ds_params *params; /* of all components, "unet.conv_in.weight"                                   */
+    ds_params *params; /* of all components, "unet.conv_in.weight" */
     ds_dtype compute;
     ds_products products;
 };

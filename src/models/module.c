@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-/* Announces x under the scope itself, closes the scope.                                               */
+/* Announces x under the scope itself, closes the scope. */
 static ds_value *leave(ds_graph *g, size_t mark, ds_value *x, ds_layout layout)
 {
     x = ds_announce(g, x, layout, "");
@@ -50,7 +50,7 @@ ds_value *ds__layer_norm(ds_graph *g, ds_value *x, const char *name, float eps)
     return leave(g, mark, ds_layer_normalize(g, x, w, b, eps), DS_LAYOUT_PLAIN);
 }
 
-/* True if somebody watches the scope's own value, of x's shape.                                        */
+/* True if somebody watches the scope's own value, of x's shape. */
 static bool watched(ds_graph *g, const ds_value *x)
 {
     const ds_value *v = x;
@@ -58,8 +58,9 @@ static bool watched(ds_graph *g, const ds_value *x)
     if (v == NULL)
         return false;
     if (ds_value_rank(v) == 4)
-        return ds_wanted(g, "", DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 3), ds_value_dim(v, 1),
-                                        ds_value_dim(v, 2)));
+        return ds_wanted(g, "",
+                         DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 3), ds_value_dim(v, 1),
+                                 ds_value_dim(v, 2)));
     return ds_wanted(g, "", DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 1), ds_value_dim(v, 2)));
 }
 
@@ -90,8 +91,8 @@ ds_value *ds__attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int6
     if (q == NULL || k == NULL || v == NULL)
         return NULL;
     scale = (float)(1.0 / sqrt((double)channels(q) / (double)heads));
-    if (ds_wanted(g, "probs", DS_DIMS(ds_value_dim(q, 0), heads, ds_value_dim(q, 1),
-                                      ds_value_dim(k, 1)))) {
+    if (ds_wanted(g, "probs",
+                  DS_DIMS(ds_value_dim(q, 0), heads, ds_value_dim(q, 1), ds_value_dim(k, 1)))) {
         ds_value *p = ds_attention_probs(g, q, k, heads, scale, causal);
 
         out = ds_attention_apply(g, ds_announce(g, p, DS_LAYOUT_PLAIN, "probs"), v);

@@ -1,7 +1,7 @@
 /* module.h - the layers that networks are made of, under their state-dict names.
  *
- * Each call opens the scope `name`, looks up weight and bias there with the shapes that follow from its
- * arguments, and announces its result. Failures stick to the graph (see ops/graph.h).                */
+ * Each call opens the scope `name`, looks up weight and bias there with the shapes that follow from
+ * its arguments, and announces its result. Failures stick to the graph (see ops/graph.h). */
 
 #ifndef DS_MODELS_MODULE_H
 #define DS_MODELS_MODULE_H
@@ -15,16 +15,16 @@ ds_value *ds__conv(ds_graph *g, ds_value *x, const char *name, int64_t cout, int
 ds_value *ds__linear(ds_graph *g, ds_value *x, const char *name, int64_t out, ds_bias bias);
 ds_value *ds__layer_norm(ds_graph *g, ds_value *x, const char *name, float eps);
 
-/* With silu, the activation is part of the operator; the announced value is the one before it.        */
+/* With silu, the activation is part of the operator; the announced value is the one before it. */
 ds_value *ds__group_norm(ds_graph *g, ds_value *x, ds_value *shift, const char *name,
                          int64_t groups, float eps, bool silu);
 
-/* softmax(scale q k^T) v with sites q, k, v, probs, out in the current scope.                         */
+/* softmax(scale q k^T) v with sites q, k, v, probs, out in the current scope. */
 ds_value *ds__attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
                         bool causal);
 
-/* Residual block of two convolutions, as ResnetBlock2D of UNet and VAE. emb: activated time embedding
- * [N,E], NULL for none.                                                                              */
+/* Residual block of two convolutions, as ResnetBlock2D of UNet and VAE. emb: activated time
+ * embedding [N,E], NULL for none. */
 ds_value *ds__resnet(ds_graph *g, ds_value *x, ds_value *emb, const char *name, int64_t cout,
                      int64_t groups, float eps, float out_scale);
 
@@ -35,7 +35,7 @@ static inline ds_conv_geometry ds__same_padding(int64_t kernel, int64_t stride)
 {
     int64_t p = kernel / 2;
 
-    return (ds_conv_geometry) { stride, p, p, p, p };
+    return (ds_conv_geometry){ stride, p, p, p, p };
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* net.c - see net.h. Each module has one function that makes its inputs, builds it, and names its
- * outputs.                                                                                           */
+ * outputs. */
 
 #include "models/net.h"
 
@@ -11,7 +11,7 @@ typedef struct port {
     const char *name;
     ds_value *value;
     ds_layout layout;
-    bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does                       */
+    bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does */
 } port;
 
 typedef struct port_list {
@@ -23,16 +23,18 @@ struct ds_net {
     ds_model *model;
     ds_module module;
     ds_net_shape shape;
-    ds_arena arena; /* names                                                                           */
+    ds_arena arena; /* names */
     ds_graph *g;
     ds_plan *plan;
     port_list in, out;
-    ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids                   */
+    ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids */
 };
 
 const char *const ds__module_names[DS_MODULES] = {
-    [DS_MODULE_TEXT_ENCODER] = "text_encoder", [DS_MODULE_TEXT_ENCODER_2] = "text_encoder_2",
-    [DS_MODULE_UNET] = "unet",                 [DS_MODULE_VAE_ENCODE] = "vae.encode",
+    [DS_MODULE_TEXT_ENCODER] = "text_encoder",
+    [DS_MODULE_TEXT_ENCODER_2] = "text_encoder_2",
+    [DS_MODULE_UNET] = "unet",
+    [DS_MODULE_VAE_ENCODE] = "vae.encode",
     [DS_MODULE_VAE_DECODE] = "vae.decode",
 };
 
@@ -78,7 +80,8 @@ static void add_output(ds_net *n, const char *prefix, const char *name, ds_layou
     ds_graph_output(n->g, v);
 }
 
-/* ---- modules --------------------------------------------------------------------------------------- */
+/* ---- modules
+ * --------------------------------------------------------------------------------------- */
 
 static void build_text(ds_net *n, int which)
 {
@@ -119,8 +122,7 @@ static void build_unet(ds_net *n)
     if (c->text_time) {
         in.text_embeds = add_input(n, "text_embeds", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
                                    DS_DIMS(s->batch, c->pooled_dim));
-        in.time_ids = add_input(n, "time_ids", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
-                                DS_DIMS(s->batch, 6));
+        in.time_ids = add_input(n, "time_ids", DS_LAYOUT_PLAIN, DS_DTYPE_F32, DS_DIMS(s->batch, 6));
     }
     add_output(n, "", "sample", DS_LAYOUT_IMAGE, ds__unet_build(n->g, c, &in));
 }
@@ -151,8 +153,10 @@ static void build_decode(ds_net *n)
 }
 
 static const ds_component component_of[DS_MODULES] = {
-    [DS_MODULE_TEXT_ENCODER] = DS_TEXT_ENCODER, [DS_MODULE_TEXT_ENCODER_2] = DS_TEXT_ENCODER_2,
-    [DS_MODULE_UNET] = DS_UNET,                 [DS_MODULE_VAE_ENCODE] = DS_VAE,
+    [DS_MODULE_TEXT_ENCODER] = DS_TEXT_ENCODER,
+    [DS_MODULE_TEXT_ENCODER_2] = DS_TEXT_ENCODER_2,
+    [DS_MODULE_UNET] = DS_UNET,
+    [DS_MODULE_VAE_ENCODE] = DS_VAE,
     [DS_MODULE_VAE_DECODE] = DS_VAE,
 };
 
@@ -176,10 +180,11 @@ ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
     return ds__model_need(m, component_of[module], err);
 }
 
-/* ---- pullback -------------------------------------------------------------------------------------- */
+/* ---- pullback
+ * -------------------------------------------------------------------------------------- */
 
 typedef struct wrt_list {
-    const char **name; /* of what the gradient is asked for                                            */
+    const char **name; /* of what the gradient is asked for */
     ds_value **wrt, **grad;
     ds_layout *layout;
     int count, room;
@@ -199,11 +204,11 @@ static bool wrt_list_new(ds_net *n, wrt_list *p)
 static void collect_wrt(ds_net *n, wrt_list *p, const ds_net_pullback *how, int inputs)
 {
     int first = p->room - inputs;
-    ds_value **params = p->grad; /* room to spare until the gradients come                            */
+    ds_value **params = p->grad; /* room to spare until the gradients come */
 
     for (int i = 0; i < inputs; i++)
-        if (ds_value_dtype(n->in.port[i].value) == DS_DTYPE_F32
-            && how->wants(how->user, n->in.port[i].name)) {
+        if (ds_value_dtype(n->in.port[i].value) == DS_DTYPE_F32 &&
+            how->wants(how->user, n->in.port[i].name)) {
             p->name[p->count] = n->in.port[i].name;
             p->layout[p->count] = n->in.port[i].layout;
             p->wrt[p->count++] = n->in.port[i].value;
@@ -231,8 +236,8 @@ static ds_status pull_back(ds_net *n, const ds_net_pullback *how, ds_error *err)
     for (int i = 0; i < outputs; i++) {
         const port *o = &n->out.port[i];
         port *c = how->has_cotangent(how->user, o->name)
-            ? add_port(n, &n->in, o->layout, "cotangent.", o->name)
-            : NULL;
+                      ? add_port(n, &n->in, o->layout, "cotangent.", o->name)
+                      : NULL;
 
         if (c == NULL)
             continue;
@@ -255,7 +260,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
         .params = m->params,
         .compute = m->compute,
         .backend = options->reference || m->products == DS_PRODUCTS_REFERENCE ? DS_BACKEND_REF
-                                                                             : DS_BACKEND_DNNL,
+                                                                              : DS_BACKEND_DNNL,
         .watcher = options->watcher,
         .recompute = how != NULL && how->recompute,
     };
@@ -311,7 +316,7 @@ ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
                        const ds_watcher *watcher, ds_error *err)
 {
     ds_net *n = NULL;
-    ds_status st = build(&n, m, module, shape, &(ds_net_options) { .watcher = watcher }, err);
+    ds_status st = build(&n, m, module, shape, &(ds_net_options){ .watcher = watcher }, err);
 
     ds__net_free(n);
     return st;
@@ -329,7 +334,8 @@ void ds__net_free(ds_net *n)
     ds_free(n);
 }
 
-/* ---- inputs and outputs -------------------------------------------------------------------------------- */
+/* ---- inputs and outputs
+ * -------------------------------------------------------------------------------- */
 
 /* The shape that a port has outside. */
 static ds_tensor public_shape(const port *p)
@@ -346,7 +352,7 @@ static ds_tensor public_shape(const port *p)
     return t;
 }
 
-/* Channels last from channels first, whatever the element type.                                          */
+/* Channels last from channels first, whatever the element type. */
 static void set_image(float *dst, const ds_tensor *t)
 {
     int64_t c = t->dim[1], hw = t->dim[2] * t->dim[3];
@@ -390,7 +396,7 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
         return ds_fail(err, DS_E_NOMATCH, "%s has no input %s", ds__module_names[n->module], name);
     want = public_shape(p);
     ids = ds_value_dtype(p->value) == DS_DTYPE_I32;
-    if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all             */
+    if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all */
         for (int64_t i = 0; i < want.dim[0]; i++)
             ds_convert((float *)ds_value_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
         return DS_OK;

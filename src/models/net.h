@@ -1,6 +1,6 @@
 /* net.h - one network of a model, planned for one shape: inputs by name, run, outputs by name.
  *
- * Thread rule: a net belongs to one thread. The model must outlive it.                               */
+ * Thread rule: a net belongs to one thread. The model must outlive it. */
 
 #ifndef DS_MODELS_NET_H
 #define DS_MODELS_NET_H
@@ -16,37 +16,37 @@ typedef enum ds_module {
     DS_MODULES
 } ds_module;
 
-extern const char *const ds__module_names[DS_MODULES]; /* "text_encoder" ... "vae.decode"             */
+extern const char *const ds__module_names[DS_MODULES]; /* "text_encoder" ... "vae.decode" */
 
-/* Does the model have what the module needs? need: DS_E_NOMATCH, telling what it has.                 */
+/* Does the model have what the module needs? need: DS_E_NOMATCH, telling what it has. */
 bool ds__module_available(const ds_model *m, ds_module module);
 ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err);
 
-/* Number of parameters of the component that the module belongs to.                                  */
+/* Number of parameters of the component that the module belongs to. */
 double ds__module_parameters(const ds_model *m, ds_module module);
 
 typedef struct ds_net_shape {
     int64_t batch;
-    int64_t tokens;        /* text encoders: of input_ids; UNet: of encoder_hidden_states             */
-    int64_t height, width; /* of the latent (UNet, decode) or the image (encode)                       */
+    int64_t tokens;        /* text encoders: of input_ids; UNet: of encoder_hidden_states */
+    int64_t height, width; /* of the latent (UNet, decode) or the image (encode) */
 } ds_net_shape;
 
 /* A vector-Jacobian product: each output that has a cotangent becomes one more input,
  * "cotangent.<output>"; each input and parameter that is asked for becomes one more output,
- * "grad.<name>", unless nothing with a cotangent depends on it.                                      */
+ * "grad.<name>", unless nothing with a cotangent depends on it. */
 typedef struct ds_net_pullback {
     bool (*has_cotangent)(void *user, const char *output);
-    bool (*wants)(void *user, const char *name); /* input or parameter ("unet.conv_in.weight")         */
+    bool (*wants)(void *user, const char *name); /* input or parameter ("unet.conv_in.weight") */
     void *user;
-    bool recompute; /* keep the inputs of blocks only, and compute the rest again                      */
+    bool recompute; /* keep the inputs of blocks only, and compute the rest again */
 } ds_net_pullback;
 
 typedef struct ds_net ds_net;
 
 typedef struct ds_net_options {
-    const ds_watcher *watcher;       /* NULL: nobody listens                                           */
-    const ds_net_pullback *pullback; /* NULL: no gradients                                             */
-    bool reference;                  /* products summed in double, whatever the model's options say    */
+    const ds_watcher *watcher;       /* NULL: nobody listens */
+    const ds_net_pullback *pullback; /* NULL: no gradients */
+    bool reference; /* products summed in double, whatever the model's options say */
 } ds_net_options;
 
 /* Builds and plans. options may be NULL. */
@@ -54,12 +54,12 @@ ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_
                       const ds_net_options *options, ds_error *err);
 void ds__net_free(ds_net *n);
 
-/* Builds only, so that the watcher is asked about every site.                                         */
+/* Builds only, so that the watcher is asked about every site. */
 ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
                        const ds_watcher *watcher, ds_error *err);
 
 /* Copies a tensor in public order in; any numeric type; a single number is repeated.
- * DS_E_NOMATCH, DS_E_SHAPE.                                                                           */
+ * DS_E_NOMATCH, DS_E_SHAPE. */
 ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error *err);
 
 int ds__net_outputs(const ds_net *n);

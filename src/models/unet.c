@@ -1,9 +1,10 @@
-/* unet.c - the denoiser of Stable Diffusion: down, middle, up, with skip connections; at most levels a
- * transformer after each residual block, in which the latent attends to itself and to the text.
+/* unet.c - the denoiser of Stable Diffusion: down, middle, up, with skip connections; at most
+ * levels a transformer after each residual block, in which the latent attends to itself and to the
+ * text.
  *
- * Names are diffusers'. A level's list of skips is what the down path left; the up path takes them in
- * reverse order, and an upsampled map takes the size of the next skip (sides need not be multiples
- * of eight).                                                                                          */
+ * Names are diffusers'. A level's list of skips is what the down path left; the up path takes them
+ * in reverse order, and an upsampled map takes the size of the next skip (sides need not be
+ * multiples of eight). */
 
 #include "models/unet.h"
 
@@ -15,15 +16,16 @@
 typedef struct unet {
     ds_graph *g;
     const ds_unet_config *c;
-    ds_value *emb;     /* [N,4C], activated: the residual blocks' input beside the map               */
-    ds_value *context; /* [N,T,context_dim]                                                          */
+    ds_value *emb;     /* [N,4C], activated: the residual blocks' input beside the map */
+    ds_value *context; /* [N,T,context_dim] */
     ds_value *skip[MAX_SKIPS];
     int skips;
 } unet;
 
-/* ---- transformer --------------------------------------------------------------------------------- */
+/* ---- transformer
+ * --------------------------------------------------------------------------------- */
 
-/* x attends to context (itself if the same). Keys and values of the text have the text's width.      */
+/* x attends to context (itself if the same). Keys and values of the text have the text's width. */
 static ds_value *attention(unet *u, ds_value *x, ds_value *context, const char *name, int64_t width,
                            int64_t heads)
 {
@@ -53,7 +55,8 @@ static ds_value *feed_forward(unet *u, ds_value *x, int64_t width)
     return x;
 }
 
-static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t width, int64_t heads)
+static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t width,
+                                   int64_t heads)
 {
     ds_graph *g = u->g;
     size_t mark = ds_scope_push(g, "transformer_blocks.%lld", (long long)index);
@@ -72,8 +75,8 @@ static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t 
     return x;
 }
 
-/* SD 1.x projects with 1x1 convolutions before flattening, SD 2.x with linear layers after it: the same
- * product, and only the parameter's shape differs.                                                   */
+/* SD 1.x projects with 1x1 convolutions before flattening, SD 2.x with linear layers after it: the
+ * same product, and only the parameter's shape differs. */
 static ds_value *project(unet *u, ds_value *x, const char *name, int64_t width)
 {
     return u->c->linear_projection ? ds__linear(u->g, x, name, width, DS_BIAS)
@@ -106,7 +109,8 @@ static ds_value *transformer(unet *u, ds_value *x, int index, int level)
     return y;
 }
 
-/* ---- levels --------------------------------------------------------------------------------------- */
+/* ---- levels
+ * --------------------------------------------------------------------------------------- */
 
 static ds_value *resnet(unet *u, ds_value *x, int index, int64_t channels, float out_scale)
 {
@@ -134,7 +138,7 @@ static ds_value *down_level(unet *u, ds_value *x, int level)
     const ds_unet_config *c = u->c;
     size_t mark = ds_scope_push(u->g, "down_blocks.%d", level);
     int64_t p = c->downsample_padding;
-    /* diffusers pads by (0,1,0,1) where the configuration says 0                                     */
+    /* diffusers pads by (0,1,0,1) where the configuration says 0 */
     ds_conv_geometry halve = { 2, p, p, p > 0 ? p : 1, p > 0 ? p : 1 };
 
     for (int i = 0; i < c->layers[level]; i++) {
@@ -165,7 +169,7 @@ static ds_value *middle(unet *u, ds_value *x)
     return x;
 }
 
-/* block counts from the deepest level: diffusers numbers up_blocks in the order of execution.        */
+/* block counts from the deepest level: diffusers numbers up_blocks in the order of execution. */
 static ds_value *up_level(unet *u, ds_value *x, int block)
 {
     const ds_unet_config *c = u->c;
@@ -188,10 +192,11 @@ static ds_value *up_level(unet *u, ds_value *x, int block)
     return x;
 }
 
-/* ---- the whole ------------------------------------------------------------------------------------- */
+/* ---- the whole
+ * ------------------------------------------------------------------------------------- */
 
 /* SDXL: the pooled text and the sinusoids of (original size, crop, target size), arXiv 2307.01952
- * section 2.2, join the time embedding.                                                              */
+ * section 2.2, join the time embedding. */
 static ds_value *text_time_embedding(unet *u, const ds_unet_inputs *in, int64_t width)
 {
     int64_t n;
@@ -238,23 +243,24 @@ ds_value *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inp
                     ds__same_padding(c->conv_out_kernel, 1));
 }
 
-/* ---- configuration ----------------------------------------------------------------------------------- */
+/* ---- configuration
+ * ----------------------------------------------------------------------------------- */
 
 static const char *const no[] = { "false", NULL };
 static const char *const only_null[] = { NULL };
 
-/* Fields of which one value is implemented: the one that all of SD 1.x, 2.x and XL have.              */
+/* Fields of which one value is implemented: the one that all of SD 1.x, 2.x and XL have. */
 static void read_fixed(ds_config *c)
 {
     const struct {
         const char *name;
         const char *const *values;
     } fixed[] = {
-        { "act_fn", (const char *const[]) { "\"silu\"", "\"swish\"", NULL } },
-        { "mid_block_type", (const char *const[]) { "\"UNetMidBlock2DCrossAttn\"", NULL } },
-        { "time_embedding_type", (const char *const[]) { "\"positional\"", NULL } },
-        { "resnet_time_scale_shift", (const char *const[]) { "\"default\"", NULL } },
-        { "attention_type", (const char *const[]) { "\"default\"", NULL } },
+        { "act_fn", (const char *const[]){ "\"silu\"", "\"swish\"", NULL } },
+        { "mid_block_type", (const char *const[]){ "\"UNetMidBlock2DCrossAttn\"", NULL } },
+        { "time_embedding_type", (const char *const[]){ "\"positional\"", NULL } },
+        { "resnet_time_scale_shift", (const char *const[]){ "\"default\"", NULL } },
+        { "attention_type", (const char *const[]){ "\"default\"", NULL } },
         { "center_input_sample", no },
         { "only_cross_attention", no },
         { "mid_block_only_cross_attention", no },
@@ -274,9 +280,9 @@ static void read_fixed(ds_config *c)
         { "num_attention_heads", only_null },
     };
     static const char *const harmless[] = {
-        "upcast_attention", /* a remedy for float16: attention is summed in float32 here           */
-        "dropout",          /* is off after training                                              */
-        "addition_embed_type_num_heads", /* of an embedding type that is refused                      */
+        "upcast_attention", /* a remedy for float16: attention is summed in float32 here */
+        "dropout",          /* is off after training */
+        "addition_embed_type_num_heads", /* of an embedding type that is refused */
         NULL,
     };
 
@@ -346,7 +352,7 @@ ds_status ds__unet_config_read(ds_unet_config *u, const json_t *json, const char
 {
     ds_config c;
 
-    *u = (ds_unet_config) { 0 };
+    *u = (ds_unet_config){ 0 };
     ds__config_begin(&c, json, what, err);
     read_fixed(&c);
     read_levels(u, &c);

@@ -9,7 +9,7 @@
 
 #define EPS 1e-6f
 
-/* Single-headed attention over the pixels, with group norm and residual.                              */
+/* Single-headed attention over the pixels, with group norm and residual. */
 static ds_value *attention(ds_graph *g, const ds_vae_config *c, ds_value *x)
 {
     size_t mark = ds_scope_push(g, "attentions.0");
@@ -64,9 +64,9 @@ static ds_value *down_level(ds_graph *g, const ds_vae_config *c, ds_value *x, in
 
     for (int64_t i = 0; i < c->layers; i++)
         x = resnet(g, c, x, i, c->channels[level]);
-    if (level + 1 < c->levels) /* one pixel of padding, below and to the right only                    */
+    if (level + 1 < c->levels) /* one pixel of padding, below and to the right only */
         x = ds__conv(g, x, "downsamplers.0.conv", c->channels[level], 3,
-                     (ds_conv_geometry) { .stride = 2, .bottom = 1, .right = 1 });
+                     (ds_conv_geometry){ .stride = 2, .bottom = 1, .right = 1 });
     x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
     ds_scope_pop(g, mark);
     return x;
@@ -88,7 +88,7 @@ static ds_value *up_level(ds_graph *g, const ds_vae_config *c, ds_value *x, int 
     return x;
 }
 
-/* The norm, activation and convolution that end both halves.                                           */
+/* The norm, activation and convolution that end both halves. */
 static ds_value *finish(ds_graph *g, const ds_vae_config *c, ds_value *x, int64_t channels)
 {
     x = ds__group_norm(g, x, NULL, "conv_norm_out", c->groups, EPS, true);
@@ -128,19 +128,20 @@ ds_value *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_value *la
     return x;
 }
 
-/* ---- configuration ------------------------------------------------------------------------------------ */
+/* ---- configuration
+ * ------------------------------------------------------------------------------------ */
 
 ds_status ds__vae_config_read(ds_vae_config *v, const json_t *json, const char *what, ds_error *err)
 {
     static const char *const down[] = { "DownEncoderBlock2D" };
     static const char *const up[] = { "UpDecoderBlock2D" };
-    static const char *const harmless[] = { "force_upcast", NULL }; /* a remedy for float16             */
+    static const char *const harmless[] = { "force_upcast", NULL }; /* a remedy for float16 */
     static const char *const silu[] = { "\"silu\"", "\"swish\"", NULL };
     static const char *const only_null[] = { NULL };
     int index[DS_VAE_LEVELS], ups;
     ds_config c;
 
-    *v = (ds_vae_config) { 0 };
+    *v = (ds_vae_config){ 0 };
     ds__config_begin(&c, json, what, err);
     v->levels = ds__config_names(&c, "down_block_types", index, DS_VAE_LEVELS, down, 1);
     ups = ds__config_names(&c, "up_block_types", index, DS_VAE_LEVELS, up, 1);

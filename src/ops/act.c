@@ -1,6 +1,6 @@
 /* act.c - activations, and the gated one of the transformers' feed-forward layers.
  *
- * geglu (Shazeer, arXiv 2002.05202): a row [h | g] gives h * gelu(g).                              */
+ * geglu (Shazeer, arXiv 2002.05202): a row [h | g] gives h * gelu(g). */
 
 #include "ops/node.h"
 
@@ -22,7 +22,7 @@ static ds_status run_act_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_act_adjoint = { .name = "activate adjoint", .run = run_act_adjoint };
 
-/* One operator on dy and x, with the forward operator's attributes and x's shape.                    */
+/* One operator on dy and x, with the forward operator's attributes and x's shape. */
 static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dy,
                                 ds_value *din[])
 {

@@ -4,7 +4,8 @@
 
 #include <math.h>
 
-/* ---- a + b, same shape -------------------------------------------------------------------------------- */
+/* ---- a + b, same shape
+ * -------------------------------------------------------------------------------- */
 
 static ds_status run_add(ds_node *n, ds_error *err)
 {
@@ -35,7 +36,8 @@ ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
     return ds__output(g, ds__append(g, &ds__op_add, 2, in), DS_DTYPE_F32, a->rank, a->dim);
 }
 
-/* ---- x[n,s,c] + t[r,c] for every n, r >= s: positions of a text ------------------------------------------ */
+/* ---- x[n,s,c] + t[r,c] for every n, r >= s: positions of a text
+ * ------------------------------------------ */
 
 static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -54,7 +56,7 @@ static ds_status run_repeat(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-/* dt = sum over n of dy, in the order of n; rows past the text are zero.                                */
+/* dt = sum over n of dy, in the order of n; rows past the text are zero. */
 static ds_status run_repeat_adjoint(ds_node *n, ds_error *err)
 {
     int64_t part = ds_value_count(n->in[0]) / n->in[0]->dim[0];
@@ -99,7 +101,8 @@ ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
     return ds__output(g, ds__append(g, &op_repeat, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 
-/* ---- factor * x ----------------------------------------------------------------------------------------- */
+/* ---- factor * x
+ * ----------------------------------------------------------------------------------------- */
 
 static ds_status run_scale(ds_node *n, ds_error *err)
 {
@@ -127,7 +130,8 @@ ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
     return ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
 }
 
-/* ---- to another element type ---------------------------------------------------------------------------- */
+/* ---- to another element type
+ * ---------------------------------------------------------------------------- */
 
 static ds_status run_cast(ds_node *n, ds_error *err)
 {
@@ -141,7 +145,7 @@ static ds_status run_cast(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-/* Cotangents are always float32: rounding passes them on.                                               */
+/* Cotangents are always float32: rounding passes them on. */
 static void cast_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
     (void)g;
@@ -158,7 +162,8 @@ ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
     return ds__output(g, ds__append(g, &ds__op_cast, 1, &x), to, x->rank, x->dim);
 }
 
-/* ---- sum over rows ---------------------------------------------------------------------------------------- */
+/* ---- sum over rows
+ * ---------------------------------------------------------------------------------------- */
 
 static ds_status run_sum_rows(ds_node *n, ds_error *err)
 {
@@ -178,10 +183,11 @@ ds_value *ds__sum_rows(ds_graph *g, ds_value *x)
     return ds__output(g, ds__append(g, &op_sum_rows, 1, &x), DS_DTYPE_F32, 1, &x->dim[x->rank - 1]);
 }
 
-/* ---- sinusoids: t [M] -> [M,dim] ------------------------------------------------------------------------- */
+/* ---- sinusoids: t [M] -> [M,dim]
+ * ------------------------------------------------------------------------- */
 
-/* Positions as in "Attention is all you need" (arXiv 1706.03762, section 3.5), with the longest period
- * 10,000; diffusers' option `flip_sin_to_cos` puts the cosines first.                               */
+/* Positions as in "Attention is all you need" (arXiv 1706.03762, section 3.5), with the longest
+ * period 10,000; diffusers' option `flip_sin_to_cos` puts the cosines first. */
 static ds_status run_timestep(ds_node *n, ds_error *err)
 {
     const ds_value *y = n->out[0];
@@ -194,7 +200,7 @@ static ds_status run_timestep(ds_node *n, ds_error *err)
 }
 
 /* Adjoint: in dy, y; out dt. With angles a_i = t f_i:
- *   dt = sum_i f_i (dsin_i cos a_i - dcos_i sin a_i)                                                 */
+ *   dt = sum_i f_i (dsin_i cos a_i - dcos_i sin a_i) */
 static ds_status run_timestep_adjoint(ds_node *n, ds_error *err)
 {
     const ds_value *y = n->in[1];
@@ -210,8 +216,8 @@ static ds_status run_timestep_adjoint(ds_node *n, ds_error *err)
         double sum = 0.0;
 
         for (int64_t i = 0; i < half; i++)
-            sum += exp(-log(10000.0) * (double)i / (half - n->attr.timestep.downscale_freq_shift))
-                * ((double)ds[i] * c[i] - (double)dc[i] * s[i]);
+            sum += exp(-log(10000.0) * (double)i / (half - n->attr.timestep.downscale_freq_shift)) *
+                   ((double)ds[i] * c[i] - (double)dc[i] * s[i]);
         dt[m] = (float)sum;
     }
     return DS_OK;
@@ -250,5 +256,5 @@ ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip
         n->attr.timestep.flip_sin_to_cos = flip_sin_to_cos;
         n->attr.timestep.downscale_freq_shift = downscale_freq_shift;
     }
-    return ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]) { ds_value_count(t), dim });
+    return ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]){ ds_value_count(t), dim });
 }

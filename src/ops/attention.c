@@ -3,15 +3,15 @@
  *   P = softmax(scale q k^T)   out = P v        per image and head
  *
  * The fused operator never forms P as a whole. The plain pair does, for layers in which somebody
- * looks at the probabilities or changes them.                                                      */
+ * looks at the probabilities or changes them. */
 
 #include "ops/node.h"
 
-/* Shapes of one call; v and out may be missing (NULL).                                             */
+/* Shapes of one call; v and out may be missing (NULL). */
 static ds_attention describe(const ds_value *q, const ds_value *k, const ds_value *out,
                              const ds_attr *attr)
 {
-    return (ds_attention) {
+    return (ds_attention){
         .n = q->dim[0],
         .heads = attr->attention.heads,
         .d = q->dim[2] / attr->attention.heads,
@@ -40,15 +40,16 @@ static bool check(ds_graph *g, const ds_value *q, const ds_value *k, const ds_va
 {
     char qs[80], ks[80];
 
-    if (q->rank == 3 && k->rank == 3 && v->rank == 3 && heads > 0 && q->dim[2] % heads == 0
-        && q->dim[2] == k->dim[2] && q->dim[0] == k->dim[0] && ds__same_shape(k, v))
+    if (q->rank == 3 && k->rank == 3 && v->rank == 3 && heads > 0 && q->dim[2] % heads == 0 &&
+        q->dim[2] == k->dim[2] && q->dim[0] == k->dim[0] && ds__same_shape(k, v))
         return true;
     ds_graph_fail(g, DS_E_SHAPE, "attention: q %s, k %s do not fit together with %lld heads",
                   ds__shape(q, qs, sizeof qs), ds__shape(k, ks, sizeof ks), (long long)heads);
     return false;
 }
 
-/* ---- fused: in q, k, v; out out, log-sum-exp ------------------------------------------------------ */
+/* ---- fused: in q, k, v; out out, log-sum-exp
+ * ------------------------------------------------------ */
 
 static ds_status prepare_fused(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -70,8 +71,8 @@ static ds_status run_fused(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-/* Adjoint: in dout, q, k, v, out, log-sum-exp; out dq, dk, dv. Probabilities are computed again, block
- * by block (Dao et al., arXiv 2205.14135, appendix B).                                              */
+/* Adjoint: in dout, q, k, v, out, log-sum-exp; out dq, dk, dv. Probabilities are computed again,
+ * block by block (Dao et al., arXiv 2205.14135, appendix B). */
 static ds_status prepare_fused_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_attention a = describe(n->in[1], n->in[2], NULL, &n->attr);
@@ -107,7 +108,7 @@ static const ds_op op_fused_adjoint = {
     .flops = adjoint_flops,
 };
 
-/* The adjoints' kernels read float32: operands that were rounded keep their rounded values.          */
+/* The adjoints' kernels read float32: operands that were rounded keep their rounded values. */
 static ds_value *exact(ds_graph *g, ds_value *x)
 {
     return ds_cast(g, x, DS_DTYPE_F32);
@@ -115,7 +116,7 @@ static ds_value *exact(ds_graph *g, ds_value *x)
 
 static void fused_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
-    ds_value *in[6] = { dout[0], exact(g, n->in[0]), exact(g, n->in[1]), exact(g, n->in[2]),
+    ds_value *in[6] = { dout[0],   exact(g, n->in[0]), exact(g, n->in[1]), exact(g, n->in[2]),
                         n->out[0], n->out[1] };
     ds_node *a = ds__append(g, &op_fused_adjoint, 6, in);
 
@@ -134,8 +135,8 @@ static const ds_op op_fused = {
     .flops = flops,
 };
 
-ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
-                          float scale, bool causal)
+ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads, float scale,
+                    bool causal)
 {
     ds_value *in[3] = { ds__operand(g, q), ds__operand(g, k), ds__operand(g, v) };
     ds_value *out;
@@ -150,11 +151,12 @@ ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t 
     n->attr.attention.scale = scale;
     n->attr.attention.causal = causal;
     out = ds__output(g, n, DS_DTYPE_F32, 3, q->dim);
-    ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]) { q->dim[0], heads, q->dim[1] });
+    ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]){ q->dim[0], heads, q->dim[1] });
     return out;
 }
 
-/* ---- plain, first step: in q, k; out P ------------------------------------------------------------ */
+/* ---- plain, first step: in q, k; out P
+ * ------------------------------------------------------------ */
 
 static ds_status prepare_probs(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -241,14 +243,15 @@ ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t head
     n->attr.attention.scale = scale;
     n->attr.attention.causal = causal;
     return ds__output(g, n, DS_DTYPE_F32, 4,
-                      (const int64_t[]) { q->dim[0], heads, q->dim[1], k->dim[1] });
+                      (const int64_t[]){ q->dim[0], heads, q->dim[1], k->dim[1] });
 }
 
-/* ---- plain, second step: in P, v; out out ----------------------------------------------------------- */
+/* ---- plain, second step: in P, v; out out
+ * ----------------------------------------------------------- */
 
 static ds_attention describe_apply(const ds_value *p, const ds_value *v, ds_dtype out_type)
 {
-    return (ds_attention) {
+    return (ds_attention){
         .n = p->dim[0],
         .heads = p->dim[1],
         .d = v->dim[2] / p->dim[1],
@@ -339,9 +342,9 @@ ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v)
 
     if (probs == NULL || in[1] == NULL)
         return NULL;
-    if (probs->rank != 4 || v->rank != 3 || probs->dim[3] != v->dim[1]
-        || v->dim[2] % probs->dim[1] != 0)
+    if (probs->rank != 4 || v->rank != 3 || probs->dim[3] != v->dim[1] ||
+        v->dim[2] % probs->dim[1] != 0)
         return ds_graph_fail(g, DS_E_SHAPE, "attention: probabilities do not fit the values");
     return ds__output(g, ds__append(g, &op_apply, 2, in), DS_DTYPE_F32, 3,
-                      (const int64_t[]) { probs->dim[0], probs->dim[2], v->dim[2] });
+                      (const int64_t[]){ probs->dim[0], probs->dim[2], v->dim[2] });
 }

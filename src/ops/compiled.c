@@ -2,9 +2,8 @@
 
 #include "ops/node.h"
 
-/* Makes b available to the kernel: packed, or plain in the kernel's type.                          */
-static ds_status resolve_operand(ds_graph *g, ds_node *n, const ds_kernel_desc *desc,
-                                 ds_error *err)
+/* Makes b available to the kernel: packed, or plain in the kernel's type. */
+static ds_status resolve_operand(ds_graph *g, ds_node *n, const ds_kernel_desc *desc, ds_error *err)
 {
     ds_value *b = n->in[1];
 
@@ -46,7 +45,7 @@ ds_status ds__kernel_bind_node(ds_node *n, ds_error *err)
     args[DS_ARG_ADD] = n->n_in > 3 && n->in[3] != NULL ? n->in[3]->data : NULL;
     args[DS_ARG_DST] = n->out[0]->data;
     args[DS_ARG_SCRATCH] = n->scratch;
-    if (n->n_out > 1) /* the weights' adjoint also gives the bias's                                 */
+    if (n->n_out > 1) /* the weights' adjoint also gives the bias's */
         args[DS_ARG_BIAS] = n->out[1]->data;
     return ds__kernel_bind(n->kernel, args, err);
 }

@@ -2,14 +2,14 @@
  *
  *   y[n,i,j,o] = b[o] + sum_{c,u,v} w[o,c,u,v] x[n, s i + u - top, s j + v - left, c]
  *
- * A 1x1 kernel with stride 1 is a product of matrices and is made as one.                          */
+ * A 1x1 kernel with stride 1 is a product of matrices and is made as one. */
 
 #include "ops/node.h"
 
 static ds_kernel_desc describe(ds_kernel_kind kind, const ds_value *x, const ds_value *w,
                                ds_conv_geometry geo)
 {
-    return (ds_kernel_desc) {
+    return (ds_kernel_desc){
         .kind = kind,
         .images = x->dim[0],
         .height = x->dim[1],
@@ -34,7 +34,8 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
     return ds__kernel_prepare(g, n, &d, err);
 }
 
-/* ---- adjoint: two more kernels, each with the sizes of the forward pass ----------------------------- */
+/* ---- adjoint: two more kernels, each with the sizes of the forward pass
+ * ----------------------------- */
 
 static ds_status prepare_data(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -112,21 +113,22 @@ ds_value *ds_conv2d(ds_graph *g, ds_value *x, ds_value *w, ds_value *b, ds_conv_
 
     if (x == NULL || w == NULL)
         return NULL;
-    if (x->rank != 4 || w->rank != 4 || w->dim[1] != x->dim[3]
-        || (b != NULL && ds_value_count(b) != w->dim[0]))
+    if (x->rank != 4 || w->rank != 4 || w->dim[1] != x->dim[3] ||
+        (b != NULL && ds_value_count(b) != w->dim[0]))
         return ds_graph_fail(g, DS_E_SHAPE, "conv2d: x %s (channels last) does not fit weight %s",
                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
     d = describe(DS_KERNEL_CONV, x, w, geo);
     if (ds__conv_out_h(&d) < 1 || ds__conv_out_w(&d) < 1)
         return ds_graph_fail(g, DS_E_SHAPE, "conv2d: x %s is smaller than the kernel %s",
                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
-    if (d.kh == 1 && d.kw == 1 && geo.stride == 1 && (geo.top | geo.left | geo.bottom | geo.right) == 0)
+    if (d.kh == 1 && d.kw == 1 && geo.stride == 1 &&
+        (geo.top | geo.left | geo.bottom | geo.right) == 0)
         return ds_linear(g, x, w, b);
     in[0] = ds__operand(g, x);
     n = ds__append(g, &op_conv, 4, in);
     if (n != NULL)
         n->attr.conv = geo;
-    return ds__output(g, n, DS_DTYPE_F32, 4,
-                      (const int64_t[]) { d.images, ds__conv_out_h(&d), ds__conv_out_w(&d),
-                                          d.cout });
+    return ds__output(
+        g, n, DS_DTYPE_F32, 4,
+        (const int64_t[]){ d.images, ds__conv_out_h(&d), ds__conv_out_w(&d), d.cout });
 }

@@ -1,12 +1,12 @@
-/* grad.c - reverse mode: the operators of a graph are visited from the last to the first, and each one
- * appends its adjoint to the same graph.
+/* grad.c - reverse mode: the operators of a graph are visited from the last to the first, and each
+ * one appends its adjoint to the same graph.
  *
  * Only operators between what is asked for and the outputs are visited (`wanted`). What an adjoint
  * reads of the forward pass stays alive because it reads it: the planner sees no difference.
  *
  * Recomputation (Chen et al., arXiv 1604.06174): when the visit reaches a block that ds_block_begin
- * opened, the block's operators are appended once more, and the adjoints read these twins instead. Of
- * the first pass through the block, only what enters it is then kept.                               */
+ * opened, the block's operators are appended once more, and the adjoints read these twins instead.
+ * Of the first pass through the block, only what enters it is then kept. */
 
 #include "ops/node.h"
 
@@ -22,7 +22,7 @@ float *ds__zeroed(const ds_value *v)
     return v->data;
 }
 
-/* wanted = depends on one of wrt; cotangents are forgotten.                                           */
+/* wanted = depends on one of wrt; cotangents are forgotten. */
 static void mark_wanted(ds_graph *g, ds_value *const wrt[], int n_wrt)
 {
     for (int i = 0; i < g->count; i++)
@@ -50,20 +50,22 @@ static void accumulate(ds_graph *g, ds_value *v, ds_value *d)
     v->grad = v->grad == NULL ? d : ds_add(g, v->grad, d);
 }
 
-/* ---- recomputation ---------------------------------------------------------------------------------- */
+/* ---- recomputation
+ * ---------------------------------------------------------------------------------- */
 
 static ds_value *twin(ds_value *v)
 {
     return v != NULL && v->again != NULL ? v->again : v;
 }
 
-/* Appends n once more, reading the twins of what its block made.                                        */
+/* Appends n once more, reading the twins of what its block made. */
 static void append_twin(ds_graph *g, const ds_node *n)
 {
     ds_value *in[DS_MAX_IN];
     ds_node *t;
 
-    for (int o = 0; o < n->n_out; o++) /* a watcher's edit would be lost: kept from the first pass       */
+    for (int o = 0; o < n->n_out;
+         o++) /* a watcher's edit would be lost: kept from the first pass */
         if (n->out[o]->interest == DS_EDIT)
             return;
     for (int k = 0; k < n->n_in; k++)
@@ -91,7 +93,7 @@ static bool is_leaf(const ds_node *n)
     return n->op == &ds__op_input || n->op == &ds__op_param;
 }
 
-/* Appends the whole block that ends at position last; returns its first position.                       */
+/* Appends the whole block that ends at position last; returns its first position. */
 static void append_block(ds_graph *g, int last)
 {
     int block = g->node[last]->block, first = last;
@@ -103,14 +105,15 @@ static void append_block(ds_graph *g, int last)
             append_twin(g, g->node[i]);
 }
 
-/* ---- the visit ---------------------------------------------------------------------------------------- */
+/* ---- the visit
+ * ---------------------------------------------------------------------------------------- */
 
-/* Calls n's adjoint; `reads` is n or its twin: whose values the adjoint may read.                        */
+/* Calls n's adjoint; `reads` is n or its twin: whose values the adjoint may read. */
 static void visit(ds_graph *g, ds_node *n, ds_node *reads)
 {
     ds_value *dout[DS_MAX_OUT] = { NULL }, *din[DS_MAX_IN] = { NULL };
 
-    if (n->out[0]->grad == NULL) /* further outputs are statistics for the adjoint: no cotangents       */
+    if (n->out[0]->grad == NULL) /* further outputs are statistics for the adjoint: no cotangents */
         return;
     if (n->op->adjoint == NULL) {
         ds_graph_fail(g, DS_E_UNSUPPORTED, "operator %s has no adjoint", n->op->name);

@@ -149,7 +149,6 @@ static ds_interest ask(ds_graph *g, int rank, const int64_t *dim)
     return w->wants(w->user, g->path, &shape);
 }
 
-
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name)
 {
     const int64_t *d;
@@ -160,10 +159,9 @@ ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *na
         return x;
     mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
     d = x->dim;
-    interest = layout == DS_LAYOUT_IMAGE
-        ? ask(g, 4, (const int64_t[]) { d[0], d[3], d[1], d[2] })
-        : ask(g, x->rank, d);
-    if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice        */
+    interest = layout == DS_LAYOUT_IMAGE ? ask(g, 4, (const int64_t[]){ d[0], d[3], d[1], d[2] })
+                                         : ask(g, x->rank, d);
+    if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice */
         x = ds_reshape(g, x, x->rank, x->dim);
     if (interest != DS_IGNORE && x != NULL) {
         x->site = ds__arena_printf(&g->arena, "%s", g->path);
@@ -245,7 +243,8 @@ void ds_graph_output(ds_graph *g, ds_value *v)
         v->pinned = true;
 }
 
-/* ---- shared by the operators ------------------------------------------------------------------ */
+/* ---- shared by the operators ------------------------------------------------------------------
+ */
 
 bool ds__same_shape(const ds_value *a, const ds_value *b)
 {
@@ -310,7 +309,8 @@ int64_t ds_value_dim(const ds_value *v, int axis)
     return v->dim[axis];
 }
 
-/* ---- units of recomputation -------------------------------------------------------------------- */
+/* ---- units of recomputation --------------------------------------------------------------------
+ */
 
 void ds_block_begin(ds_graph *g)
 {

@@ -1,9 +1,9 @@
 /* graph.h - networks as graphs of operators: built by running the model's code, differentiated by
  * adding operators, planned once per shape, run many times.
  *
- * Building. A model's code calls ds_conv2d(g, x, ...) and its like, which check shapes and append an
- * operator. The first failure sticks to the graph: every later call returns NULL and does nothing,
- * and accepts NULL, so model code reads like the equations and asks ds_graph_status once.
+ * Building. A model's code calls ds_conv2d(g, x, ...) and its like, which check shapes and append
+ * an operator. The first failure sticks to the graph: every later call returns NULL and does
+ * nothing, and accepts NULL, so model code reads like the equations and asks ds_graph_status once.
  *
  * Differentiating. ds_graph_grad appends the adjoint operators of those operators only that lie
  * between what is asked for and the output. Which values must be kept follows from their use: the
@@ -16,7 +16,7 @@
  * Layout. Feature maps are [N,H,W,C], token sequences [N,S,C]; [N,H,W,C] is [N,H*W,C] without a
  * copy. Parameters keep PyTorch's order.
  *
- * Thread rule: a graph and its plan belong to one thread; kernels use the whole pool.             */
+ * Thread rule: a graph and its plan belong to one thread; kernels use the whole pool. */
 
 #ifndef DS_OPS_GRAPH_H
 #define DS_OPS_GRAPH_H
@@ -36,37 +36,37 @@ typedef struct ds_plan ds_plan;
 
 /* How a value is shown to a watcher. */
 typedef enum ds_layout {
-    DS_LAYOUT_PLAIN = 0, /* as it is                                                               */
-    DS_LAYOUT_IMAGE      /* [N,H,W,C] here, [N,C,H,W] outside                                      */
+    DS_LAYOUT_PLAIN = 0, /* as it is */
+    DS_LAYOUT_IMAGE      /* [N,H,W,C] here, [N,C,H,W] outside */
 } ds_layout;
 
 typedef struct ds_graph_options {
-    ds_params *params;         /* where ds_graph_param looks; may be NULL                          */
-    ds_dtype compute;          /* F32, or BF16: operands of products are rounded to bfloat16       */
-    ds_backend backend;        /* of products and convolutions                                     */
-    const ds_watcher *watcher; /* NULL: nobody listens                                             */
-    bool recompute;            /* ds_graph_grad: blocks keep their inputs only, see ds_block_begin  */
+    ds_params *params;         /* where ds_graph_param looks; may be NULL */
+    ds_dtype compute;          /* F32, or BF16: operands of products are rounded to bfloat16 */
+    ds_backend backend;        /* of products and convolutions */
+    const ds_watcher *watcher; /* NULL: nobody listens */
+    bool recompute; /* ds_graph_grad: blocks keep their inputs only, see ds_block_begin */
 } ds_graph_options;
 
 ds_status ds_graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err);
 void ds_graph_free(ds_graph *g);
-ds_status ds_graph_status(const ds_graph *g, ds_error *err); /* the first failure of building       */
+ds_status ds_graph_status(const ds_graph *g, ds_error *err); /* the first failure of building */
 
-/* Marks the graph as failed unless it already is; returns NULL for `return ds_graph_fail(...)`.   */
+/* Marks the graph as failed unless it already is; returns NULL for `return ds_graph_fail(...)`. */
 ds_value *ds_graph_fail(ds_graph *g, ds_status code, const char *fmt, ...) DS_PRINTF(3, 4);
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-/* Appends a component to the current path ("unet" . "down_blocks.0" ...); the mark undoes it.     */
+/* Appends a component to the current path ("unet" . "down_blocks.0" ...); the mark undoes it. */
 size_t ds_scope_push(ds_graph *g, const char *fmt, ...) DS_PRINTF(2, 3);
 void ds_scope_pop(ds_graph *g, size_t mark);
 
 /* Tells the watcher of a value under path.name (path alone if name is ""). Use the value that comes
- * back from here on: it carries the edit.                                                         */
+ * back from here on: it carries the edit. */
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name);
 
 /* True if somebody wants path.name: asked before a value that would otherwise not be formed. The
- * shape is what the value would have, in the order in which it is shown.                          */
+ * shape is what the value would have, in the order in which it is shown. */
 bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
 
 /* ---- leaves --------------------------------------------------------------------------------- */
@@ -74,20 +74,20 @@ bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
 /* Its data (ds_value_data) is written by the caller before each run. */
 ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim);
 
-ds_value *ds_graph_input_like(ds_graph *g, const ds_value *v); /* f32, same shape                   */
+ds_value *ds_graph_input_like(ds_graph *g, const ds_value *v); /* f32, same shape */
 
 /* Parameter path.name with this shape. */
 ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim);
 
 /* ---- operators ------------------------------------------------------------------------------ */
 
-/* conv.c: w [O,I,k,k], b [O] or NULL; kernel 1x1 with stride 1 becomes a product.                 */
+/* conv.c: w [O,I,k,k], b [O] or NULL; kernel 1x1 with stride 1 becomes a product. */
 typedef struct ds_conv_geometry {
-    int64_t stride, top, left, bottom, right; /* padding                                           */
+    int64_t stride, top, left, bottom, right; /* padding */
 } ds_conv_geometry;
 ds_value *ds_conv2d(ds_graph *g, ds_value *x, ds_value *w, ds_value *b, ds_conv_geometry geo);
 
-/* linear.c: y = x w^T + b over the last axis; w [out,in] (or [out,in,1,1]), b [out] or NULL.       */
+/* linear.c: y = x w^T + b over the last axis; w [out,in] (or [out,in,1,1]), b [out] or NULL. */
 ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b);
 
 /* norm.c: shift [N,C] or NULL is added before the norm. */
@@ -97,54 +97,56 @@ ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_valu
 
 /* act.c */
 ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act);
-ds_value *ds_geglu(ds_graph *g, ds_value *x); /* [..,2C] -> first half * gelu(second half)          */
+ds_value *ds_geglu(ds_graph *g, ds_value *x); /* [..,2C] -> first half * gelu(second half) */
 
-/* attention.c: q [N,S,heads*D], k and v [N,T,heads*D]; heads lie side by side in a row.           */
-ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
-                    float scale, bool causal);
-/* The same in two steps, for when the probabilities [N,heads,S,T] are looked at.                  */
+/* attention.c: q [N,S,heads*D], k and v [N,T,heads*D]; heads lie side by side in a row. */
+ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads, float scale,
+                    bool causal);
+/* The same in two steps, for when the probabilities [N,heads,S,T] are looked at. */
 ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t heads, float scale,
                              bool causal);
 ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v);
 
 /* shape.c */
-ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim); /* no copy            */
-ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b); /* along the last axis                  */
-ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count); /* of the last axis     */
-ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width); /* nearest          */
-ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids); /* [V,C], I32 [..] -> [..,C]       */
+ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim); /* no copy */
+ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b); /* along the last axis */
+ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count); /* of the last axis */
+ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width); /* nearest */
+ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids); /* [V,C], I32 [..] -> [..,C] */
 
 /* arith.c */
 ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b);
-ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t); /* x [N,S,C] + the first S rows of t   */
+ds_value *ds_add_each(ds_graph *g, ds_value *x,
+                      ds_value *t); /* x [N,S,C] + the first S rows of t */
 ds_value *ds_scale(ds_graph *g, ds_value *x, float factor);
 ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to);
-/* Sinusoids of t [M] (f32) -> [M,dim]: see models that use it for the paper.                      */
+/* Sinusoids of t [M] (f32) -> [M,dim]: see models that use it for the paper. */
 ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip_sin_to_cos,
                                 float downscale_freq_shift);
 
-/* loss.c: means as one number [1]. x and y have one shape; edges wants [N,H,W,C]. weight [N] or NULL is
- * for each sample; moments [..,2L] are means, then logarithms of variances; noise [..,L].             */
+/* loss.c: means as one number [1]. x and y have one shape; edges wants [N,H,W,C]. weight [N] or
+ * NULL is for each sample; moments [..,2L] are means, then logarithms of variances; noise [..,L].
+ */
 ds_value *ds_mean_squared(ds_graph *g, ds_value *x, ds_value *y, ds_value *weight);
 ds_value *ds_mean_absolute(ds_graph *g, ds_value *x, ds_value *y);
-ds_value *ds_mean_edges(ds_graph *g, ds_value *x, ds_value *y); /* |d/dh|, |d/dw| of x - y             */
+ds_value *ds_mean_edges(ds_graph *g, ds_value *x, ds_value *y); /* |d/dh|, |d/dw| of x - y */
 ds_value *ds_mean_kl(ds_graph *g, ds_value *moments);
 ds_value *ds_draw_gaussian(ds_graph *g, ds_value *moments, ds_value *noise);
 
 /* ---- reverse mode --------------------------------------------------------------------------- */
 
-/* Operators between begin and end are one unit of recomputation.                                  */
+/* Operators between begin and end are one unit of recomputation. */
 void ds_block_begin(ds_graph *g);
 void ds_block_end(ds_graph *g);
 
-/* Vector-Jacobian product: grads[j] = sum_i cotangents[i] . d outputs[i] / d wrt[j], appended to the
- * graph. A wrt that no output depends on gets NULL.                                               */
+/* Vector-Jacobian product: grads[j] = sum_i cotangents[i] . d outputs[i] / d wrt[j], appended to
+ * the graph. A wrt that no output depends on gets NULL. */
 ds_status ds_graph_grad(ds_graph *g, ds_value *const outputs[], ds_value *const cotangents[],
                         int n_outputs, ds_value *const wrt[], int n_wrt, ds_value *grads[],
                         ds_error *err);
 
-/* The parameters that the graph reads, in the order of their first use: writes the first `room` of them
- * and returns how many there are.                                                                   */
+/* The parameters that the graph reads, in the order of their first use: writes the first `room` of
+ * them and returns how many there are. */
 int ds_graph_params(const ds_graph *g, ds_value **out, int room);
 
 /* ---- plan and run ---------------------------------------------------------------------------- */
@@ -152,24 +154,24 @@ int ds_graph_params(const ds_graph *g, ds_value **out, int room);
 /* Outputs keep their place until the plan ends; inputs too. */
 void ds_graph_output(ds_graph *g, ds_value *v);
 
-/* Plans what the outputs and the wanted sites need. The plan borrows the graph.                   */
+/* Plans what the outputs and the wanted sites need. The plan borrows the graph. */
 ds_status ds_plan_new(ds_plan **out, ds_graph *g, ds_error *err);
 void ds_plan_free(ds_plan *p);
 
-/* DS_E_CANCELLED soon after cancel->requested becomes non-zero (NULL: cannot be cancelled).        */
+/* DS_E_CANCELLED soon after cancel->requested becomes non-zero (NULL: cannot be cancelled). */
 ds_status ds_plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err);
 
 typedef struct ds_plan_info {
     size_t activation_bytes, scratch_bytes;
     int64_t operators;
-    double flops; /* of products, convolutions and attention                                       */
+    double flops; /* of products, convolutions and attention */
 } ds_plan_info;
 void ds_plan_get_info(const ds_plan *p, ds_plan_info *info);
 
-/* Where an input is written and an output is read; valid while the plan lives.                    */
+/* Where an input is written and an output is read; valid while the plan lives. */
 void *ds_value_data(const ds_value *v);
 ds_dtype ds_value_dtype(const ds_value *v);
-const char *ds_value_name(const ds_value *v); /* of a parameter, else NULL                          */
+const char *ds_value_name(const ds_value *v); /* of a parameter, else NULL */
 int64_t ds_value_count(const ds_value *v);
 int ds_value_rank(const ds_value *v);
 int64_t ds_value_dim(const ds_value *v, int axis);

@@ -1,6 +1,7 @@
-/* linear.c - products of matrices: y = x w^T + b, and the general product that its adjoint is made of.
+/* linear.c - products of matrices: y = x w^T + b, and the general product that its adjoint is made
+ * of.
  *
- *   dx = dy w        dw = dy^T x        db = sum over rows of dy                                   */
+ *   dx = dy w        dw = dy^T x        db = sum over rows of dy */
 
 #include "ops/node.h"
 
@@ -47,8 +48,8 @@ ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
 
     if (x == NULL || w == NULL || in[0] == NULL)
         return NULL;
-    if (w->rank < 2 || w->dim[1] != x->dim[x->rank - 1] || ds_value_count(w) != w->dim[0] * w->dim[1]
-        || (b != NULL && ds_value_count(b) != w->dim[0]))
+    if (w->rank < 2 || w->dim[1] != x->dim[x->rank - 1] ||
+        ds_value_count(w) != w->dim[0] * w->dim[1] || (b != NULL && ds_value_count(b) != w->dim[0]))
         return ds_graph_fail(g, DS_E_SHAPE, "linear: x %s does not fit weight %s",
                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
     for (int i = 0; i < x->rank; i++)
@@ -57,7 +58,8 @@ ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
     return ds__output(g, ds__append(g, &op_linear, 4, in), DS_DTYPE_F32, x->rank, dim);
 }
 
-/* ---- the general product ------------------------------------------------------------------------- */
+/* ---- the general product
+ * ------------------------------------------------------------------------- */
 
 static ds_status prepare_matmul(ds_graph *g, ds_node *n, ds_error *err)
 {

@@ -3,9 +3,9 @@
  *   y = (x - mean) / sqrt(var + eps) * weight + bias, over a group of channels of one image
  *   (Wu and He, arXiv 1803.08494), or over the last axis (Ba et al., arXiv 1607.06450).
  *
- * Group norm takes what follows and precedes it in every residual block along: SiLU behind, the time
- * embedding's shift [N,C] before. Both give their statistics as a second output, which only the
- * adjoint reads.                                                                                   */
+ * Group norm takes what follows and precedes it in every residual block along: SiLU behind, the
+ * time embedding's shift [N,C] before. Both give their statistics as a second output, which only
+ * the adjoint reads. */
 
 #include "ops/node.h"
 
@@ -23,12 +23,13 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
     return st;
 }
 
-/* ---- group norm: in x, weight, bias, shift ------------------------------------------------------ */
+/* ---- group norm: in x, weight, bias, shift ------------------------------------------------------
+ */
 
 static ds_group_norm describe(const ds_value *x, const ds_value *weight, const ds_value *bias,
                               const ds_value *shift, const ds_attr *attr)
 {
-    return (ds_group_norm) {
+    return (ds_group_norm){
         .n = x->dim[0],
         .hw = x->rank == 4 ? x->dim[1] * x->dim[2] : x->dim[1],
         .c = x->dim[x->rank - 1],
@@ -51,7 +52,7 @@ static ds_status run_group_norm(ds_node *n, ds_error *err)
 }
 
 /* Adjoint: in dy, x, stats, weight, bias, shift; out dx, dweight, dbias, dshift. The activation is
- * computed again.                                                                                   */
+ * computed again. */
 static ds_status prepare_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -104,7 +105,7 @@ static const ds_op op_group_norm = {
 };
 
 ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
-                           ds_value *bias, int64_t groups, float eps, bool silu)
+                             ds_value *bias, int64_t groups, float eps, bool silu)
 {
     ds_value *in[4] = { x, weight, bias, shift };
     ds_value *y;
@@ -125,11 +126,12 @@ ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value
     n->attr.norm.eps = eps;
     n->attr.norm.silu = silu;
     y = ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
-    ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]) { x->dim[0], groups, 2 });
+    ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]){ x->dim[0], groups, 2 });
     return y;
 }
 
-/* ---- layer norm: in x, weight, bias -------------------------------------------------------------- */
+/* ---- layer norm: in x, weight, bias
+ * -------------------------------------------------------------- */
 
 static ds_status run_layer_norm(ds_node *n, ds_error *err)
 {
@@ -193,6 +195,6 @@ ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_valu
         return NULL;
     n->attr.norm.eps = eps;
     y = ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
-    ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]) { ds__rows(x), 2 });
+    ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]){ ds__rows(x), 2 });
     return y;
 }

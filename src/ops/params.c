@@ -8,7 +8,7 @@
 
 struct ds_pack {
     struct ds_pack *next;
-    uint64_t layout; /* 0: plain order                                                             */
+    uint64_t layout; /* 0: plain order */
     ds_dtype type;
     size_t bytes;
     void *data;
@@ -18,10 +18,10 @@ struct ds_params {
     ds_arena arena;
     ds_param **item;
     int64_t count, room;
-    int64_t *slot; /* index + 1, 0 for empty; a power of two of at least 2 * count slots           */
+    int64_t *slot; /* index + 1, 0 for empty; a power of two of at least 2 * count slots */
     size_t slots;
     size_t packed_bytes;
-    omp_lock_t lock; /* of the packs                                                               */
+    omp_lock_t lock; /* of the packs */
     ds_param_source *source;
     void (*drop)(void *user, const char *name, const ds_tensor *value);
     void *user;
@@ -159,7 +159,8 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
     return DS_OK;
 }
 
-/* ---- packed copies ---------------------------------------------------------------------------- */
+/* ---- packed copies ----------------------------------------------------------------------------
+ */
 
 size_t ds__params_packed_bytes(const ds_params *p)
 {
@@ -174,19 +175,18 @@ static struct ds_pack *find_pack(const ds_param *q, uint64_t layout, ds_dtype ty
     return NULL;
 }
 
-/* Trained parameters are never in a kernel's layout, only in another type.                          */
+/* Trained parameters are never in a kernel's layout, only in another type. */
 void ds__params_refresh(ds_params *p)
 {
     for (int64_t i = 0; i < p->count; i++) {
         const ds_param *q = p->item[i];
 
         for (struct ds_pack *k = q->packs; q->trained && k != NULL; k = k->next)
-            ds_convert(k->data, k->type, q->value.data, q->value.dtype,
-                       ds_tensor_count(&q->value));
+            ds_convert(k->data, k->type, q->value.data, q->value.dtype, ds_tensor_count(&q->value));
     }
 }
 
-/* A copy of q: k's layout, or (k NULL) plain order in `type`. Called with the lock held.           */
+/* A copy of q: k's layout, or (k NULL) plain order in `type`. Called with the lock held. */
 static ds_status make_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type,
                            size_t bytes, struct ds_pack **out, ds_error *err)
 {

@@ -5,7 +5,7 @@
  * kernel that wants another layout or type gets a copy, made once and shared by all plans of the
  * model; the mapped pages that the copy replaces are then given back to the system.
  *
- * Thread rule: finding is free-threaded; packing takes the table's lock.                          */
+ * Thread rule: finding is free-threaded; packing takes the table's lock. */
 
 #ifndef DS_OPS_PARAMS_H
 #define DS_OPS_PARAMS_H
@@ -14,35 +14,37 @@
 #include "kernels/kernels.h"
 
 typedef struct ds_param {
-    const char *name; /* "unet.conv_in.weight"                                                     */
-    ds_tensor value;  /* PyTorch's order; data NULL while a topology is only being listed          */
-    bool trained;     /* its value changes between runs: never packed                              */
+    const char *name; /* "unet.conv_in.weight" */
+    ds_tensor value;  /* PyTorch's order; data NULL while a topology is only being listed */
+    bool trained;     /* its value changes between runs: never packed */
     struct ds_pack *packs;
 } ds_param;
 
 typedef struct ds_params ds_params;
 
-/* Where a parameter comes from when it is asked for the first time: fills value (borrowed data, which
- * may be NULL while a topology is only being listed) or fails, naming file and expectation.          */
+/* Where a parameter comes from when it is asked for the first time: fills value (borrowed data,
+ * which may be NULL while a topology is only being listed) or fails, naming file and expectation.
+ */
 typedef ds_status ds_param_source(void *user, const char *name, int rank, const int64_t *dim,
                                   ds_tensor *value, ds_error *err);
 
-/* drop is called when a parameter's stored bytes were copied and will not be read again soon; it may
- * be NULL.                                                                                          */
+/* drop is called when a parameter's stored bytes were copied and will not be read again soon; it
+ * may be NULL. */
 ds_status ds__params_new(ds_params **out, ds_param_source *source,
                          void (*drop)(void *user, const char *name, const ds_tensor *value),
                          void *user, ds_error *err);
 void ds__params_free(ds_params *p);
 
-/* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape.             */
+/* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape. */
 ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
                           const int64_t *dim, ds_error *err);
 
-/* Those that were found, in the order of their first use.                                          */
+/* Those that were found, in the order of their first use. */
 int64_t ds__params_count(const ds_params *p);
 ds_param *ds__params_at(const ds_params *p, int64_t i);
 
-/* The parameter as a plain dense array of `type` in PyTorch's order: in place if it is stored so. */
+/* The parameter as a plain dense array of `type` in PyTorch's order: in place if it is stored so.
+ */
 ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,
                            ds_error *err);
 
@@ -53,6 +55,6 @@ ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void 
 /* Makes the copies of trained parameters again, after their values have changed. */
 void ds__params_refresh(ds_params *p);
 
-size_t ds__params_packed_bytes(const ds_params *p); /* sum of all copies                           */
+size_t ds__params_packed_bytes(const ds_params *p); /* sum of all copies */
 
 #endif

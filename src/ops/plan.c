@@ -9,15 +9,16 @@
 
 struct ds_plan {
     ds_graph *g;
-    ds_node **node; /* those that run, in order                                                    */
+    ds_node **node; /* those that run, in order */
     int count;
-    unsigned char *memory;  /* activations                                                         */
-    unsigned char *scratch; /* of one operator at a time                                           */
-    float *shown;           /* a watched value in public order                                     */
+    unsigned char *memory;  /* activations */
+    unsigned char *scratch; /* of one operator at a time */
+    float *shown;           /* a watched value in public order */
     ds_plan_info info;
 };
 
-/* ---- what is needed --------------------------------------------------------------------------- */
+/* ---- what is needed ---------------------------------------------------------------------------
+ */
 
 static ds_value *storage(ds_value *v)
 {
@@ -32,22 +33,23 @@ static void mark_live(ds_graph *g)
         ds_node *n = g->node[i];
 
         for (int o = 0; o < n->n_out; o++)
-            n->live = n->live || n->out[o]->pinned || n->out[o]->site != NULL
-                || n->out[o]->uses > 0;
+            n->live =
+                n->live || n->out[o]->pinned || n->out[o]->site != NULL || n->out[o]->uses > 0;
         for (int k = 0; n->live && k < n->n_in; k++)
             if (n->in[k] != NULL)
                 n->in[k]->uses++;
     }
 }
 
-/* ---- folding ----------------------------------------------------------------------------------- */
+/* ---- folding -----------------------------------------------------------------------------------
+ */
 
 static bool private_value(const ds_value *v)
 {
     return v->uses == 1 && !v->pinned && v->site == NULL;
 }
 
-/* cast(op(x)) becomes op writing BF16, when nobody else reads the float32 result.                  */
+/* cast(op(x)) becomes op writing BF16, when nobody else reads the float32 result. */
 static void fold_cast(ds_node *cast)
 {
     ds_value *x = cast->in[0], *y = cast->out[0];
@@ -60,14 +62,14 @@ static void fold_cast(ds_node *cast)
     cast->live = false;
 }
 
-/* add(a, op(x)) becomes op adding a, if a is known before op runs and nobody else reads op(x).     */
+/* add(a, op(x)) becomes op adding a, if a is known before op runs and nobody else reads op(x). */
 static bool fold_add(ds_node *add, int which)
 {
     ds_value *x = add->in[which], *a = add->in[1 - which], *y = add->out[0];
     ds_node *by = x->by;
 
-    if (!by->op->add_in || by->n_out != 1 || !private_value(x) || a == x
-        || by->in[by->n_in - 1] != NULL || a->dtype != DS_DTYPE_F32 || x->dtype != DS_DTYPE_F32)
+    if (!by->op->add_in || by->n_out != 1 || !private_value(x) || a == x ||
+        by->in[by->n_in - 1] != NULL || a->dtype != DS_DTYPE_F32 || x->dtype != DS_DTYPE_F32)
         return false;
     if (a->first > x->first)
         return false;
@@ -95,7 +97,8 @@ static void fold(ds_graph *g)
             fold_cast(g->node[i]);
 }
 
-/* ---- places in memory -------------------------------------------------------------------------- */
+/* ---- places in memory --------------------------------------------------------------------------
+ */
 
 typedef struct place {
     ds_value *v;
@@ -109,7 +112,7 @@ static size_t value_bytes(const ds_value *v)
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
 
-/* Lifetimes in positions of running nodes; views extend the life of their storage.                 */
+/* Lifetimes in positions of running nodes; views extend the life of their storage. */
 static void lifetimes(ds_plan *p)
 {
     for (int i = 0; i < p->count; i++) {
@@ -129,7 +132,7 @@ static void lifetimes(ds_plan *p)
     }
     for (int i = 0; i < p->count; i++)
         if (p->node[i]->op == &ds__op_input)
-            p->node[i]->out[0]->first = 0; /* written before the run                               */
+            p->node[i]->out[0]->first = 0; /* written before the run */
 }
 
 static bool overlap_in_time(const ds_value *a, const ds_value *b)
@@ -137,7 +140,7 @@ static bool overlap_in_time(const ds_value *a, const ds_value *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* The lowest gap that no value alive at the same time occupies. placed[] is sorted by offset.      */
+/* The lowest gap that no value alive at the same time occupies. placed[] is sorted by offset. */
 static size_t lowest_gap(const place *placed, int count, const place *x)
 {
     size_t at = 0;
@@ -162,12 +165,12 @@ static void insert_sorted(place *placed, int count, place x)
     placed[i] = x;
 }
 
-/* Largest first, each at the lowest place that is free during its life; returns the total.         */
+/* Largest first, each at the lowest place that is free during its life; returns the total. */
 static size_t assign(place *all, int count, place *placed)
 {
     size_t total = 0;
 
-    for (int i = 1; i < count; i++) { /* insertion sort: stable, and nearly sorted in practice      */
+    for (int i = 1; i < count; i++) { /* insertion sort: stable, and nearly sorted in practice */
         place x = all[i];
         int k = i;
 
@@ -184,14 +187,14 @@ static size_t assign(place *all, int count, place *placed)
     return total;
 }
 
-/* An optional output that nobody reads gets no place: its operator sees NULL. The result proper of a
- * forward operator is not optional, even where only its statistics are read (recomputation).       */
+/* An optional output that nobody reads gets no place: its operator sees NULL. The result proper of
+ * a forward operator is not optional, even where only its statistics are read (recomputation). */
 static bool needs_place(const ds_value *v)
 {
     bool proper = v == v->by->out[0] && v->by->op->adjoint != NULL;
 
-    return v->param == NULL && v->alias == NULL
-        && (proper || v->uses > 0 || v->pinned || v->site != NULL);
+    return v->param == NULL && v->alias == NULL &&
+           (proper || v->uses > 0 || v->pinned || v->site != NULL);
 }
 
 static ds_status place_values(ds_plan *p, ds_error *err)
@@ -209,12 +212,11 @@ static ds_status place_values(ds_plan *p, ds_error *err)
             if (needs_place(p->node[i]->out[o])) {
                 ds_value *v = p->node[i]->out[o];
 
-                all[count++] = (place) { v, value_bytes(v), 0 };
+                all[count++] = (place){ v, value_bytes(v), 0 };
             }
     if (all != NULL && placed != NULL)
         p->info.activation_bytes = assign(all, count, placed);
-    p->memory =
-        all != NULL && placed != NULL ? ds_alloc(p->info.activation_bytes) : NULL;
+    p->memory = all != NULL && placed != NULL ? ds_alloc(p->info.activation_bytes) : NULL;
     for (int i = 0; p->memory != NULL && i < count; i++)
         all[i].v->data = p->memory + all[i].offset;
     ds_free(all);
@@ -229,7 +231,8 @@ static ds_status place_values(ds_plan *p, ds_error *err)
     return DS_OK;
 }
 
-/* ---- plan -------------------------------------------------------------------------------------- */
+/* ---- plan --------------------------------------------------------------------------------------
+ */
 
 static ds_status collect(ds_plan *p, ds_error *err)
 {
@@ -277,8 +280,8 @@ static ds_status make_room_for_shown(ds_plan *p, ds_error *err)
         return DS_OK;
     p->shown = ds_alloc(most);
     return p->shown != NULL
-        ? DS_OK
-        : ds_fail(err, DS_E_NOMEM, "no memory for %zu bytes of a watched value", most);
+               ? DS_OK
+               : ds_fail(err, DS_E_NOMEM, "no memory for %zu bytes of a watched value", most);
 }
 
 static ds_status bind_all(ds_plan *p, ds_error *err)
@@ -352,9 +355,10 @@ void ds_plan_get_info(const ds_plan *p, ds_plan_info *info)
     *info = p->info;
 }
 
-/* ---- run --------------------------------------------------------------------------------------- */
+/* ---- run ---------------------------------------------------------------------------------------
+ */
 
-/* Shows v in public order and takes back what an editor left.                                      */
+/* Shows v in public order and takes back what an editor left. */
 static ds_status show(ds_plan *p, ds_value *v, ds_error *err)
 {
     const ds_watcher *w = p->g->options.watcher;

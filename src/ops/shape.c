@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* ---- reshape: a view ------------------------------------------------------------------------------ */
+/* ---- reshape: a view
+ * ------------------------------------------------------------------------------ */
 
 static void reshape_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
@@ -26,13 +27,14 @@ ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
         return ds_graph_fail(g, DS_E_INTERNAL, "reshape: %lld elements into %lld",
                              (long long)ds_value_count(x), (long long)ds_value_count(y));
     if (x->param != NULL)
-        y->param = x->param; /* a parameter stays one: kernels still see what they may pack          */
+        y->param = x->param; /* a parameter stays one: kernels still see what they may pack */
     else
         y->alias = x;
     return y;
 }
 
-/* ---- concat and slice along the last axis ----------------------------------------------------------- */
+/* ---- concat and slice along the last axis
+ * ----------------------------------------------------------- */
 
 static ds_status run_concat(ds_node *n, ds_error *err)
 {
@@ -69,8 +71,7 @@ ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b)
 
     if (a == NULL || b == NULL)
         return NULL;
-    if (a->rank != b->rank
-        || memcmp(a->dim, b->dim, (size_t)(a->rank - 1) * sizeof a->dim[0]) != 0)
+    if (a->rank != b->rank || memcmp(a->dim, b->dim, (size_t)(a->rank - 1) * sizeof a->dim[0]) != 0)
         return ds_graph_fail(g, DS_E_SHAPE, "concat: %s and %s differ before the last axis",
                              ds__shape(a, as, sizeof as), ds__shape(b, bs, sizeof bs));
     memcpy(dim, a->dim, sizeof dim);
@@ -130,7 +131,8 @@ ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
     return ds__output(g, n, DS_DTYPE_F32, x->rank, dim);
 }
 
-/* ---- upsample: nearest neighbour -------------------------------------------------------------------- */
+/* ---- upsample: nearest neighbour
+ * -------------------------------------------------------------------- */
 
 static ds_status run_upsample(ds_node *n, ds_error *err)
 {
@@ -152,14 +154,15 @@ static ds_status run_upsample_adjoint(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static const ds_op op_upsample_adjoint = { .name = "upsample adjoint", .run = run_upsample_adjoint };
+static const ds_op op_upsample_adjoint = { .name = "upsample adjoint",
+                                           .run = run_upsample_adjoint };
 
 static void upsample_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
     ds_value *dy = dout[0];
 
-    din[0] = ds__output(g, ds__append(g, &op_upsample_adjoint, 1, &dy), DS_DTYPE_F32, 4,
-                        n->in[0]->dim);
+    din[0] =
+        ds__output(g, ds__append(g, &op_upsample_adjoint, 1, &dy), DS_DTYPE_F32, 4, n->in[0]->dim);
 }
 
 static const ds_op op_upsample = {
@@ -174,17 +177,18 @@ ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width)
     if (x == NULL)
         return NULL;
     return ds__output(g, ds__append(g, &op_upsample, 1, &x), DS_DTYPE_F32, 4,
-                      (const int64_t[]) { x->dim[0], height, width, x->dim[3] });
+                      (const int64_t[]){ x->dim[0], height, width, x->dim[3] });
 }
 
-/* ---- rows by number ---------------------------------------------------------------------------------- */
+/* ---- rows by number
+ * ---------------------------------------------------------------------------------- */
 
 static ds_status prepare_gather(ds_graph *g, ds_node *n, ds_error *err)
 {
     return ds__plain_input(g, n, 0, err);
 }
 
-/* in: table [V,C], ids I32. Numbers outside the table are refused: they come from a user.          */
+/* in: table [V,C], ids I32. Numbers outside the table are refused: they come from a user. */
 static ds_status run_gather(ds_node *n, ds_error *err)
 {
     const ds_value *table = n->in[0], *ids = n->in[1];
@@ -199,7 +203,7 @@ static ds_status run_gather(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-/* Rows that were taken more than once add up, in the order of the numbers.                              */
+/* Rows that were taken more than once add up, in the order of the numbers. */
 static ds_status run_gather_adjoint(ds_node *n, ds_error *err)
 {
     const ds_value *dtable = n->out[0], *ids = n->in[1];
@@ -216,8 +220,8 @@ static void gather_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_v
 {
     ds_value *in[2] = { dout[0], n->in[1] };
 
-    din[0] = ds__output(g, ds__append(g, &op_gather_adjoint, 2, in), DS_DTYPE_F32, 2,
-                        n->in[0]->dim);
+    din[0] =
+        ds__output(g, ds__append(g, &op_gather_adjoint, 2, in), DS_DTYPE_F32, 2, n->in[0]->dim);
 }
 
 static const ds_op op_gather = {

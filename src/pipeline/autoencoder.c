@@ -89,7 +89,7 @@ static ds_status plan(ds_autoencoder *a, tiler *t, int64_t height, int64_t width
     t->net_height = height;
     t->net_width = width;
     return ds__net_new(&t->net, a->model, t->module, &shape,
-                       &(ds_net_options) { .watcher = a->watcher }, err);
+                       &(ds_net_options){ .watcher = a->watcher }, err);
 }
 
 /* Cuts the tile at (y, x) out of the input, and runs the network on it. The network's outputs, mean

@@ -107,8 +107,8 @@ ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_sha
         st = allocate(d, err);
     net = (ds_net_shape){ d->rows, shape->tokens, shape->height, shape->width };
     if (st == DS_OK)
-        st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net,
-                         &(ds_net_options) { .watcher = watcher }, err);
+        st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net, &(ds_net_options){ .watcher = watcher },
+                         err);
     if (st == DS_OK && m->unet.text_time)
         st = set_sizes(d, err);
     if (st != DS_OK) {

@@ -198,8 +198,8 @@ static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first,
     if (st == DS_OK)
         st = tokenize(t, c, i, ids, prompt, err);
     if (st == DS_OK)
-        st = ds__net_new(&n, t->model, modules[i], &shape,
-                         &(ds_net_options) { .watcher = watcher }, err);
+        st = ds__net_new(&n, t->model, modules[i], &shape, &(ds_net_options){ .watcher = watcher },
+                         err);
     if (st == DS_OK)
         st = ds__net_set(n, "input_ids", &input, err);
     if (st == DS_OK)

@@ -27,9 +27,9 @@ typedef enum ds_spacing { DS_LEADING, DS_TRAILING, DS_LINSPACE } ds_spacing;
 typedef struct ds_schedule_config {
     int train_steps;
     double beta_start, beta_end;
-    int beta_kind;  /* ds_beta_kind  */
+    int beta_kind;  /* ds_beta_kind */
     int prediction; /* ds_prediction */
-    int spacing;    /* ds_spacing    */
+    int spacing;    /* ds_spacing */
     int steps_offset;
     int alpha_to_one;
     int clip;
@@ -68,7 +68,7 @@ ds_status ds__spacing_parse(int *out, const char *word, ds_error *err);
 typedef struct ds_schedule {
     int count;
     float *alpha_bar; /* prod_s<=t (1 - beta_s) */
-    float *sigma; /* sqrt((1 - alpha_bar) / alpha_bar)                                         */
+    float *sigma;     /* sqrt((1 - alpha_bar) / alpha_bar) */
     float *log_sigma;
 } ds_schedule;
 

@@ -315,8 +315,7 @@ ds_status ds__schedule_file_fields(ds_schedule_config *c, const ds_schedule_file
     const char *name;
     json_t *v;
 
-    json_object_foreach(f->root, name, v)
-    {
+    json_object_foreach (f->root, name, v) {
         ds_status st = read_named(c, name, v, BIT(kind), err);
 
         if (st != DS_OK)

@@ -19,23 +19,25 @@ static ds_status parse_module(const char *name, ds_module *out, ds_error *err)
     return ds_fail_at(err, DS_E_NOMATCH, name, -1);
 }
 
-/* The shape of the run follows from the inputs.                                                        */
+/* The shape of the run follows from the inputs. */
 static ds_status infer_shape(ds_module module, const ds_bundle *in, ds_net_shape *s, ds_error *err)
 {
     static const char *const main_input[DS_MODULES] = {
-        [DS_MODULE_TEXT_ENCODER] = "input_ids", [DS_MODULE_TEXT_ENCODER_2] = "input_ids",
-        [DS_MODULE_UNET] = "sample",            [DS_MODULE_VAE_ENCODE] = "image",
+        [DS_MODULE_TEXT_ENCODER] = "input_ids",
+        [DS_MODULE_TEXT_ENCODER_2] = "input_ids",
+        [DS_MODULE_UNET] = "sample",
+        [DS_MODULE_VAE_ENCODE] = "image",
         [DS_MODULE_VAE_DECODE] = "latent",
     };
     bool text = module == DS_MODULE_TEXT_ENCODER || module == DS_MODULE_TEXT_ENCODER_2;
     ds_tensor *t, *context;
     ds_status st;
 
-    st = ds_bundle_expect(in, main_input[module], text ? 2 : 4,
-                          (const int64_t[]) { -1, -1, -1, -1 }, &t, err);
+    st = ds_bundle_expect(in, main_input[module], text ? 2 : 4, (const int64_t[]){ -1, -1, -1, -1 },
+                          &t, err);
     if (st != DS_OK)
         return st;
-    *s = (ds_net_shape) { t->dim[0], 0, 1, 1 };
+    *s = (ds_net_shape){ t->dim[0], 0, 1, 1 };
     if (text) {
         s->tokens = t->dim[1];
         return DS_OK;
@@ -44,7 +46,7 @@ static ds_status infer_shape(ds_module module, const ds_bundle *in, ds_net_shape
     s->width = t->dim[3];
     if (module != DS_MODULE_UNET)
         return DS_OK;
-    st = ds_bundle_expect(in, "encoder_hidden_states", 3, (const int64_t[]) { -1, -1, -1 }, &context,
+    st = ds_bundle_expect(in, "encoder_hidden_states", 3, (const int64_t[]){ -1, -1, -1 }, &context,
                           err);
     if (st == DS_OK)
         s->tokens = context->dim[1];
@@ -65,7 +67,8 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
     return st;
 }
 
-/* ---- gradients ----------------------------------------------------------------------------------------- */
+/* ---- gradients
+ * ----------------------------------------------------------------------------------------- */
 
 typedef struct request {
     const ds_bundle *in;
@@ -92,8 +95,8 @@ static bool wants(void *user, const char *name)
     return false;
 }
 
-/* Cotangents without --wrt, or the reverse, would be silently useless; so would a pattern that names
- * nothing.                                                                                          */
+/* Cotangents without --wrt, or the reverse, would be silently useless; so would a pattern that
+ * names nothing. */
 static ds_status check_gradients(const ds_net *n, const request *r, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -102,7 +105,8 @@ static ds_status check_gradients(const ds_net *n, const request *r, ds_error *er
     for (int i = 0; i < ds__net_inputs(n); i++)
         any = any || strncmp(ds__net_input_name(n, i), "cotangent.", 10) == 0;
     if (r->n_wrt > 0 && !any)
-        return ds_fail(err, DS_E_NOMATCH, "a gradient is asked for, but the inputs hold no "
+        return ds_fail(err, DS_E_NOMATCH,
+                       "a gradient is asked for, but the inputs hold no "
                        "cotangent.<output> of this module");
     for (int k = 0; st == DS_OK && k < r->n_wrt; k++) {
         bool found = false;
@@ -116,7 +120,8 @@ static ds_status check_gradients(const ds_net *n, const request *r, ds_error *er
             ds_fail(err, DS_E_NOMATCH,
                     "no input or parameter that the output depends on matches %.120s; parameters "
                     "have names such as unet.conv_in.weight, inputs such as "
-                    "encoder_hidden_states", r->wrt[k]);
+                    "encoder_hidden_states",
+                    r->wrt[k]);
             st = ds_fail_at(err, DS_E_NOMATCH, r->wrt[k], -1);
         }
     }
@@ -138,13 +143,13 @@ static ds_status get_outputs(const ds_net *n, ds_bundle *out, ds_error *err)
     return st;
 }
 
-/* A pattern that names no site of the module is an error, not an empty result.                          */
+/* A pattern that names no site of the module is an error, not an empty result. */
 static ds_status check_patterns(ds_model *m, ds_module module, const char *const *watch, int count,
                                 ds_error *err)
 {
-    const char *prefix = module == DS_MODULE_VAE_ENCODE ? "vae.encode"
-        : module == DS_MODULE_VAE_DECODE                ? "vae.decode"
-                                                        : ds__module_names[module];
+    const char *prefix = module == DS_MODULE_VAE_ENCODE   ? "vae.encode"
+                         : module == DS_MODULE_VAE_DECODE ? "vae.decode"
+                                                          : ds__module_names[module];
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < count; i++) {
@@ -157,26 +162,29 @@ static ds_status check_patterns(ds_model *m, ds_module module, const char *const
         for (int64_t k = 0; !found && k < l->count; k++)
             found = strncmp(l->site[k].name, prefix, strlen(prefix)) == 0;
         if (!found)
-            st = ds_fail(err, DS_E_NOMATCH, "pattern %.120s matches sites such as %.120s, but none "
-                         "of module %s", watch[i], l->site[0].name, ds__module_names[module]);
+            st = ds_fail(err, DS_E_NOMATCH,
+                         "pattern %.120s matches sites such as %.120s, but none "
+                         "of module %s",
+                         watch[i], l->site[0].name, ds__module_names[module]);
         ds_site_list_free(l);
     }
     return st;
 }
 
-/* One pass over a small network takes no longer in reference arithmetic than oneDNN needs to generate its
- * code (some two seconds), so it may as well be exact; beyond that size the fast kernels pay.         */
+/* One pass over a small network takes no longer in reference arithmetic than oneDNN needs to
+ * generate its code (some two seconds), so it may as well be exact; beyond that size the fast
+ * kernels pay. */
 static bool is_small(ds_model *m, ds_module module, const ds_net_shape *s)
 {
     double positions = (double)s->batch * (double)(s->height * s->width + s->tokens);
 
-    return m->products == DS_PRODUCTS_AUTO && m->compute == DS_DTYPE_F32
-        && positions * ds__module_parameters(m, module) < 1e10;
+    return m->products == DS_PRODUCTS_AUTO && m->compute == DS_DTYPE_F32 &&
+           positions * ds__module_parameters(m, module) < 1e10;
 }
 
 ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle *inputs,
-                           const char *const *watch, int n_watch, const char *const *wrt,
-                           int n_wrt, ds_bundle *outputs, ds_error *err)
+                           const char *const *watch, int n_watch, const char *const *wrt, int n_wrt,
+                           ds_bundle *outputs, ds_error *err)
 {
     request gradients = { inputs, wrt, n_wrt };
     const ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };

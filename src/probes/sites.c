@@ -20,26 +20,27 @@ ds_net_shape ds__sites_shape(const ds_model *m, ds_module module)
     switch (module) {
     case DS_MODULE_TEXT_ENCODER:
     case DS_MODULE_TEXT_ENCODER_2:
-        return (ds_net_shape) { 1, m->clip[module - DS_MODULE_TEXT_ENCODER].positions, 1, 1 };
+        return (ds_net_shape){ 1, m->clip[module - DS_MODULE_TEXT_ENCODER].positions, 1, 1 };
     case DS_MODULE_UNET:
         side = m->unet.sample_size;
-        return (ds_net_shape) { 1, 77, side, side };
+        return (ds_net_shape){ 1, 77, side, side };
     case DS_MODULE_VAE_ENCODE:
         side = m->vae.sample_size;
-        return (ds_net_shape) { 1, 0, side, side };
+        return (ds_net_shape){ 1, 0, side, side };
     default:
         side = m->vae.sample_size >> (m->vae.levels - 1);
-        return (ds_net_shape) { 1, 0, side > 0 ? side : 1, side > 0 ? side : 1 };
+        return (ds_net_shape){ 1, 0, side > 0 ? side : 1, side > 0 ? side : 1 };
     }
 }
 
-/* ---- listing ------------------------------------------------------------------------------------- */
+/* ---- listing
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct collector {
     ds_site_list *list;
     int64_t room;
     const char *pattern;
-    bool failed; /* out of memory                                                                      */
+    bool failed; /* out of memory */
 } collector;
 
 static bool append(collector *c, const char *name, const ds_tensor *shape)
@@ -142,11 +143,12 @@ ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list **out, d
     return st;
 }
 
-/* ---- near matches --------------------------------------------------------------------------------- */
+/* ---- near matches
+ * --------------------------------------------------------------------------------- */
 
 #define NEAR_LENGTH 160
 
-/* Edits between two names; a star of the pattern stands for anything at no cost.                       */
+/* Edits between two names; a star of the pattern stands for anything at no cost. */
 static int distance(const char *pattern, const char *name)
 {
     int row[NEAR_LENGTH + 1];
@@ -180,8 +182,8 @@ ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error
         int64_t x = i;
 
         for (int k = 0; k < 3; k++)
-            if (best[k] < 0
-                || distance(pattern, l->site[x].name) < distance(pattern, l->site[best[k]].name)) {
+            if (best[k] < 0 ||
+                distance(pattern, l->site[x].name) < distance(pattern, l->site[best[k]].name)) {
                 int64_t old = best[k];
 
                 best[k] = x;
@@ -197,7 +199,8 @@ ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error
     return ds_fail_at(err, DS_E_NOMATCH, pattern, -1);
 }
 
-/* ---- capture ----------------------------------------------------------------------------------------- */
+/* ---- capture
+ * ----------------------------------------------------------------------------------------- */
 
 static ds_interest capture_wants(void *user, const char *site, const ds_tensor *shape)
 {
@@ -225,5 +228,5 @@ static ds_status capture_show(void *user, const char *site, ds_tensor *value, ds
 
 ds_watcher ds__capture_watcher(ds_capture *c)
 {
-    return (ds_watcher) { .wants = capture_wants, .show = capture_show, .user = c };
+    return (ds_watcher){ .wants = capture_wants, .show = capture_show, .user = c };
 }

@@ -1,21 +1,21 @@
-/* sites.h - names of what a model computes, patterns over them, and recording what matches.           */
+/* sites.h - names of what a model computes, patterns over them, and recording what matches. */
 
 #ifndef DS_PROBES_SITES_H
 #define DS_PROBES_SITES_H
 
 #include "models/net.h"
 
-/* Shape of a run on the model's own size, for listing.                                               */
+/* Shape of a run on the model's own size, for listing. */
 ds_net_shape ds__sites_shape(const ds_model *m, ds_module module);
 
-/* True if name matches the glob (fnmatch: * also crosses dots).                                      */
+/* True if name matches the glob (fnmatch: * also crosses dots). */
 bool ds__site_matches(const char *pattern, const char *name);
 
-/* DS_E_NOMATCH for a pattern that no site of l matches, with the nearest names.                      */
+/* DS_E_NOMATCH for a pattern that no site of l matches, with the nearest names. */
 ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err);
 
-/* A watcher that copies every value whose site matches one of the patterns into a bundle. A site that
- * is shown again (another step) overwrites its copy.                                                 */
+/* A watcher that copies every value whose site matches one of the patterns into a bundle. A site
+ * that is shown again (another step) overwrites its copy. */
 typedef struct ds_capture {
     const char *const *pattern;
     int count;

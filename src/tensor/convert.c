@@ -1,7 +1,7 @@
 /* convert.c - between element types.
  *
  * float16 is IEEE binary16 (subnormals, infinities and NaN kept); bfloat16 is the upper half of a
- * float32. Shortening rounds to nearest, ties to even, as PyTorch does.                           */
+ * float32. Shortening rounds to nearest, ties to even, as PyTorch does. */
 
 #include "tensor/convert.h"
 
@@ -102,7 +102,7 @@ static void store(void *dst, ds_dtype t, int64_t i, double v)
 }
 
 /* Without branches, so that it vectorises: exponent and mantissa moved to float32's places give a
- * number 2^112 too small, subnormal or not; 2^16 and above stands for infinity and NaN.           */
+ * number 2^112 too small, subnormal or not; 2^16 and above stands for infinity and NaN. */
 static void f16_to_f32(float *dst, const uint16_t *src, int64_t n)
 {
 #pragma omp parallel for simd if (parallel : n > 65536) schedule(static)

@@ -1,5 +1,5 @@
-/* Every network of the reference models, module by module, with its watched values: one failing name
- * tells where a network first departs from PyTorch's numbers.                                       */
+/* Every network of the reference models, module by module, with its watched values: one failing
+ * name tells where a network first departs from PyTorch's numbers. */
 
 #include "support.h"
 
@@ -7,11 +7,12 @@
 
 #include <string.h>
 
-/* Of the largest expected value (README of the reference numbers). Attention probabilities deep in the
- * SDXL network stand on a peaked softmax that magnifies the float32 rounding of everything before it:
- * PyTorch's own numbers lie 0.9e-5 from the network evaluated with sums in double, and so do ours, on
- * another side. They are held to TOLERANCE with such sums (`reference`), to twice that without.      */
-#define TOLERANCE   1e-5
+/* Of the largest expected value (README of the reference numbers). Attention probabilities deep in
+ * the SDXL network stand on a peaked softmax that magnifies the float32 rounding of everything
+ * before it: PyTorch's own numbers lie 0.9e-5 from the network evaluated with sums in double, and
+ * so do ours, on another side. They are held to TOLERANCE with such sums (`reference`), to twice
+ * that without. */
+#define TOLERANCE    1e-5
 #define MOST_WATCHED 64
 
 static const struct {
@@ -32,7 +33,7 @@ static const struct {
     { "sdxl-vae-decode", "sdxl", "vae.decode" },
 };
 
-/* Outputs that are values of sites: those that the module does not give by itself.                    */
+/* Outputs that are values of sites: those that the module does not give by itself. */
 static int watched(const ds_bundle *expected, const char **watch)
 {
     int n = 0;

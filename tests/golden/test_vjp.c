@@ -7,14 +7,15 @@
 #include <math.h>
 #include <string.h>
 
-/* Elements agree within TOLERANCE * max(t, FLOOR * T): t is the largest expected value of the tensor, T
- * that of all the case's tensors (README of the reference numbers).                                  */
+/* Elements agree within TOLERANCE * max(t, FLOOR * T): t is the largest expected value of the
+ * tensor, T that of all the case's tensors (README of the reference numbers). */
 #define TOLERANCE 1e-4
 #define FLOOR     1e-3
 
-/* Some gradients are zero exactly: of a bias before a group norm with one channel per group, of a key's
- * bias before a softmax. What PyTorch gives there is rounding (up to 7e-7 T, more than TOLERANCE allows
- * for even the exact zero): a tensor below this share of T must then be as small here.               */
+/* Some gradients are zero exactly: of a bias before a group norm with one channel per group, of a
+ * key's bias before a softmax. What PyTorch gives there is rounding (up to 7e-7 T, more than
+ * TOLERANCE allows for even the exact zero): a tensor below this share of T must then be as small
+ * here. */
 #define ZERO 1e-6
 
 static const struct {

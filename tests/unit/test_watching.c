@@ -1,5 +1,5 @@
-/* Watching: it costs nothing while nobody wants a value, shows every site that is listed, and an edit
- * that changes nothing changes nothing.                                                             */
+/* Watching: it costs nothing while nobody wants a value, shows every site that is listed, and an
+ * edit that changes nothing changes nothing. */
 
 #include "support.h"
 
@@ -13,8 +13,8 @@ static const ds_net_shape shape = { 2, 5, 8, 8 };
 
 typedef struct listener {
     ds_interest interest;
-    const char *only; /* NULL: every site                                                              */
-    float factor;     /* an edit multiplies by it                                                      */
+    const char *only; /* NULL: every site */
+    float factor;     /* an edit multiplies by it */
     int64_t shown;
 } listener;
 
@@ -54,7 +54,7 @@ static void set(ds_net *n, const char *name, int rank, const int64_t *dim)
     free(x);
 }
 
-/* One pass with l listening (NULL: nobody); returns the output, to be freed.                            */
+/* One pass with l listening (NULL: nobody); returns the output, to be freed. */
 static float *run(ds_model *m, listener *l, ds_plan_info *info)
 {
     ds_watcher w = { wants, show, l };

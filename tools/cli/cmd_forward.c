@@ -11,8 +11,8 @@ static ds_status forward(ds_model *m, const ds_args *a, const ds_bundle *in, ds_
     int n_watch, n_wrt;
     const char *const *watch = opt_texts(a, "watch", &n_watch);
     const char *const *wrt = opt_texts(a, "wrt", &n_wrt);
-    ds_status st = ds_model_forward(m, opt_text(a, "module"), in, watch, n_watch, wrt, n_wrt, out,
-                                    err);
+    ds_status st =
+        ds_model_forward(m, opt_text(a, "module"), in, watch, n_watch, wrt, n_wrt, out, err);
 
     if (st == DS_OK)
         st = ds_bundle_save(out, opt_text(a, "outputs"), err);
@@ -69,7 +69,8 @@ const ds_command cmd_forward = {
     .name = "forward",
     .purpose = "run one network of a model on tensors from a file",
     .description =
-        "Inputs and outputs carry diffusers' argument names and PyTorch's axis order. text_encoder: input_ids; unet: sample, timestep, encoder_hidden_states (SDXL also "
+        "Inputs and outputs carry diffusers' argument names and PyTorch's axis order. "
+        "text_encoder: input_ids; unet: sample, timestep, encoder_hidden_states (SDXL also "
         "text_embeds, time_ids); vae.encode: image in [-1,1]; vae.decode: latent, already divided "
         "by the scaling factor.",
     .example = "diffuscope forward -m sd15 --module unet --inputs in.safetensors "

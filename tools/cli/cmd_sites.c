@@ -51,8 +51,9 @@ const ds_command cmd_sites = {
     .name = "sites",
     .purpose = "list the values of a model that can be watched or edited",
     .positional = "[GLOB]",
-    .description = "Names are state-dict paths, as PyTorch users know them. Shapes are those of one "
-                   "image at the size that the model was trained on, in PyTorch's axis order.",
+    .description =
+        "Names are state-dict paths, as PyTorch users know them. Shapes are those of one "
+        "image at the size that the model was trained on, in PyTorch's axis order.",
     .example = "diffuscope sites -m sd15 'unet.*.attn2.probs'",
     .common = COMMON_MODEL | COMMON_JSON,
     .most = 1,

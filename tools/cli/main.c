@@ -10,19 +10,9 @@
 #include "report.h"
 
 const ds_command *const ds_commands[] = {
-    &cmd_generate,
-    &cmd_help,
-    &cmd_new_model,
-    &cmd_inspect,
-    &cmd_sites,
-    &cmd_forward,
-    &cmd_tokenize,
-    &cmd_sample,
-    &cmd_random,
-    &cmd_replay,
-    &cmd_train,
-    &cmd_version,
-    NULL,
+    &cmd_generate, &cmd_help,     &cmd_new_model, &cmd_inspect, &cmd_sites,
+    &cmd_forward,  &cmd_tokenize, &cmd_sample,    &cmd_random,  &cmd_replay,
+    &cmd_train,    &cmd_version,  NULL,
 };
 
 const ds_command *command_find(const char *name)
@@ -99,9 +89,10 @@ static int run_command(const ds_command *c, int argc, char **argv)
     return code;
 }
 
-/* By default GNU OpenMP's threads spin for milliseconds at a barrier; when both of two threads have been
- * put on one core, that is how long the other one waits. A tenth of a UNet pass went there (speed log).
- * The runtime reads its settings before main, so the program starts itself again with them. */
+/* By default GNU OpenMP's threads spin for milliseconds at a barrier; when both of two threads have
+ * been put on one core, that is how long the other one waits. A tenth of a UNet pass went there
+ * (speed log). The runtime reads its settings before main, so the program starts itself again with
+ * them. */
 static void let_threads_sleep(char **argv)
 {
     if (getenv("GOMP_SPINCOUNT") != NULL || getenv("OMP_WAIT_POLICY") != NULL)

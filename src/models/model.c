@@ -139,6 +139,17 @@ static ds_status check_parameters(ds_model *m, ds_error *err)
     return st;
 }
 
+static ds_status check_compute(ds_dtype compute, ds_error *err)
+{
+    if (compute != DS_DTYPE_F32 && compute != DS_DTYPE_BF16)
+        return ds_fail(err, DS_E_ARG, "compute type %s: expected F32 or BF16",
+                       ds_dtype_name(compute));
+    if (compute == DS_DTYPE_BF16 && !ds__kernel_has_bf16())
+        return ds_fail(err, DS_E_UNSUPPORTED,
+                       "this CPU has no products of bfloat16 (AVX-512 is needed): use f32");
+    return DS_OK;
+}
+
 ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options *options,
                         ds_error *err)
 {
@@ -152,10 +163,9 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
         return ds_fail(err, DS_E_NOMEM, "no memory for a model");
     m->compute = options->compute;
     m->products = options->products;
-    st = m->compute == DS_DTYPE_F32 || m->compute == DS_DTYPE_BF16
-             ? ds__folder_open(&m->folder, path, err)
-             : ds_fail(err, DS_E_ARG, "compute type %s: expected F32 or BF16",
-                       ds_dtype_name(m->compute));
+    st = check_compute(m->compute, err);
+    if (st == DS_OK)
+        st = ds__folder_open(&m->folder, path, err);
     if (st == DS_OK)
         st = ds__params_new(&m->params, source, drop, m, err);
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)

@@ -67,8 +67,7 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
     return st;
 }
 
-/* ---- gradients
- * ----------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------ */
 
 typedef struct request {
     const ds_bundle *in;
@@ -143,31 +142,37 @@ static ds_status get_outputs(const ds_net *n, ds_bundle *out, ds_error *err)
     return st;
 }
 
+/* Why no site of the module matches: none at all does, or only sites of other modules. */
+static ds_status no_match(ds_model *m, ds_module module, const char *pattern, ds_error *err)
+{
+    ds_site_list *l;
+    ds_status st = ds_model_sites(m, pattern, &l, err);
+
+    if (st != DS_OK)
+        return st;
+    st = ds_fail(err, DS_E_NOMATCH,
+                 "pattern %.120s matches sites such as %.120s, but none of module %s", pattern,
+                 l->site[0].name, ds__module_names[module]);
+    ds_site_list_free(l);
+    return st;
+}
+
 /* A pattern that names no site of the module is an error, not an empty result. */
 static ds_status check_patterns(ds_model *m, ds_module module, const char *const *watch, int count,
                                 ds_error *err)
 {
-    const char *prefix = module == DS_MODULE_VAE_ENCODE   ? "vae.encode"
-                         : module == DS_MODULE_VAE_DECODE ? "vae.decode"
-                                                          : ds__module_names[module];
-    ds_status st = DS_OK;
+    ds_site_list *l = NULL;
+    ds_status st = count > 0 ? ds__module_sites(m, module, &l, err) : DS_OK;
 
     for (int i = 0; st == DS_OK && i < count; i++) {
-        ds_site_list *l;
         bool found = false;
 
-        st = ds_model_sites(m, watch[i], &l, err);
-        if (st != DS_OK)
-            return st;
         for (int64_t k = 0; !found && k < l->count; k++)
-            found = strncmp(l->site[k].name, prefix, strlen(prefix)) == 0;
+            found = ds__site_matches(watch[i], l->site[k].name);
         if (!found)
-            st = ds_fail(err, DS_E_NOMATCH,
-                         "pattern %.120s matches sites such as %.120s, but none "
-                         "of module %s",
-                         watch[i], l->site[0].name, ds__module_names[module]);
-        ds_site_list_free(l);
+            st = no_match(m, module, watch[i], err);
     }
+    ds_site_list_free(l);
     return st;
 }
 

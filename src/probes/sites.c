@@ -33,8 +33,7 @@ ds_net_shape ds__sites_shape(const ds_model *m, ds_module module)
     }
 }
 
-/* ---- listing
- * ------------------------------------------------------------------------------------- */
+/* ---- listing -------------------------------------------------------------------------------- */
 
 typedef struct collector {
     ds_site_list *list;
@@ -83,25 +82,29 @@ static void list_loop(const ds_model *m, collector *c)
         collect(c, ds__run_sites[i], &shape);
 }
 
-static ds_status list_all(ds_model *m, collector *c, ds_error *err)
+static ds_status list_module(ds_model *m, ds_module module, collector *c, ds_error *err)
 {
     const ds_watcher w = { .wants = collect, .user = c };
+    ds_net_shape shape = ds__sites_shape(m, module);
+
+    return ds__net_list(m, module, &shape, &w, err);
+}
+
+static ds_status list_all(ds_model *m, collector *c, ds_error *err)
+{
     ds_status st = DS_OK;
 
-    for (int i = 0; st == DS_OK && i < DS_MODULES; i++) {
-        ds_net_shape shape = ds__sites_shape(m, (ds_module)i);
-
+    for (int i = 0; st == DS_OK && i < DS_MODULES; i++)
         if (ds__module_available(m, (ds_module)i))
-            st = ds__net_list(m, (ds_module)i, &shape, &w, err);
-    }
+            st = list_module(m, (ds_module)i, c, err);
     if (st == DS_OK)
         list_loop(m, c);
-    if (st == DS_OK && c->failed)
-        st = ds_fail(err, DS_E_NOMEM, "no memory for a list of sites");
     return st;
 }
 
-static ds_status list_sites(ds_model *m, const char *pattern, ds_site_list **out, ds_error *err)
+/* Of one module, or (NULL) of the whole model. */
+static ds_status list_sites(ds_model *m, const ds_module *module, const char *pattern,
+                            ds_site_list **out, ds_error *err)
 {
     collector c = { .list = ds_calloc(1, sizeof *c.list), .pattern = pattern };
     ds_status st;
@@ -109,7 +112,9 @@ static ds_status list_sites(ds_model *m, const char *pattern, ds_site_list **out
     *out = NULL;
     if (c.list == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a list of sites");
-    st = list_all(m, &c, err);
+    st = module != NULL ? list_module(m, *module, &c, err) : list_all(m, &c, err);
+    if (st == DS_OK && c.failed)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a list of sites");
     if (st != DS_OK)
         ds_site_list_free(c.list);
     else
@@ -127,24 +132,28 @@ void ds_site_list_free(ds_site_list *l)
     ds_free(l);
 }
 
+ds_status ds__module_sites(ds_model *m, ds_module module, ds_site_list **out, ds_error *err)
+{
+    return list_sites(m, &module, NULL, out, err);
+}
+
 ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list **out, ds_error *err)
 {
-    ds_status st = list_sites(m, pattern, out, err);
+    ds_status st = list_sites(m, NULL, pattern, out, err);
     ds_site_list *all = NULL;
 
     if (st != DS_OK || (*out)->count > 0)
         return st;
     ds_site_list_free(*out);
     *out = NULL;
-    st = list_sites(m, NULL, &all, err);
+    st = list_sites(m, NULL, NULL, &all, err);
     if (st == DS_OK)
         st = ds__site_no_match(all, pattern, err);
     ds_site_list_free(all);
     return st;
 }
 
-/* ---- near matches
- * --------------------------------------------------------------------------------- */
+/* ---- near matches --------------------------------------------------------------------------- */
 
 #define NEAR_LENGTH 160
 
@@ -199,8 +208,7 @@ ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error
     return ds_fail_at(err, DS_E_NOMATCH, pattern, -1);
 }
 
-/* ---- capture
- * ----------------------------------------------------------------------------------------- */
+/* ---- capture -------------------------------------------------------------------------------- */
 
 static ds_interest capture_wants(void *user, const char *site, const ds_tensor *shape)
 {

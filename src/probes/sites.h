@@ -11,6 +11,9 @@ ds_net_shape ds__sites_shape(const ds_model *m, ds_module module);
 /* True if name matches the glob (fnmatch: * also crosses dots). */
 bool ds__site_matches(const char *pattern, const char *name);
 
+/* All sites of one module; free with ds_site_list_free. */
+ds_status ds__module_sites(ds_model *m, ds_module module, ds_site_list **out, ds_error *err);
+
 /* DS_E_NOMATCH for a pattern that no site of l matches, with the nearest names. */
 ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err);
 

@@ -245,8 +245,7 @@ static double baseline_seconds(const baseline *b)
     return now() - t;
 }
 
-/* ---- one case
- * ------------------------------------------------------------------------------------ */
+/* ---- one case ------------------------------------------------------------------------------- */
 
 static size_t elements(const ds_kernel_desc *d, ds_arg arg)
 {

@@ -56,8 +56,7 @@ static double median(double *v, int n)
     return n % 2 != 0 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
-/* ---- baseline
- * ------------------------------------------------------------------------------------- */
+/* ---- baseline ------------------------------------------------------------------------------- */
 
 static ds_kernel *baseline;
 
@@ -114,8 +113,7 @@ static double baseline_rate(void)
     return 5.0 * ds__kernel_info(baseline)->flops / (now() - start);
 }
 
-/* ---- one network
- * ------------------------------------------------------------------------------------ */
+/* ---- one network ---------------------------------------------------------------------------- */
 
 typedef struct bench_case {
     const char *name;
@@ -252,8 +250,7 @@ static void run_case(const bench_case *c)
     ds_model_close(m);
 }
 
-/* ---- watching
- * ------------------------------------------------------------------------------------------ */
+/* ---- watching ------------------------------------------------------------------------------- */
 
 static ds_interest wants_nothing(void *user, const char *site, const ds_tensor *shape)
 {
@@ -308,8 +305,7 @@ static void run_watching(void)
     ds_model_close(m);
 }
 
-/* ---- gradients
- * ----------------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------ */
 
 static bool every_output(void *user, const char *output)
 {

@@ -46,8 +46,7 @@ DS_API ds_status ds_model_open(ds_model **out, const char *path, const ds_model_
                                ds_error *err);
 DS_API void ds_model_close(ds_model *m); /* NULL is allowed */
 
-/* ---- sites
- * ------------------------------------------------------------------------------------------ */
+/* ---- sites ---------------------------------------------------------------------------------- */
 
 /* A named value that a network computes
  * ("unet.mid_block.attentions.0.transformer_blocks.0.attn2.probs"). shape is that of one run on the
@@ -68,8 +67,7 @@ DS_API ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list *
                                 ds_error *err);
 DS_API void ds_site_list_free(ds_site_list *l);
 
-/* ---- one network
- * -------------------------------------------------------------------------------------- */
+/* ---- one network ---------------------------------------------------------------------------- */
 
 /* Runs a module on named tensors, with diffusers' argument names and PyTorch's axis order:
  *
@@ -96,8 +94,7 @@ DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bund
                                   const char *const *watch, int n_watch, const char *const *wrt,
                                   int n_wrt, ds_bundle *outputs, ds_error *err);
 
-/* ---- a new model
- * -------------------------------------------------------------------------------------- */
+/* ---- a new model ---------------------------------------------------------------------------- */
 
 typedef struct ds_create_options {
     size_t size;             /* set by DS_CREATE_OPTIONS_INIT */

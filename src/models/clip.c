@@ -96,8 +96,7 @@ int64_t ds__clip_end(const ds_clip_config *c, const int32_t *ids, int64_t count)
     return 0; /* as an arg max over "is it the end": nowhere */
 }
 
-/* ---- configuration
- * ------------------------------------------------------------------------------------ */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static ds_act read_act(ds_config *c)
 {

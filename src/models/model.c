@@ -27,8 +27,7 @@ static const struct {
     { "AutoencoderKL", DS_VAE, false },
 };
 
-/* ---- parameters
- * ---------------------------------------------------------------------------------- */
+/* ---- parameters ----------------------------------------------------------------------------- */
 
 /* Splits "unet.conv_in.weight" into a component and the name in its files. */
 static const char *split(const char *name, ds_component *c)
@@ -70,8 +69,7 @@ static void drop(void *user, const char *name, const ds_tensor *value)
         ds__weights_drop_pages(m->weights[c], value);
 }
 
-/* ---- opening
- * ---------------------------------------------------------------------------------------- */
+/* ---- opening -------------------------------------------------------------------------------- */
 
 static ds_status read_config(ds_model *m, ds_component c, bool projected, ds_error *err)
 {

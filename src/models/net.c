@@ -80,8 +80,7 @@ static void add_output(ds_net *n, const char *prefix, const char *name, ds_layou
     ds_graph_output(n->g, v);
 }
 
-/* ---- modules
- * --------------------------------------------------------------------------------------- */
+/* ---- modules -------------------------------------------------------------------------------- */
 
 static void build_text(ds_net *n, int which)
 {
@@ -180,8 +179,7 @@ ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
     return ds__model_need(m, component_of[module], err);
 }
 
-/* ---- pullback
- * -------------------------------------------------------------------------------------- */
+/* ---- pullback ------------------------------------------------------------------------------- */
 
 typedef struct wrt_list {
     const char **name; /* of what the gradient is asked for */
@@ -334,8 +332,7 @@ void ds__net_free(ds_net *n)
     ds_free(n);
 }
 
-/* ---- inputs and outputs
- * -------------------------------------------------------------------------------- */
+/* ---- inputs and outputs --------------------------------------------------------------------- */
 
 /* The shape that a port has outside. */
 static ds_tensor public_shape(const port *p)

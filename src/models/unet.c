@@ -22,8 +22,7 @@ typedef struct unet {
     int skips;
 } unet;
 
-/* ---- transformer
- * --------------------------------------------------------------------------------- */
+/* ---- transformer ---------------------------------------------------------------------------- */
 
 /* x attends to context (itself if the same). Keys and values of the text have the text's width. */
 static ds_value *attention(unet *u, ds_value *x, ds_value *context, const char *name, int64_t width,
@@ -109,8 +108,7 @@ static ds_value *transformer(unet *u, ds_value *x, int index, int level)
     return y;
 }
 
-/* ---- levels
- * --------------------------------------------------------------------------------------- */
+/* ---- levels --------------------------------------------------------------------------------- */
 
 static ds_value *resnet(unet *u, ds_value *x, int index, int64_t channels, float out_scale)
 {
@@ -192,8 +190,7 @@ static ds_value *up_level(unet *u, ds_value *x, int block)
     return x;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------ */
 
 /* SDXL: the pooled text and the sinusoids of (original size, crop, target size), arXiv 2307.01952
  * section 2.2, join the time embedding. */
@@ -243,8 +240,7 @@ ds_value *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inp
                     ds__same_padding(c->conv_out_kernel, 1));
 }
 
-/* ---- configuration
- * ----------------------------------------------------------------------------------- */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 static const char *const no[] = { "false", NULL };
 static const char *const only_null[] = { NULL };

@@ -128,8 +128,7 @@ ds_value *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_value *la
     return x;
 }
 
-/* ---- configuration
- * ------------------------------------------------------------------------------------ */
+/* ---- configuration -------------------------------------------------------------------------- */
 
 ds_status ds__vae_config_read(ds_vae_config *v, const json_t *json, const char *what, ds_error *err)
 {

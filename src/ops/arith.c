@@ -4,8 +4,7 @@
 
 #include <math.h>
 
-/* ---- a + b, same shape
- * -------------------------------------------------------------------------------- */
+/* ---- a + b, same shape ---------------------------------------------------------------------- */
 
 static ds_status run_add(ds_node *n, ds_error *err)
 {
@@ -36,8 +35,7 @@ ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
     return ds__output(g, ds__append(g, &ds__op_add, 2, in), DS_DTYPE_F32, a->rank, a->dim);
 }
 
-/* ---- x[n,s,c] + t[r,c] for every n, r >= s: positions of a text
- * ------------------------------------------ */
+/* ---- x[n,s,c] + t[r,c] for every n, r >= s: positions of a text ----------------------------- */
 
 static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -101,8 +99,7 @@ ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
     return ds__output(g, ds__append(g, &op_repeat, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 
-/* ---- factor * x
- * ----------------------------------------------------------------------------------------- */
+/* ---- factor * x ----------------------------------------------------------------------------- */
 
 static ds_status run_scale(ds_node *n, ds_error *err)
 {
@@ -130,8 +127,7 @@ ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
     return ds__output(g, n, DS_DTYPE_F32, x->rank, x->dim);
 }
 
-/* ---- to another element type
- * ---------------------------------------------------------------------------- */
+/* ---- to another element type ---------------------------------------------------------------- */
 
 static ds_status run_cast(ds_node *n, ds_error *err)
 {
@@ -162,8 +158,7 @@ ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
     return ds__output(g, ds__append(g, &ds__op_cast, 1, &x), to, x->rank, x->dim);
 }
 
-/* ---- sum over rows
- * ---------------------------------------------------------------------------------------- */
+/* ---- sum over rows -------------------------------------------------------------------------- */
 
 static ds_status run_sum_rows(ds_node *n, ds_error *err)
 {
@@ -183,8 +178,7 @@ ds_value *ds__sum_rows(ds_graph *g, ds_value *x)
     return ds__output(g, ds__append(g, &op_sum_rows, 1, &x), DS_DTYPE_F32, 1, &x->dim[x->rank - 1]);
 }
 
-/* ---- sinusoids: t [M] -> [M,dim]
- * ------------------------------------------------------------------------- */
+/* ---- sinusoids: t [M] -> [M,dim] ------------------------------------------------------------ */
 
 /* Positions as in "Attention is all you need" (arXiv 1706.03762, section 3.5), with the longest
  * period 10,000; diffusers' option `flip_sin_to_cos` puts the cosines first. */

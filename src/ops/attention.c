@@ -48,8 +48,7 @@ static bool check(ds_graph *g, const ds_value *q, const ds_value *k, const ds_va
     return false;
 }
 
-/* ---- fused: in q, k, v; out out, log-sum-exp
- * ------------------------------------------------------ */
+/* ---- fused: in q, k, v; out out, log-sum-exp ------------------------------------------------ */
 
 static ds_status prepare_fused(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -155,8 +154,7 @@ ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t 
     return out;
 }
 
-/* ---- plain, first step: in q, k; out P
- * ------------------------------------------------------------ */
+/* ---- plain, first step: in q, k; out P ------------------------------------------------------ */
 
 static ds_status prepare_probs(ds_graph *g, ds_node *n, ds_error *err)
 {
@@ -246,8 +244,7 @@ ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t head
                       (const int64_t[]){ q->dim[0], heads, q->dim[1], k->dim[1] });
 }
 
-/* ---- plain, second step: in P, v; out out
- * ----------------------------------------------------------- */
+/* ---- plain, second step: in P, v; out out --------------------------------------------------- */
 
 static ds_attention describe_apply(const ds_value *p, const ds_value *v, ds_dtype out_type)
 {

@@ -34,8 +34,7 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
     return ds__kernel_prepare(g, n, &d, err);
 }
 
-/* ---- adjoint: two more kernels, each with the sizes of the forward pass
- * ----------------------------- */
+/* ---- adjoint: two more kernels, each with the sizes of the forward pass --------------------- */
 
 static ds_status prepare_data(ds_graph *g, ds_node *n, ds_error *err)
 {

@@ -50,8 +50,7 @@ static void accumulate(ds_graph *g, ds_value *v, ds_value *d)
     v->grad = v->grad == NULL ? d : ds_add(g, v->grad, d);
 }
 
-/* ---- recomputation
- * ---------------------------------------------------------------------------------- */
+/* ---- recomputation -------------------------------------------------------------------------- */
 
 static ds_value *twin(ds_value *v)
 {
@@ -105,8 +104,7 @@ static void append_block(ds_graph *g, int last)
             append_twin(g, g->node[i]);
 }
 
-/* ---- the visit
- * ---------------------------------------------------------------------------------------- */
+/* ---- the visit ------------------------------------------------------------------------------ */
 
 /* Calls n's adjoint; `reads` is n or its twin: whose values the adjoint may read. */
 static void visit(ds_graph *g, ds_node *n, ds_node *reads)

@@ -58,8 +58,7 @@ ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
     return ds__output(g, ds__append(g, &op_linear, 4, in), DS_DTYPE_F32, x->rank, dim);
 }
 
-/* ---- the general product
- * ------------------------------------------------------------------------- */
+/* ---- the general product -------------------------------------------------------------------- */
 
 static ds_status prepare_matmul(ds_graph *g, ds_node *n, ds_error *err)
 {

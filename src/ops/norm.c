@@ -130,8 +130,7 @@ ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value
     return y;
 }
 
-/* ---- layer norm: in x, weight, bias
- * -------------------------------------------------------------- */
+/* ---- layer norm: in x, weight, bias --------------------------------------------------------- */
 
 static ds_status run_layer_norm(ds_node *n, ds_error *err)
 {

@@ -4,8 +4,7 @@
 
 #include <string.h>
 
-/* ---- reshape: a view
- * ------------------------------------------------------------------------------ */
+/* ---- reshape: a view ------------------------------------------------------------------------ */
 
 static void reshape_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
@@ -33,8 +32,7 @@ ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
     return y;
 }
 
-/* ---- concat and slice along the last axis
- * ----------------------------------------------------------- */
+/* ---- concat and slice along the last axis --------------------------------------------------- */
 
 static ds_status run_concat(ds_node *n, ds_error *err)
 {
@@ -131,8 +129,7 @@ ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
     return ds__output(g, n, DS_DTYPE_F32, x->rank, dim);
 }
 
-/* ---- upsample: nearest neighbour
- * -------------------------------------------------------------------- */
+/* ---- upsample: nearest neighbour ------------------------------------------------------------ */
 
 static ds_status run_upsample(ds_node *n, ds_error *err)
 {
@@ -180,8 +177,7 @@ ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width)
                       (const int64_t[]){ x->dim[0], height, width, x->dim[3] });
 }
 
-/* ---- rows by number
- * ---------------------------------------------------------------------------------- */
+/* ---- rows by number ------------------------------------------------------------------------- */
 
 static ds_status prepare_gather(ds_graph *g, ds_node *n, ds_error *err)
 {

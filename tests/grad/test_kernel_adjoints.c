@@ -270,8 +270,7 @@ static void apply_adj(const ds_simd *f, float *const grad[], const float *dout, 
     f->attention_apply_adj(grad[0], grad[1], dout, in[0], in[1], &a, room);
 }
 
-/* ---- the table
- * ----------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------ */
 
 #define GROUP_NORM(n, hw, c, groups, silu)                                                         \
     {                                                                                              \

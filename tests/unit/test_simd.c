@@ -87,8 +87,7 @@ static void tables_can_be_chosen(void **state)
     unsetenv("DIFFUSCOPE_ISA");
 }
 
-/* ---- norms
- * --------------------------------------------------------------------------------------- */
+/* ---- norms ---------------------------------------------------------------------------------- */
 
 static void one_group_norm(int64_t n, int64_t hw, int64_t c, int64_t groups, bool silu, bool shift,
                            float mean)
@@ -193,8 +192,7 @@ static void softmaxes(void **state)
     }
 }
 
-/* ---- activations
- * --------------------------------------------------------------------------------- */
+/* ---- activations ---------------------------------------------------------------------------- */
 
 static void activations(void **state)
 {
@@ -257,8 +255,7 @@ static void gated(void **state)
     }
 }
 
-/* ---- element by element
- * --------------------------------------------------------------------------- */
+/* ---- element by element --------------------------------------------------------------------- */
 
 static void elementwise(void **state)
 {
@@ -368,8 +365,7 @@ static void bf16_and_back(void **state)
     }
 }
 
-/* ---- shape and place
- * -------------------------------------------------------------------------------- */
+/* ---- shape and place ------------------------------------------------------------------------ */
 
 static void one_upsample(int64_t n, int64_t h, int64_t w, int64_t c, int64_t ho, int64_t wo)
 {
@@ -469,8 +465,7 @@ static void timesteps(void **state)
     }
 }
 
-/* ---- attention
- * ---------------------------------------------------------------------------------------- */
+/* ---- attention ------------------------------------------------------------------------------ */
 
 typedef struct shape {
     int64_t n, heads, d, sq, sk;

@@ -54,6 +54,10 @@ typedef struct ds_png_text {
 DS_API ds_status ds_image_save_png(const ds_image *image, const char *path,
                                    const ds_png_text *texts, int64_t count, ds_error *err);
 
+/* The same into memory; free with ds_free. */
+DS_API ds_status ds_image_encode_png(char **out, size_t *bytes, const ds_image *image,
+                                     const ds_png_text *texts, int64_t count, ds_error *err);
+
 /* The text under `keyword` in front of a PNG's pixels, as UTF-8, to be freed with ds_free.
  * DS_E_NOMATCH if it has none. */
 DS_API ds_status ds_png_find_text(char **out, const char *path, const char *keyword, ds_error *err);

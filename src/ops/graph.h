@@ -168,6 +168,12 @@ typedef struct ds_plan_info {
 } ds_plan_info;
 void ds_plan_get_info(const ds_plan *p, ds_plan_info *info);
 
+/* From now on told of each operator of a run: its name, "shape > shape", the wall time that it
+ * took and its operations. NULL: nobody is told. */
+typedef void ds_plan_timer(void *user, const char *op, const char *shapes, double seconds,
+                           double flops);
+void ds_plan_time(ds_plan *p, ds_plan_timer *timer, void *user);
+
 /* Where an input is written and an output is read; valid while the plan lives. */
 void *ds_value_data(const ds_value *v);
 ds_dtype ds_value_dtype(const ds_value *v);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define ALIGNMENT 64
 
@@ -15,6 +16,8 @@ struct ds_plan {
     unsigned char *scratch; /* of one operator at a time */
     float *shown;           /* a watched value in public order */
     ds_plan_info info;
+    ds_plan_timer *timer; /* NULL: nobody measures */
+    void *timer_user;
 };
 
 /* ---- what is needed ---------------------------------------------------------------------------
@@ -387,6 +390,35 @@ static ds_status show(ds_plan *p, ds_value *v, ds_error *err)
     return DS_OK;
 }
 
+void ds_plan_time(ds_plan *p, ds_plan_timer *timer, void *user)
+{
+    p->timer = timer;
+    p->timer_user = user;
+}
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static ds_status run_timed(ds_plan *p, ds_node *n, ds_error *err)
+{
+    double start = now(), seconds;
+    ds_status st = n->op->run(n, err);
+    char from[80], to[80], shapes[200];
+
+    seconds = now() - start;
+    snprintf(shapes, sizeof shapes, "%s > %s",
+             n->n_in > 0 ? ds__shape(n->in[0], from, sizeof from) : "",
+             ds__shape(n->out[0], to, sizeof to));
+    p->timer(p->timer_user, n->op->name, shapes, seconds,
+             n->op->flops != NULL ? n->op->flops(n) : 0.0);
+    return st;
+}
+
 ds_status ds_plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -397,7 +429,7 @@ ds_status ds_plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
         if (cancel != NULL && cancel->requested)
             return ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
         if (n->op->run != NULL)
-            st = n->op->run(n, err);
+            st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);
         for (int o = 0; st == DS_OK && o < n->n_out; o++)
             if (n->out[o]->site != NULL)
                 st = show(p, n->out[o], err);

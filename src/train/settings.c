@@ -48,6 +48,7 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
     s->model = ds__config_text(&c, "model", NULL);
     s->tokenizer = ds__config_text(&c, "tokenizer", NULL);
     s->from = ds__config_text(&c, "from", NULL);
+    s->only = ds__config_text(&c, "only", NULL);
     s->seed = (uint64_t)ds__config_int(&c, "seed", 1, 0, INT64_MAX);
     s->batch = ds__config_int(&c, "batch", 64, 1, 65536);
     s->steps = ds__config_int(&c, "steps", 10000, 1, INT32_MAX);

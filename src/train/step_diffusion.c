@@ -43,53 +43,51 @@ static ds_status read_schedule(ds_trainer *t, ds_error *err)
 }
 
 /* The frozen half: its parameters are the model's own.                                                  */
-static ds_status build_encoder(ds_trainer *t, ds_error *err)
+static ds_status build_encoder(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     ds_graph_options o = { .params = t->model->params, .compute = t->settings.compute,
                            .backend = DS_BACKEND_DNNL };
-    ds_status st = ds_graph_new(&t->encoder, &o, err);
+    ds_status st = ds_graph_new(&p->encoder, &o, err);
 
     if (st != DS_OK)
         return st;
-    ds_scope_push(t->encoder, "vae");
-    t->encoder_in = ds_graph_input(t->encoder, DS_DTYPE_F32,
-                                   DS_DIMS(t->settings.batch, t->side, t->side, 3));
-    t->moments = ds__vae_encode_build(t->encoder, &t->model->vae, t->encoder_in);
-    ds_graph_output(t->encoder, t->moments);
-    return ds_plan_new(&t->encoder_plan, t->encoder, err);
+    ds_scope_push(p->encoder, "vae");
+    p->encoder_in = ds_graph_input(p->encoder, DS_DTYPE_F32,
+                                   DS_DIMS(p->batch, t->side, t->side, 3));
+    p->moments = ds__vae_encode_build(p->encoder, &t->model->vae, p->encoder_in);
+    ds_graph_output(p->encoder, p->moments);
+    return ds_plan_new(&p->encoder_plan, p->encoder, err);
 }
 
-static ds_status build(ds_trainer *t, ds_error *err)
+static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     const ds_clip_config *clip = &t->model->clip[0];
-    int64_t batch = t->settings.batch, side = t->latent_side, l = t->model->vae.latent_channels;
+    int64_t batch = p->batch, side = t->latent_side, l = t->model->vae.latent_channels;
     ds_clip_outputs text = { .last = NULL };
     ds_unet_inputs in = { 0 };
     ds_value *end, *out;
-    size_t mark = ds_scope_push(t->g, "text_encoder");
-    ds_status st = read_schedule(t, err);
+    size_t mark = ds_scope_push(p->g, "text_encoder");
+    ds_status st = build_encoder(t, p, err);
 
-    if (st == DS_OK)
-        st = build_encoder(t, err);
     if (st != DS_OK)
         return st;
-    t->ids = ds_graph_input(t->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
-    end = ds_graph_input(t->g, DS_DTYPE_I32, DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
-    ds__clip_build(t->g, clip, t->ids, end, &text);
-    ds_scope_pop(t->g, mark);
-    ds_scope_push(t->g, "unet");
-    in.sample = t->sample = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
-    in.timestep = t->timestep = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch));
+    p->ids = ds_graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
+    end = ds_graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
+    ds__clip_build(p->g, clip, p->ids, end, &text);
+    ds_scope_pop(p->g, mark);
+    ds_scope_push(p->g, "unet");
+    in.sample = p->sample = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    in.timestep = p->timestep = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
     in.context = text.last;
-    out = ds__unet_build(t->g, &t->model->unet, &in);
-    ds_scope_pop(t->g, mark);
-    t->target = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
-    t->weight = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(batch));
-    t->loss = ds_mean_squared(t->g, out, t->target, t->weight);
-    t->scratch = ds_calloc((size_t)ds_value_count(t->moments), sizeof(float));
-    if (t->scratch == NULL)
+    out = ds__unet_build(p->g, &t->model->unet, &in);
+    ds_scope_pop(p->g, mark);
+    p->target = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    p->weight = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
+    p->loss = ds_mean_squared(p->g, out, p->target, p->weight);
+    p->scratch = ds_calloc((size_t)(2 * side * side * l), sizeof(float));
+    if (p->scratch == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for noise");
-    return ds_graph_status(t->g, err);
+    return ds_graph_status(p->g, err);
 }
 
 static float weight_of(const ds_trainer *t, double a)
@@ -103,51 +101,53 @@ static float weight_of(const ds_trainer *t, double a)
     return snr > gamma ? (float)(gamma / snr) : 1.0f;
 }
 
-/* moments [S,2L] -> x_t and target [S,L] of one sample; noise [2][S L]: of the latent, and e.             */
-static void diffuse(ds_trainer *t, int64_t k, const float *draw, const float *e)
+/* moments [S,2L] -> x_t and target [S,L] of picture k of a shard; noise [2][S L]: of the latent, and e.   */
+static void diffuse(const ds_trainer *t, ds_shard *p, int64_t k, const float *draw, const float *e)
 {
     int64_t l = t->model->vae.latent_channels, places = t->latent_side * t->latent_side;
-    float *x = (float *)ds_value_data(t->sample) + k * places * l;
-    float *target = (float *)ds_value_data(t->target) + k * places * l;
-    const float *m = (const float *)ds_value_data(t->moments) + k * places * 2 * l;
+    float *x = (float *)ds_value_data(p->sample) + k * places * l;
+    float *target = (float *)ds_value_data(p->target) + k * places * l;
+    const float *m = (const float *)ds_value_data(p->moments) + k * places * 2 * l;
     float scaling = (float)t->model->vae.scaling_factor, shift = (float)t->model->vae.shift_factor;
-    double a = t->alpha_bar[(int)((float *)ds_value_data(t->timestep))[k]];
+    double a = t->alpha_bar[(int)((float *)ds_value_data(p->timestep))[k]];
     float keep = (float)sqrt(a), add = (float)sqrt(1.0 - a);
 
-    ((float *)ds_value_data(t->weight))[k] = weight_of(t, a);
-    for (int64_t p = 0; p < places; p++)
+    ((float *)ds_value_data(p->weight))[k] = weight_of(t, a);
+    for (int64_t q = 0; q < places; q++)
         for (int64_t c = 0; c < l; c++) {
-            int64_t i = p * l + c;
-            float logvar = fminf(fmaxf(m[2 * p * l + l + c], -30.0f), 20.0f);
-            float z = (m[2 * p * l + c] + expf(0.5f * logvar) * draw[i] - shift) * scaling;
+            int64_t i = q * l + c;
+            float logvar = fminf(fmaxf(m[2 * q * l + l + c], -30.0f), 20.0f);
+            float z = (m[2 * q * l + c] + expf(0.5f * logvar) * draw[i] - shift) * scaling;
 
             x[i] = keep * z + add * e[i];
             target[i] = t->prediction == DS_PREDICT_V ? keep * e[i] - add * z : e[i];
         }
 }
 
-static ds_status fill(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *err)
+static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
 {
-    int64_t batch = t->settings.batch, part = ds_value_count(t->sample) / batch;
-    float *time = ds_value_data(t->timestep);
-    ds_rng rng;
+    int64_t pixels = ds_value_count(p->encoder_in) / p->batch;
+    int64_t latents = ds_value_count(p->sample) / p->batch;
+    float *time = ds_value_data(p->timestep);
     ds_status st;
 
-    memcpy(ds_value_data(t->encoder_in), b->image,
-           (size_t)ds_value_count(t->encoder_in) * sizeof(float));
-    st = ds_plan_run(t->encoder_plan, t->o->cancel, err);
+    memcpy(ds_value_data(p->encoder_in), t->batch->image + p->first * pixels,
+           (size_t)(p->batch * pixels) * sizeof(float));
+    st = ds_plan_run(p->encoder_plan, t->o->cancel, err);
     if (st != DS_OK)
         return st;
-    memcpy(ds_value_data(t->ids), b->ids, (size_t)ds_value_count(t->ids) * sizeof(int32_t));
-    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, 2, (uint64_t)step));
-    ds_rng_uniform(&rng, time, batch);
-    for (int64_t k = 0; k < batch; k++)
+    memcpy(ds_value_data(p->ids), t->batch->ids + p->first * t->tokens,
+           (size_t)(p->batch * t->tokens) * sizeof(int32_t));
+    for (int64_t k = 0; k < p->batch; k++) {
+        ds_rng rng = ds__train_rng(t, 2, p->first + k);
+
+        ds_rng_uniform(&rng, &time[k], 1);
         time[k] = fminf(floorf(time[k] * (float)t->train_steps), (float)(t->train_steps - 1));
-    ds_rng_normal(&rng, t->scratch, 2 * batch * part);
-#pragma omp parallel for schedule(static)
-    for (int64_t k = 0; k < batch; k++)
-        diffuse(t, k, t->scratch + k * part, t->scratch + (batch + k) * part);
+        ds_rng_normal(&rng, p->scratch, 2 * latents);
+        diffuse(t, p, k, p->scratch, p->scratch + latents);
+    }
     return DS_OK;
 }
 
-const ds_stage ds__stage_diffusion = { "diffusion", build, fill, ds__sheet_diffusion, true };
+const ds_stage ds__stage_diffusion = { "diffusion", read_schedule, build, fill, ds__sheet_diffusion,
+                                       true };

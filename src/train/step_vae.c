@@ -7,39 +7,42 @@
 #include "train/train.h"
 #include "train/sheet.h"
 
-static ds_status build(ds_trainer *t, ds_error *err)
+#include <string.h>
+
+static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     const ds_vae_config *c = &t->model->vae;
     const ds_settings *s = &t->settings;
-    size_t mark = ds_scope_push(t->g, "vae");
+    size_t mark = ds_scope_push(p->g, "vae");
     ds_value *moments, *x;
 
-    t->image = ds_graph_input(t->g, DS_DTYPE_F32, DS_DIMS(s->batch, t->side, t->side, 3));
-    t->noise = ds_graph_input(t->g, DS_DTYPE_F32,
-                              DS_DIMS(s->batch, t->latent_side, t->latent_side, c->latent_channels));
-    moments = ds__vae_encode_build(t->g, c, t->image);
-    x = ds__vae_decode_build(t->g, c, ds_draw_gaussian(t->g, moments, t->noise));
-    t->loss = ds_scale(t->g, ds_mean_absolute(t->g, x, t->image), (float)s->absolute);
-    t->loss = ds_add(t->g, t->loss,
-                     ds_scale(t->g, ds_mean_edges(t->g, x, t->image), (float)s->edges));
-    t->loss = ds_add(t->g, t->loss, ds_scale(t->g, ds_mean_kl(t->g, moments), (float)s->kl));
-    ds_scope_pop(t->g, mark);
-    return ds_graph_status(t->g, err);
+    p->image = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(p->batch, t->side, t->side, 3));
+    p->noise = ds_graph_input(p->g, DS_DTYPE_F32,
+                              DS_DIMS(p->batch, t->latent_side, t->latent_side, c->latent_channels));
+    moments = ds__vae_encode_build(p->g, c, p->image);
+    x = ds__vae_decode_build(p->g, c, ds_draw_gaussian(p->g, moments, p->noise));
+    p->loss = ds_scale(p->g, ds_mean_absolute(p->g, x, p->image), (float)s->absolute);
+    p->loss = ds_add(p->g, p->loss,
+                     ds_scale(p->g, ds_mean_edges(p->g, x, p->image), (float)s->edges));
+    p->loss = ds_add(p->g, p->loss, ds_scale(p->g, ds_mean_kl(p->g, moments), (float)s->kl));
+    ds_scope_pop(p->g, mark);
+    return ds_graph_status(p->g, err);
 }
 
-static ds_status fill(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *err)
+static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
 {
-    float *x = ds_value_data(t->image);
-    int64_t count = ds_value_count(t->image);
-    ds_rng rng;
+    int64_t pixels = ds_value_count(p->image) / p->batch;
+    int64_t latents = ds_value_count(p->noise) / p->batch;
 
     (void)err;
-#pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; i++)
-        x[i] = b->image[i];
-    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, 1, (uint64_t)step));
-    ds_rng_normal(&rng, ds_value_data(t->noise), ds_value_count(t->noise));
+    memcpy(ds_value_data(p->image), t->batch->image + p->first * pixels,
+           (size_t)(p->batch * pixels) * sizeof(float));
+    for (int64_t k = 0; k < p->batch; k++) {
+        ds_rng rng = ds__train_rng(t, 1, p->first + k);
+
+        ds_rng_normal(&rng, (float *)ds_value_data(p->noise) + k * latents, latents);
+    }
     return DS_OK;
 }
 
-const ds_stage ds__stage_vae = { "vae", build, fill, ds__sheet_vae, false };
+const ds_stage ds__stage_vae = { "vae", NULL, build, fill, ds__sheet_vae, false };

@@ -158,24 +158,55 @@ static ds_status check_sizes(ds_trainer *t, ds_error *err)
     return DS_OK;
 }
 
+/* Shares of a mean over the batch add up to it: each shard's loss counts by its number of pictures.        */
+static ds_status build_shard(ds_trainer *t, int k, ds_error *err)
+{
+    ds_graph_options o = { .params = t->state.params, .compute = t->settings.compute,
+                           .backend = DS_BACKEND_DNNL, .recompute = t->settings.recompute };
+    ds_shard *p = &t->shard[k];
+    int64_t batch = t->settings.batch;
+    ds_status st = ds_graph_new(&p->g, &o, err);
+
+    p->first = batch * k / t->state.shards;
+    p->batch = batch * (k + 1) / t->state.shards - p->first;
+    if (st == DS_OK)
+        st = t->stage->build(t, p, err);
+    if (st == DS_OK)
+        st = ds__state_differentiate(&t->state, k, p->g, p->loss, &p->cotangent, err);
+    if (st == DS_OK)
+        st = ds_plan_new(&p->plan, p->g, err);
+    if (st == DS_OK)
+        *(float *)ds_value_data(p->cotangent) = (float)p->batch / (float)batch;
+    return st;
+}
+
+static void run_shard(void *user, int k)
+{
+    ds_trainer *t = user;
+    ds_shard *p = &t->shard[k];
+
+    p->status = t->stage->fill(t, p, &p->error);
+    if (p->status == DS_OK)
+        p->status = ds_plan_run(p->plan, t->o->cancel, &p->error);
+}
+
+/* Plans are made for the one thread that will run each.                                                    */
 static ds_status build(ds_trainer *t, bool fresh, ds_error *err)
 {
-    ds_graph_options o = { .compute = t->settings.compute, .backend = DS_BACKEND_DNNL,
-                           .recompute = t->settings.recompute };
-    ds_status st = ds__state_new(&t->state, t->model, fresh, err);
+    int threads = ds_threads();
+    int shards = threads < t->settings.batch ? threads : (int)t->settings.batch;
+    ds_status st = ds__state_new(&t->state, t->model, t->settings.only, shards, fresh, err);
 
-    o.params = t->state.params;
-    if (st == DS_OK)
-        st = ds_graph_new(&t->g, &o, err);
-    if (st == DS_OK)
-        st = t->stage->build(t, err);
-    if (st == DS_OK)
-        st = ds__state_differentiate(&t->state, t->g, t->loss, &t->cotangent, err);
-    if (st == DS_OK)
-        st = ds_plan_new(&t->plan, t->g, err);
-    if (st == DS_OK)
-        *(float *)ds_value_data(t->cotangent) = 1.0f;
-    return st;
+    t->shard = ds_calloc((size_t)shards, sizeof *t->shard);
+    if (st == DS_OK && t->shard == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for %d shards", shards);
+    if (st == DS_OK && t->stage->begin != NULL)
+        st = t->stage->begin(t, err);
+    ds_set_threads(1);
+    for (int k = 0; st == DS_OK && k < shards; k++)
+        st = build_shard(t, k, err);
+    ds_set_threads(threads);
+    return st == DS_OK ? ds__crew_new(&t->crew, shards, run_shard, t, err) : st;
 }
 
 static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
@@ -202,15 +233,23 @@ static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
                         err);
 }
 
+static void free_shard(ds_shard *p)
+{
+    ds_plan_free(p->plan);
+    ds_graph_free(p->g);
+    ds_plan_free(p->encoder_plan);
+    ds_graph_free(p->encoder);
+    ds_free(p->scratch);
+}
+
 static void finish(ds_trainer *t)
 {
     ds__feed_free(t->feed);
-    ds_plan_free(t->plan);
-    ds_graph_free(t->g);
-    ds_plan_free(t->encoder_plan);
-    ds_graph_free(t->encoder);
+    ds__crew_free(t->crew);
+    for (int k = 0; t->shard != NULL && k < t->state.shards; k++)
+        free_shard(&t->shard[k]);
+    ds_free(t->shard);
     ds__state_free(&t->state);
-    ds_free(t->scratch);
     ds_free(t->alpha_bar);
     ds_tokenizer_close(t->tokenizer);
     ds_model_close(t->model);
@@ -227,19 +266,43 @@ static ds_status save(ds_trainer *t, int64_t step, ds_error *err)
                           t->stage->name, &t->settings, step, err);
 }
 
+ds_rng ds__train_rng(const ds_trainer *t, uint64_t purpose, int64_t k)
+{
+    uint64_t place = (uint64_t)(t->step * t->settings.batch + k);
+    ds_rng rng;
+
+    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, purpose, place));
+    return rng;
+}
+
+/* All shards' losses and gradients of a step.                                                              */
+static ds_status run_step(ds_trainer *t, double *loss, ds_error *err)
+{
+    ds__crew_run(t->crew);
+    *loss = 0.0;
+    for (int k = 0; k < t->state.shards; k++) {
+        const ds_shard *p = &t->shard[k];
+
+        if (p->status != DS_OK) {
+            *err = p->error;
+            return p->status;
+        }
+        *loss += (double)*(const float *)ds_value_data(p->loss) * (double)p->batch
+            / (double)t->settings.batch;
+    }
+    return DS_OK;
+}
+
 static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_error *err)
 {
     const ds_settings *s = &t->settings;
-    const ds_batch *b;
-    ds_status st = ds__feed_take(t->feed, &b, err);
+    ds_status st = ds__feed_take(t->feed, &t->batch, err);
 
+    t->step = step;
     if (st == DS_OK)
-        st = t->stage->fill(t, b, step, err);
-    if (st == DS_OK)
-        st = ds_plan_run(t->plan, t->o->cancel, err);
+        st = run_step(t, &p->loss, err);
     if (st != DS_OK)
         return st;
-    p->loss = *(const float *)ds_value_data(t->loss);
     p->rate = s->adamw.rate * ds__cosine_rate(step + 1, s->warmup, s->steps, s->floor);
     p->norm = ds__state_step(&t->state, s, step, p->rate);
     if (!isfinite(p->loss) || !isfinite(p->norm))
@@ -289,12 +352,17 @@ static double seconds(void)
 
 static double flops_of_step(const ds_trainer *t)
 {
-    ds_plan_info step, encoder = { 0 };
+    double flops = 0.0;
 
-    ds_plan_get_info(t->plan, &step);
-    if (t->encoder_plan != NULL)
-        ds_plan_get_info(t->encoder_plan, &encoder);
-    return step.flops + encoder.flops;
+    for (int k = 0; k < t->state.shards; k++) {
+        ds_plan_info step, encoder = { 0 };
+
+        ds_plan_get_info(t->shard[k].plan, &step);
+        if (t->shard[k].encoder_plan != NULL)
+            ds_plan_get_info(t->shard[k].encoder_plan, &encoder);
+        flops += step.flops + encoder.flops;
+    }
+    return flops;
 }
 
 static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)

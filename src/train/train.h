@@ -5,10 +5,11 @@
  *   feed.c       the thread that prepares batches
  *   folder.c     a folder as a source
  *   weights.c    parameters, their moments and averages; checkpoints; export
+ *   crew.c       threads that run a share of the batch each
  *   step_vae.c, step_diffusion.c   what one step computes
  *   sheet.c      pictures to look at, drawn by the exported model
  *
- * Everything random is a function of (seed, step), so that a training that is interrupted goes on with
+ * Everything random is a function of (seed, step, place in the batch), so that a training that is interrupted goes on with
  * the same bits.                                                                                     */
 
 #ifndef DS_TRAIN_TRAIN_H
@@ -22,12 +23,13 @@
 #include "models/model.h"
 #include "ops/graph.h"
 #include "ops/optim.h"
+#include "train/crew.h"
 
 #define DS_TRAIN_PATH 4096
 
 typedef struct ds_settings {
     json_t *json;
-    const char *model, *tokenizer, *from, *vae; /* borrowed from json                                 */
+    const char *model, *tokenizer, *from, *vae, *only; /* borrowed from json                          */
     ds_dtype compute;
     uint64_t seed;
     int64_t batch, steps, warmup, checkpoint, sheet;
@@ -74,26 +76,29 @@ typedef struct ds_slot {
     char *name;   /* "unet.conv_in.weight"                                                             */
     ds_tensor shape;
     float *param, *m, *v, *average; /* one block                                                       */
-    const ds_value *grad;           /* NULL: the loss does not depend on it                            */
+    const ds_value **grad;          /* [shards], or NULL: not trained                                  */
 } ds_slot;
 
 typedef struct ds_weights_state {
     ds_model *model;   /* where first values come from                                                 */
     ds_params *params; /* hands out slot[i].param                                                      */
+    const char *only;  /* train parameters whose name begins so; NULL: all                             */
+    int shards;        /* graphs that a gradient is the sum of                                         */
     bool fresh;        /* first values are random: the last layers of branches start at zero           */
     ds_slot *slot;
     int64_t count, room;
 } ds_weights_state;
 
-ds_status ds__state_new(ds_weights_state *s, ds_model *model, bool fresh, ds_error *err);
+ds_status ds__state_new(ds_weights_state *s, ds_model *model, const char *only, int shards, bool fresh,
+                        ds_error *err);
 void ds__state_free(ds_weights_state *s);
 
-/* To be called when the graph is built and before it is planned: adds gradients of loss with respect to
- * all parameters of this state.                                                                       */
-ds_status ds__state_differentiate(ds_weights_state *s, ds_graph *g, ds_value *loss,
+/* To be called when the graph of a shard is built and before it is planned: adds gradients of loss with
+ * respect to the parameters that are trained.                                                         */
+ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_value *loss,
                                   ds_value **cotangent, ds_error *err);
 
-/* Clips, steps, averages; step counts from 0. Returns the norm before clipping.                       */
+/* Adds up the shards' gradients, clips, steps, averages; step counts from 0. Returns the norm before clipping.                       */
 double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate);
 
 /* Everything that the next step depends on.                                                           */
@@ -109,10 +114,27 @@ ds_status ds__state_export(const ds_weights_state *s, const char *folder, ds_err
 
 typedef struct ds_trainer ds_trainer;
 
+/* A share of the batch: a graph of its own, which one thread runs.                                    */
+typedef struct ds_shard {
+    int64_t first, batch; /* pictures first .. first + batch - 1 of each batch                         */
+    ds_graph *g;
+    ds_plan *plan;
+    ds_value *loss, *cotangent;
+    ds_value *image, *noise;                             /* vae                                        */
+    ds_value *ids, *sample, *timestep, *target, *weight; /* diffusion                                  */
+    ds_graph *encoder;                                   /* diffusion; frozen                          */
+    ds_plan *encoder_plan;
+    ds_value *encoder_in, *moments;
+    float *scratch; /* [2] latents of one picture                                                      */
+    ds_status status;
+    ds_error error;
+} ds_shard;
+
 typedef struct ds_stage {
     const char *name;
-    ds_status (*build)(ds_trainer *t, ds_error *err); /* sets t->loss                                  */
-    ds_status (*fill)(ds_trainer *t, const ds_batch *b, int64_t step, ds_error *err);
+    ds_status (*begin)(ds_trainer *t, ds_error *err);              /* before the shards; or NULL       */
+    ds_status (*build)(ds_trainer *t, ds_shard *s, ds_error *err); /* sets s->loss                     */
+    ds_status (*fill)(ds_trainer *t, ds_shard *s, ds_error *err);  /* from t->batch; in its thread     */
     ds_status (*sheet)(ds_trainer *t, int64_t step, char *line, size_t room, ds_error *err);
     bool text;
 } ds_stage;
@@ -127,18 +149,17 @@ struct ds_trainer {
     ds_tokenizer *tokenizer;
     int64_t side, latent_side, tokens;
     ds_weights_state state;
-    ds_graph *g;
-    ds_plan *plan;
-    ds_value *loss, *cotangent;
-    ds_value *image, *noise;                     /* vae                                                */
-    ds_value *ids, *sample, *timestep, *target, *weight; /* diffusion                                  */
-    ds_graph *encoder;                           /* frozen                                             */
-    ds_plan *encoder_plan;
-    ds_value *encoder_in, *moments;
-    float *scratch, *alpha_bar;
+    ds_shard *shard; /* [state.shards]                                                                 */
+    ds_crew *crew;
+    float *alpha_bar;
     int train_steps, prediction;
     ds_feed *feed;
+    const ds_batch *batch; /* of the step that runs                                                    */
+    int64_t step;
 };
+
+/* Random numbers for place k of the batch of the step that runs.                                      */
+ds_rng ds__train_rng(const ds_trainer *t, uint64_t purpose, int64_t k);
 
 /* OUT/fmt into a buffer of DS_TRAIN_PATH bytes.                                                       */
 const char *ds__train_path(const ds_trainer *t, char *buf, const char *name);

@@ -76,6 +76,11 @@ static ds_status source(void *user, const char *name, int rank, const int64_t *d
     s->count++;
     if (slot->name == NULL || slot->param == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s and its moments", name);
+    if (s->only == NULL || strncmp(name, s->only, strlen(s->only)) == 0) {
+        slot->grad = ds_calloc((size_t)s->shards, sizeof *slot->grad);
+        if (slot->grad == NULL)
+            return ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients");
+    }
     slot->m = slot->param + count;
     slot->v = slot->m + count;
     slot->average = slot->v + count;
@@ -90,9 +95,12 @@ static ds_status source(void *user, const char *name, int rank, const int64_t *d
     return DS_OK;
 }
 
-ds_status ds__state_new(ds_weights_state *s, ds_model *model, bool fresh, ds_error *err)
+ds_status ds__state_new(ds_weights_state *s, ds_model *model, const char *only, int shards, bool fresh,
+                        ds_error *err)
 {
     s->model = model;
+    s->only = only;
+    s->shards = shards;
     s->fresh = fresh;
     return ds__params_new(&s->params, source, NULL, s, err);
 }
@@ -103,6 +111,7 @@ void ds__state_free(ds_weights_state *s)
     for (int64_t i = 0; i < s->count; i++) {
         ds_free(s->slot[i].name);
         ds_free(s->slot[i].param);
+        ds_free(s->slot[i].grad);
     }
     ds_free(s->slot);
     *s = (ds_weights_state) { 0 };
@@ -110,7 +119,29 @@ void ds__state_free(ds_weights_state *s)
 
 /* ---- one step --------------------------------------------------------------------------------------- */
 
-ds_status ds__state_differentiate(ds_weights_state *s, ds_graph *g, ds_value *loss,
+static ds_slot *find_slot(const ds_weights_state *s, const char *name)
+{
+    for (int64_t k = 0; k < s->count; k++)
+        if (strcmp(s->slot[k].name, name) == 0)
+            return &s->slot[k];
+    return NULL;
+}
+
+/* Keeps the values of trained parameters in wrt; returns their number.                                    */
+static int keep_trained(const ds_weights_state *s, ds_value **wrt, int count)
+{
+    int kept = 0;
+
+    for (int i = 0; i < count; i++) {
+        const ds_slot *slot = find_slot(s, ds_value_name(wrt[i]));
+
+        if (slot != NULL && slot->grad != NULL)
+            wrt[kept++] = wrt[i];
+    }
+    return kept;
+}
+
+ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_value *loss,
                                   ds_value **cotangent, ds_error *err)
 {
     int count = ds_graph_params(g, NULL, 0);
@@ -122,21 +153,43 @@ ds_status ds__state_differentiate(ds_weights_state *s, ds_graph *g, ds_value *lo
 
     if (st == DS_OK) {
         ds_graph_params(g, wrt, count);
+        count = keep_trained(s, wrt, count);
         *cotangent = ds_graph_input_like(g, loss);
         ds_graph_output(g, loss);
-        st = ds_graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err);
+        st = count > 0 ? ds_graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err)
+                       : ds_fail(err, DS_E_NOMATCH, "\"only\": no parameter's name begins with \"%s\"",
+                                 s->only);
     }
     for (int i = 0; st == DS_OK && i < count; i++)
-        for (int64_t k = 0; k < s->count; k++)
-            if (strcmp(s->slot[k].name, ds_value_name(wrt[i])) == 0 && grad[i] != NULL) {
-                s->slot[k].grad = grad[i];
-                ds_graph_output(g, grad[i]);
-            }
+        if (grad[i] != NULL) {
+            find_slot(s, ds_value_name(wrt[i]))->grad[shard] = grad[i];
+            ds_graph_output(g, grad[i]);
+        }
     for (int64_t i = 0; i < ds__params_count(s->params); i++)
         ds__params_at(s->params, i)->trained = true;
     ds_free(wrt);
     ds_free(grad);
     return st;
+}
+
+/* The sum over all shards, in their order, in the first one's place. NULL if the loss does not depend on
+ * this parameter.                                                                                         */
+static float *gradient(const ds_weights_state *s, const ds_slot *p)
+{
+    int64_t count = ds_tensor_count(&p->shape);
+    float *sum;
+
+    if (p->grad == NULL || p->grad[0] == NULL)
+        return NULL;
+    sum = ds_value_data(p->grad[0]);
+    for (int k = 1; k < s->shards; k++) {
+        const float *more = ds_value_data(p->grad[k]);
+
+#pragma omp parallel for simd schedule(static)
+        for (int64_t i = 0; i < count; i++)
+            sum[i] += more[i];
+    }
+    return sum;
 }
 
 /* Weight decay is for matrices and convolutions: norms, biases and embeddings' vectors of rank 1 have none. */
@@ -146,9 +199,12 @@ double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, d
     double decay = fmin(o->ema, (1.0 + (double)step) / (10.0 + (double)step)), sum = 0.0, norm;
     float factor;
 
-    for (int64_t i = 0; i < s->count; i++)
-        if (s->slot[i].grad != NULL)
-            sum += ds__sum_squares(ds_value_data(s->slot[i].grad), ds_tensor_count(&s->slot[i].shape));
+    for (int64_t i = 0; i < s->count; i++) {
+        const float *grad = gradient(s, &s->slot[i]);
+
+        if (grad != NULL)
+            sum += ds__sum_squares(grad, ds_tensor_count(&s->slot[i].shape));
+    }
     norm = sqrt(sum);
     if (!isfinite(norm))
         return norm;
@@ -158,11 +214,11 @@ double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, d
         ds_adamw a = o->adamw;
         int64_t count = ds_tensor_count(&p->shape);
 
-        if (p->grad == NULL)
+        if (p->grad == NULL || p->grad[0] == NULL)
             continue;
         a.rate = rate;
         a.decay = p->shape.rank > 1 ? a.decay : 0.0;
-        ds__adamw_step(p->param, p->m, p->v, ds_value_data(p->grad), count, &a, step + 1, factor);
+        ds__adamw_step(p->param, p->m, p->v, ds_value_data(p->grad[0]), count, &a, step + 1, factor);
         ds__ema_step(p->average, p->param, count, decay);
     }
     ds__params_refresh(s->params);

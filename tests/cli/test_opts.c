@@ -19,6 +19,7 @@ static const ds_opt options[] = {
     { "cfg-scale", 0, OPT_REAL, "X", "7.5", -100, 100, "guidance", "guidance-scale", false },
     { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "prompt", NULL, true },
     { "watch", 0, OPT_TEXTS, "GLOB", NULL, 0, 0, "sites", NULL, false },
+    { "words", 0, OPT_WORDS, "WORD...", NULL, 0, 0, "words", NULL, false },
     { "rng", 0, OPT_CHOICE, "torch-cpu|torch-cuda", "torch-cpu", 0, 0, "generator", NULL, false },
     { "output", 'o', OPT_OUTFILE, "FILE", NULL, 0, 0, "picture", NULL, false },
     { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0, "folder", NULL, false },
@@ -51,6 +52,27 @@ static ds_status parse(ds_args **a, ds_error *err, const char *const *words)
 }
 
 #define WORDS(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static void words_up_to_the_next_option(void **state)
+{
+    ds_args *a;
+    ds_error err;
+    const char *const *list;
+    int n;
+
+    (void)state;
+    ts_ok(parse(&a, &err, WORDS("all", "--words", "a", "b", "-p", "x", "--words=c", "d")), &err);
+    list = opt_texts(a, "words", &n);
+    assert_int_equal(n, 4);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(list[i][0], 'a' + i);
+    assert_string_equal(opt_text(a, "prompt"), "x");
+    assert_int_equal(opts_count(a), 1);
+    assert_string_equal(opts_positional(a, 0), "all");
+    opts_free(a);
+    assert_int_equal(parse(&a, &err, WORDS("-p", "x", "--words")), DS_E_ARG);
+    assert_non_null(strstr(err.text, "--words: expected WORD..., found nothing"));
+}
 
 static void values_arrive(void **state)
 {
@@ -277,6 +299,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_arrive),
+        cmocka_unit_test(words_up_to_the_next_option),
         cmocka_unit_test(defaults_fill_in),
         cmocka_unit_test(a_negative_seed_is_drawn_once),
         cmocka_unit_test(wrong_words_are_explained),

@@ -52,7 +52,7 @@ static const char *full_help(const ds_opt *o, char *buf, size_t size)
             sep = "; ";
     if (o->standard != NULL && o->standard[0] != '\0')
         n += snprintf(buf + n, size - (size_t)n, "%sdefault %s", sep, o->standard), sep = "; ";
-    if (o->kind == OPT_TEXTS)
+    if (o->kind == OPT_TEXTS || o->kind == OPT_WORDS)
         n += snprintf(buf + n, size - (size_t)n, "%sas often as needed", sep), sep = "; ";
     if (o->alias != NULL)
         n += snprintf(buf + n, size - (size_t)n, "%salso --%s", sep, o->alias), sep = "; ";

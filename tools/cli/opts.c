@@ -20,7 +20,7 @@ typedef struct opt_value {
     int64_t whole;
     uint64_t seed;
     double real;
-    const char **list; /* OPT_TEXTS */
+    const char **list; /* OPT_TEXTS, OPT_WORDS */
     int count;
 } opt_value;
 
@@ -214,6 +214,7 @@ static ds_status set_value(opt_value *v, const ds_opt *o, const char *text, int 
     case OPT_CHOICE:
         return parse_choice(v, o, text, err);
     case OPT_TEXTS:
+    case OPT_WORDS:
         return append(v, text, capacity, err);
     case OPT_OUTFILE:
     case OPT_OUTDIR:
@@ -305,6 +306,9 @@ static ds_status parse_options(ds_args *a, int argc, char **argv, ds_error *err)
             return unknown(a, argv[optind - 1], err);
         a->value[i].given = true;
         st = set_value(&a->value[i], a->option[i], optarg, argc, err);
+        while (st == DS_OK && a->option[i]->kind == OPT_WORDS && optind < argc &&
+               argv[optind][0] != '-')
+            st = set_value(&a->value[i], a->option[i], argv[optind++], argc, err);
         if (st != DS_OK)
             return st;
     }

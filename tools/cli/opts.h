@@ -20,6 +20,7 @@ typedef enum ds_opt_kind {
     OPT_REAL,    /* finite number, range checked */
     OPT_TEXT,    /* taken as it is */
     OPT_TEXTS,   /* the same, may be given several times */
+    OPT_WORDS,   /* the same, and takes all that follow up to the next option: --words cat dog */
     OPT_CHOICE,  /* one of the words in `arg`: "f32|bf16" */
     OPT_OUTFILE, /* a file to write: refused if it exists, unless --force */
     OPT_OUTDIR   /* a folder to write: refused if it is there and not empty, unless --force */

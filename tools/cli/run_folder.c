@@ -46,6 +46,7 @@ static ds_status add_option(ds_record *r, const ds_args *a, const ds_opt *o, ds_
     case OPT_REAL:
         return ds_record_real(r, path, opt_real(a, o->name), err);
     case OPT_TEXTS:
+    case OPT_WORDS:
         list = opt_texts(a, o->name, &count);
         return ds_record_texts(r, path, list, count, err);
     case OPT_TEXT:

@@ -1,0 +1,66 @@
+/* diffuscope/stats.h - numbers with their 95 % intervals: means, shares, correlations, AUC.
+ *
+ * Intervals of means and correlations are percentiles of a bootstrap with 2,000 resamples and a
+ * fixed seed, over *units*: whatever is independent (a scene, a prompt), with all the values that
+ * it contributes. Those of shares and areas under the curve invert a score test, so that they keep
+ * a width at 0 and 1. Same input, same interval.
+ *
+ * A number that is not defined (the mean of nothing, the correlation with a constant) is NaN, with
+ * NaN bounds; it is no error.
+ *
+ * Thread rule: pure functions. */
+
+#ifndef DIFFUSCOPE_STATS_H
+#define DIFFUSCOPE_STATS_H
+
+#include <diffuscope/base.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ds_estimate {
+    double value, low, high; /* low and high: the 95 % interval */
+    int64_t count;           /* values that went in */
+} ds_estimate;
+
+/* A statistic of the units pick[0 .. n), in which one may occur several times. NaN: not defined for
+ * this choice; such resamples are left out. */
+typedef double ds_statistic(void *user, const int64_t *pick, int64_t n);
+
+/* The statistic of all units once, and its interval. `count` is set to `units`. */
+DS_API ds_status ds_bootstrap(ds_estimate *out, ds_statistic *fn, void *user, int64_t units,
+                              ds_error *err);
+
+/* Mean of x [n]. unit[i] >= 0 names the unit of value i, in any order; NULL: each its own. */
+DS_API ds_status ds_stats_mean(ds_estimate *out, const double *x, const int64_t *unit, int64_t n,
+                               ds_error *err);
+
+/* Mean of x - y, the two being measured on the same things: this is how methods are compared. */
+DS_API ds_status ds_stats_difference(ds_estimate *out, const double *x, const double *y,
+                                     const int64_t *unit, int64_t n, ds_error *err);
+
+/* hits / n with Wilson's interval; for independent trials such as the accuracy of a choice. */
+DS_API ds_estimate ds_stats_share(int64_t hits, int64_t n);
+
+typedef enum ds_correlation {
+    DS_PEARSON = 0,
+    DS_SPEARMAN, /* Pearson's of the ranks; ties share their mean rank */
+    DS_KENDALL   /* tau-b; O(n^2) */
+} ds_correlation;
+
+/* Between x and y [n], units as for the mean. */
+DS_API ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const double *x,
+                                      const double *y, const int64_t *unit, int64_t n,
+                                      ds_error *err);
+
+/* Chance that a value of `high` exceeds one of `low`, ties counting half: the area under the
+ * receiver operating characteristic. Interval: R. G. Newcombe, Statistics in Medicine 25 (2006)
+ * 559, method 5. */
+DS_API ds_status ds_stats_auc(ds_estimate *out, const double *high, int64_t n_high,
+                              const double *low, int64_t n_low, ds_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -28,6 +28,9 @@ expect 0 'diffuscope 0.' --version
 expect 0 '"version": "' version --json
 expect 2 'unknown command "vresion"; did you mean version?' vresion
 expect 2 'unknown command "qqqqqq"' qqqqqq
+expect 2 'diffuscope new: expected one of model' new
+expect 2 'diffuscope new-model: --like' new model
+expect 2 'diffuscope new: expected one of model' new moddel
 expect 2 'unknown option --jsom; did you mean --json?' version --jsom
 expect 2 'unknown option --mann' help --mann=3
 expect 2 'unknown option -x' help -x

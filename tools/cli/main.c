@@ -23,12 +23,45 @@ const ds_command *command_find(const char *name)
     return NULL;
 }
 
+/* `eval daam` is the command eval-daam, so that manual pages and completions need no second level.
+ */
+static const ds_command *command_of_two_words(const char *first, const char *second)
+{
+    char name[64];
+    int n = snprintf(name, sizeof name, "%s-%s", first, second);
+
+    return n > 0 && (size_t)n < sizeof name ? command_find(name) : NULL;
+}
+
+/* Where a word is the first of two: names those that may follow. */
+static bool half_a_command(const char *word)
+{
+    size_t n = strlen(word);
+    bool any = false;
+
+    for (int i = 0; ds_commands[i] != NULL; i++) {
+        const char *name = ds_commands[i]->name;
+
+        if (strncmp(name, word, n) != 0 || name[n] != '-')
+            continue;
+        if (!any)
+            fprintf(stderr, "diffuscope %s: expected one of", word);
+        fprintf(stderr, "%s %s", any ? "," : "", name + n + 1);
+        any = true;
+    }
+    if (any)
+        fputc('\n', stderr);
+    return any;
+}
+
 static int unknown_command(const char *word)
 {
     const char *names[64];
     const char *near;
     int n = 0;
 
+    if (half_a_command(word))
+        return EXIT_USAGE;
     while (n < (int)DS_COUNT(names) && ds_commands[n] != NULL) {
         names[n] = ds_commands[n]->name;
         n++;
@@ -116,5 +149,7 @@ int main(int argc, char **argv)
     else if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)"version";
     c = command_find(argv[1]);
+    if (c == NULL && argc > 2 && (c = command_of_two_words(argv[1], argv[2])) != NULL)
+        return run_command(c, argc - 2, argv + 2);
     return c != NULL ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

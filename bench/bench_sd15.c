@@ -192,8 +192,8 @@ static void run_watching(void)
     const bench_case c = { "", DS_MODULE_UNET, 1, DS_DTYPE_F32 };
     double idle[MOST_REPETITIONS], cross[MOST_REPETITIONS];
     int64_t seen = 0;
-    ds_watcher nothing = { wants_nothing, count_values, &seen };
-    ds_watcher probs = { wants_cross, count_values, &seen };
+    ds_watcher nothing = { .wants = wants_nothing, .show = count_values, .user = &seen };
+    ds_watcher probs = { .wants = wants_cross, .show = count_values, .user = &seen };
     ds_model *m = NULL;
     ds_net *plain = open_net(&m, &c, NULL), *quiet = open_net(&m, &c, &nothing);
     ds_net *watched = open_net(&m, &c, &probs);

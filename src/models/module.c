@@ -82,7 +82,7 @@ ds_value *ds__group_norm(ds_graph *g, ds_value *x, ds_value *shift, const char *
 ds_value *ds__attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
                         bool causal)
 {
-    ds_value *out;
+    ds_value *out = NULL, *p = NULL;
     float scale;
 
     q = ds_announce(g, q, DS_LAYOUT_PLAIN, "q");
@@ -91,13 +91,22 @@ ds_value *ds__attention(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int6
     if (q == NULL || k == NULL || v == NULL)
         return NULL;
     scale = (float)(1.0 / sqrt((double)channels(q) / (double)heads));
-    if (ds_wanted(g, "probs",
-                  DS_DIMS(ds_value_dim(q, 0), heads, ds_value_dim(q, 1), ds_value_dim(k, 1)))) {
-        ds_value *p = ds_attention_probs(g, q, k, heads, scale, causal);
-
-        out = ds_attention_apply(g, ds_announce(g, p, DS_LAYOUT_PLAIN, "probs"), v);
-    } else {
+    switch (ds_wanted(g, "probs",
+                      DS_DIMS(ds_value_dim(q, 0), heads, ds_value_dim(q, 1), ds_value_dim(k, 1)))) {
+    case DS_IGNORE:
         out = ds_attend(g, q, k, v, heads, scale, causal);
+        break;
+    case DS_LOOK:
+        out = ds_attend_and_keep(g, q, k, v, heads, scale, causal, &p);
+        ds_announce(g, p, DS_LAYOUT_PLAIN, "probs");
+        break;
+    case DS_PARTS:
+        out = ds_attend_and_show(g, q, k, v, heads, scale, causal, "probs");
+        break;
+    case DS_EDIT:
+        p = ds_attention_probs(g, q, k, heads, scale, causal);
+        out = ds_attention_apply(g, ds_announce(g, p, DS_LAYOUT_PLAIN, "probs"), v);
+        break;
     }
     return ds_announce(g, out, DS_LAYOUT_PLAIN, "out");
 }

@@ -2,8 +2,9 @@
  *
  *   P = softmax(scale q k^T)   out = P v        per image and head
  *
- * The fused operator never forms P as a whole. The plain pair does, for layers in which somebody
- * looks at the probabilities or changes them. */
+ * The fused operator never forms P as a whole. Where somebody looks at the probabilities, it writes
+ * them along the way, whole or a block of rows at a time; its other results stay the same to the
+ * last bit. The plain pair is for layers in which somebody changes them. */
 
 #include "ops/node.h"
 
@@ -50,6 +51,25 @@ static bool check(ds_graph *g, const ds_value *q, const ds_value *k, const ds_va
 
 /* ---- fused: in q, k, v; out out, log-sum-exp ------------------------------------------------ */
 
+enum { PART_BYTES = 1 << 20, PART_ROWS = 64 };
+
+/* Rows of one part: as many as fit the cache, a multiple of what the kernel takes at a time. A row
+ * under a causal mask knows its place by the number of rows, so those are not cut. */
+static int64_t rows_of_part(const ds_attention *a)
+{
+    int64_t rows = PART_BYTES / (a->heads * a->sk * (int64_t)sizeof(float));
+
+    rows = rows / PART_ROWS * PART_ROWS;
+    if (rows < PART_ROWS)
+        rows = PART_ROWS;
+    return a->causal || rows > a->sq ? a->sq : rows;
+}
+
+static size_t part_bytes(const ds_attention *a)
+{
+    return ((size_t)(a->heads * rows_of_part(a) * a->sk) * sizeof(float) + 63) & ~(size_t)63;
+}
+
 static ds_status prepare_fused(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_attention a = describe(n->in[0], n->in[1], n->out[0], &n->attr);
@@ -57,17 +77,55 @@ static ds_status prepare_fused(ds_graph *g, ds_node *n, ds_error *err)
     (void)g;
     (void)err;
     n->scratch_bytes = ds__simd()->attention_work(&a);
+    if (n->parts != NULL)
+        n->scratch_bytes += part_bytes(&a);
     return DS_OK;
+}
+
+static void *at(const ds_value *v, int64_t element)
+{
+    return v->data == NULL ? NULL : (char *)v->data + (size_t)element * ds_dtype_size(v->dtype);
+}
+
+/* One image of the batch, in parts if they are wanted. */
+static ds_status show_image(ds_node *n, const ds_attention *whole, int64_t image, ds_error *err)
+{
+    const ds_watcher *w = n->watcher;
+    const bool wanted = w->wants_image == NULL || w->wants_image(w->user, n->parts, image);
+    const int64_t step = wanted ? rows_of_part(whole) : whole->sq, sq = whole->sq;
+    float *probs = wanted ? n->scratch : NULL;
+    void *work = (char *)n->scratch + part_bytes(whole);
+    ds_status st = DS_OK;
+
+    for (int64_t first = 0; st == DS_OK && first < sq; first += step) {
+        ds_attention a = *whole;
+        ds_part part = { n->parts, image, a.heads, first, sq - first, a.sk, probs };
+        const int64_t row = image * sq + first;
+
+        part.rows = part.rows < step ? part.rows : step;
+        a.n = 1;
+        a.sq = part.rows;
+        ds__simd()->attention(at(n->out[0], row * a.ldo), NULL, probs, at(n->in[0], row * a.ldq),
+                              at(n->in[1], image * a.sk * a.ldk),
+                              at(n->in[2], image * a.sk * a.ldv), &a, work);
+        if (wanted)
+            st = w->show_part(w->user, &part, err);
+    }
+    return st;
 }
 
 static ds_status run_fused(ds_node *n, ds_error *err)
 {
     ds_attention a = describe(n->in[0], n->in[1], n->out[0], &n->attr);
+    float *probs = n->n_out > 2 ? n->out[2]->data : NULL;
+    ds_status st = DS_OK;
 
-    (void)err;
-    ds__simd()->attention(n->out[0]->data, n->out[1]->data, NULL, n->in[0]->data, n->in[1]->data,
-                          n->in[2]->data, &a, n->scratch);
-    return DS_OK;
+    if (n->parts == NULL || n->out[1]->data != NULL)
+        ds__simd()->attention(n->out[0]->data, n->out[1]->data, probs, n->in[0]->data,
+                              n->in[1]->data, n->in[2]->data, &a, n->scratch);
+    for (int64_t i = 0; st == DS_OK && n->parts != NULL && i < a.n; i++)
+        st = show_image(n, &a, i, err);
+    return st;
 }
 
 /* Adjoint: in dout, q, k, v, out, log-sum-exp; out dq, dk, dv. Probabilities are computed again,
@@ -152,6 +210,32 @@ ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t 
     out = ds__output(g, n, DS_DTYPE_F32, 3, q->dim);
     ds__output(g, n, DS_DTYPE_F32, 3, (const int64_t[]){ q->dim[0], heads, q->dim[1] });
     return out;
+}
+
+ds_value *ds_attend_and_keep(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                             float scale, bool causal, ds_value **probs)
+{
+    ds_value *out = ds_attend(g, q, k, v, heads, scale, causal);
+
+    *probs = out == NULL ? NULL
+                         : ds__output(g, out->by, DS_DTYPE_F32, 4,
+                                      (const int64_t[]){ q->dim[0], heads, q->dim[1], k->dim[1] });
+    return out;
+}
+
+ds_value *ds_attend_and_show(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                             float scale, bool causal, const char *name)
+{
+    ds_value *out = ds_attend(g, q, k, v, heads, scale, causal);
+    size_t mark;
+
+    if (out == NULL)
+        return NULL;
+    mark = ds_scope_push(g, "%s", name);
+    out->by->watcher = g->options.watcher;
+    out->by->parts = ds__arena_printf(&g->arena, "%s", g->path);
+    ds_scope_pop(g, mark);
+    return out->by->parts != NULL ? out : ds_graph_fail(g, DS_E_NOMEM, "no memory for a name");
 }
 
 /* ---- plain, first step: in q, k; out P ------------------------------------------------------ */

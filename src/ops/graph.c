@@ -174,17 +174,19 @@ ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *na
     return x;
 }
 
-bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
+ds_interest ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
 {
     size_t mark;
-    bool yes;
+    ds_interest interest;
 
     if (g->options.watcher == NULL || g->status != DS_OK)
-        return false;
+        return DS_IGNORE;
     mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
-    yes = ask(g, rank, dim) != DS_IGNORE;
+    interest = ask(g, rank, dim);
     ds_scope_pop(g, mark);
-    return yes;
+    if (interest == DS_PARTS && g->options.watcher->show_part == NULL)
+        interest = DS_LOOK;
+    return interest;
 }
 
 /* ---- leaves --------------------------------------------------------------------------------- */

@@ -65,9 +65,9 @@ void ds_scope_pop(ds_graph *g, size_t mark);
  * back from here on: it carries the edit. */
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name);
 
-/* True if somebody wants path.name: asked before a value that would otherwise not be formed. The
- * shape is what the value would have, in the order in which it is shown. */
-bool ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
+/* Does somebody want path.name? Asked before a value that would otherwise not be formed. The shape
+ * is what the value would have, in the order in which it is shown. DS_IGNORE is false. */
+ds_interest ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
 
 /* ---- leaves --------------------------------------------------------------------------------- */
 
@@ -102,7 +102,13 @@ ds_value *ds_geglu(ds_graph *g, ds_value *x); /* [..,2C] -> first half * gelu(se
 /* attention.c: q [N,S,heads*D], k and v [N,T,heads*D]; heads lie side by side in a row. */
 ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads, float scale,
                     bool causal);
-/* The same in two steps, for when the probabilities [N,heads,S,T] are looked at. */
+/* The same operator, with equal results, which also gives the probabilities [N,heads,S,T], or shows
+ * them to the watcher part by part under path.name. */
+ds_value *ds_attend_and_keep(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                             float scale, bool causal, ds_value **probs);
+ds_value *ds_attend_and_show(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
+                             float scale, bool causal, const char *name);
+/* The same in two steps, for when the probabilities are changed in between. */
 ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t heads, float scale,
                              bool causal);
 ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v);

@@ -58,6 +58,9 @@ struct ds_node {
     ds_value *out[DS_MAX_OUT];
     int n_out;
     ds_attr attr;
+    const char
+        *parts; /* attention: its probabilities are shown in parts under this name, else NULL */
+    const ds_watcher *watcher;
     int block;           /* unit of recomputation, 0 for none */
     bool live;           /* plan: somebody needs an output */
     ds_kernel *kernel;   /* plan: of products and convolutions */

@@ -267,6 +267,12 @@ static ds_status prepare_all(ds_plan *p, ds_error *err)
     return DS_OK;
 }
 
+/* A value that is only looked at, and lies as it is shown, needs no copy. */
+static bool shown_in_place(const ds_value *v)
+{
+    return v->interest != DS_EDIT && v->layout == DS_LAYOUT_PLAIN && v->dtype == DS_DTYPE_F32;
+}
+
 static ds_status make_room_for_shown(ds_plan *p, ds_error *err)
 {
     size_t most = 0;
@@ -276,7 +282,7 @@ static ds_status make_room_for_shown(ds_plan *p, ds_error *err)
             const ds_value *v = p->node[i]->out[o];
             size_t bytes = (size_t)ds_value_count(v) * sizeof(float);
 
-            if (v->site != NULL && bytes > most)
+            if (v->site != NULL && !shown_in_place(v) && bytes > most)
                 most = bytes;
         }
     if (most == 0)
@@ -372,7 +378,9 @@ static ds_status show(ds_plan *p, ds_value *v, ds_error *err)
     ds_status st;
 
     memcpy(t.dim, v->dim, (size_t)v->rank * sizeof v->dim[0]);
-    if (image) {
+    if (shown_in_place(v)) {
+        t.data = v->data;
+    } else if (image) {
         t.dim[1] = v->dim[3];
         t.dim[2] = v->dim[1];
         t.dim[3] = v->dim[2];

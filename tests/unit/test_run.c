@@ -170,7 +170,7 @@ static ds_status look(void *user, const char *site, ds_tensor *value, ds_error *
 static void sites_of_the_loop(void **state)
 {
     journal l = { .interest = { DS_LOOK, DS_EDIT, DS_LOOK } };
-    const ds_watcher w = { wants, look, &l };
+    const ds_watcher w = { .wants = wants, .show = look, .user = &l };
     ds_run_options o = options();
     int64_t n, m;
     float *plain, *watched;
@@ -204,7 +204,7 @@ static void sites_of_the_loop(void **state)
 static void starts_from_a_picture(void **state)
 {
     journal l = { .interest = { DS_LOOK, DS_IGNORE, DS_IGNORE } };
-    const ds_watcher w = { wants, look, &l };
+    const ds_watcher w = { .wants = wants, .show = look, .user = &l };
     ds_run_options o = options();
     static float picture[3 * 64 * 64], noise[2][256], want[256];
     ds_tensor image = { DS_DTYPE_F32, 4, { 1, 3, 64, 64 }, picture }, *in;

@@ -1,0 +1,13 @@
+/* info.h - the estimate behind a ds_info, for the methods that combine its pairs (pid). */
+
+#ifndef DS_METHODS_INFO_H
+#define DS_METHODS_INFO_H
+
+#include <diffuscope/info.h>
+
+#include "methods/estimate.h"
+
+/* Pair p of the information is pair p of the estimate. */
+const ds_estimate *ds__info_estimate(const ds_info *info);
+
+#endif

@@ -127,8 +127,8 @@ DS_API ds_info_status ds_info_describe(const ds_info *info);
 DS_API ds_info_value ds_info_total(const ds_info *info, int64_t pair, ds_info_form form);
 
 /* [h,w] each; either may be NULL. */
-DS_API void ds_info_map(const ds_info *info, float *map, float *se, int64_t pair,
-                        ds_info_form form);
+DS_API ds_status ds_info_map(const ds_info *info, float *map, float *se, int64_t pair,
+                             ds_info_form form, ds_error *err);
 
 /* The latent that was measured, [1,C,h,w], borrowed. */
 DS_API ds_tensor ds_info_latent(const ds_info *info);

@@ -42,6 +42,10 @@ ds_status ds__density_uniform(ds_density *d, double low, double high, ds_error *
 ds_status ds__density_fit(ds_density *d, const ds_density *base, const double *u,
                           const double *value, int64_t count, ds_error *err);
 
+/* One whose q is given at the borders of the cells, up to a factor; range and logistic are d's.
+ * DS_E_FORMAT unless all are positive. q may be d->q. */
+ds_status ds__density_table(ds_density *d, const double *q, ds_error *err);
+
 /* The log-SNR below which a share p in [0,1] of the density lies, and 1 / q there. */
 double ds__density_quantile(const ds_density *d, double p, double *weight);
 

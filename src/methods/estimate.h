@@ -46,6 +46,7 @@ typedef struct ds_plan {
     bool exact_snr; /* noise at the drawn log-SNR even where the network was not trained at it */
     uint64_t seed;
     ds_density density;
+    char label[65]; /* what else must be equal for statistics to belong together: a hash, or "" */
     int64_t part, parts; /* this process makes the replicates r = part, modulo parts; 0 of 1: all */
     const ds_bundle
         *recorded; /* draws from a file instead: logsnr [n], weight [n], eps [n,C,h,w] */
@@ -64,17 +65,21 @@ typedef struct ds_estimate ds_estimate;
 /* Told after each call of the source. */
 typedef ds_status ds_estimate_watch(void *user, const ds_estimate *e, ds_error *err);
 
-/* Of latent [C,h,w] (copied). The source must have planned images that divide the draws of one
- * replicate's level: ds__plan_batch. The source may be NULL for an estimate that is only loaded
- * into. */
+/* Of latent [C,h,w] (copied); the source and recorded draws are borrowed. The source's images must
+ * divide the draws of the first level: ds__plan_batch. */
 ds_status ds__estimate_new(ds_estimate **out, const ds_source *s, const float *latent,
                            const ds_plan *plan, const ds_info_pair *pair, int64_t pairs,
                            ds_error *err);
 void ds__estimate_free(ds_estimate *e); /* NULL is allowed */
 
-/* Draws in one call of the source: the largest that divides what a replicate draws at the first
- * level and is at most `most`. */
+/* Draws in one call of the source: the largest number up to `most` that divides what a replicate
+ * draws at the first level, so that calls are the same however the replicates are shared out; where
+ * that is below half of `most`, what all replicates of this part draw. */
 int64_t ds__plan_batch(const ds_plan *plan, int64_t most);
+
+/* Before the first draw: a density that a pilot was fitted to, and the evaluations that it cost, to
+ * be counted and saved with the rest. */
+void ds__estimate_set_density(ds_estimate *e, const ds_density *d, int64_t calls, double seconds);
 
 /* Draws until the goal is met or no further level fits. watch and cancel may be NULL. After
  * DS_E_CANCELLED the estimate can be saved and goes on where it stopped. */
@@ -89,9 +94,10 @@ typedef struct ds_estimate_state {
     int64_t replicates; /* with draws */
     int64_t level;      /* complete levels; nodes per replicate = plan.nodes << (level - 1) */
     int64_t draws;      /* noisy latents so far */
-    int64_t calls;      /* draws times conditionings */
-    double seconds;     /* inside the source */
-    bool met;           /* the goal's error was reached */
+    int64_t calls;      /* draws times conditionings, and the pilot's */
+    int64_t pilot_calls;
+    double seconds; /* inside the source */
+    bool met;       /* the goal's error was reached */
 } ds_estimate_state;
 ds_estimate_state ds__estimate_state(const ds_estimate *e);
 

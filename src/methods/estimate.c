@@ -37,7 +37,7 @@ static ds_status check(const ds_source *s, const ds_plan *plan, const ds_info_pa
     return DS_OK;
 }
 
-static ds_status allocate(ds_estimate *e, ds_error *err)
+static ds_status allocate(ds_estimator *e, ds_error *err)
 {
     const ds_source *s = e->source;
     size_t batch = (size_t)s->images, plane = (size_t)e->plane, sums, terms, answers;
@@ -67,12 +67,12 @@ static ds_status allocate(ds_estimate *e, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds__estimate_new(ds_estimate **out, const ds_source *s, const float *latent,
+ds_status ds__estimate_new(ds_estimator **out, const ds_source *s, const float *latent,
                            const ds_plan *plan, const ds_info_pair *pair, int64_t pairs,
                            ds_error *err)
 {
     ds_status st = check(s, plan, pair, pairs, err);
-    ds_estimate *e;
+    ds_estimator *e;
 
     *out = NULL;
     if (st != DS_OK)
@@ -99,7 +99,7 @@ ds_status ds__estimate_new(ds_estimate **out, const ds_source *s, const float *l
     return DS_OK;
 }
 
-void ds__estimate_free(ds_estimate *e)
+void ds__estimate_free(ds_estimator *e)
 {
     if (e == NULL)
         return;
@@ -117,14 +117,14 @@ void ds__estimate_free(ds_estimate *e)
     ds_free(e);
 }
 
-void ds__estimate_set_density(ds_estimate *e, const ds_density *d, int64_t calls, double seconds)
+void ds__estimate_set_density(ds_estimator *e, const ds_density *d, int64_t calls, double seconds)
 {
     e->plan.density = *d;
     e->pilot_calls += calls;
     e->seconds += seconds;
 }
 
-ds_status ds__estimate_trace_reserve(ds_estimate *e, int64_t count, ds_error *err)
+ds_status ds__estimate_trace_reserve(ds_estimator *e, int64_t count, ds_error *err)
 {
     size_t row = (size_t)(DS_TRACE_HEAD + e->terms) * sizeof *e->trace;
     int64_t room = e->trace_room;
@@ -149,7 +149,7 @@ ds_status ds__estimate_trace_reserve(ds_estimate *e, int64_t count, ds_error *er
  */
 
 /* Draws next .. next + images - 1 of the level: noise and noisy latents. */
-static void mix_batch(ds_estimate *e)
+static void mix_batch(ds_estimator *e)
 {
     const ds_source *s = e->source;
     bool snap = !e->plan.exact_snr && e->plan.recorded == NULL;
@@ -173,7 +173,7 @@ static void mix_batch(ds_estimate *e)
 }
 
 /* term[k][j] = |e - e_k|^2 / 2 of the pixels first .. last - 1, summed over channels. */
-static void error_terms(ds_estimate *e, int64_t b, ds_mixing m, int64_t first, int64_t last)
+static void error_terms(ds_estimator *e, int64_t b, ds_mixing m, int64_t first, int64_t last)
 {
     int64_t images = e->source->images, channels = e->plane / e->pixels;
     const float *noise = e->noise + b * e->plane, *z = e->z + b * e->plane;
@@ -194,7 +194,7 @@ static void error_terms(ds_estimate *e, int64_t b, ds_mixing m, int64_t first, i
 }
 
 /* term[K + p][j] = |e_b - e_a|^2 / 2. The share of z in both is the same and falls out. */
-static void difference_terms(ds_estimate *e, int64_t b, ds_mixing m, int64_t first, int64_t last)
+static void difference_terms(ds_estimator *e, int64_t b, ds_mixing m, int64_t first, int64_t last)
 {
     int64_t images = e->source->images, channels = e->plane / e->pixels;
 
@@ -217,7 +217,7 @@ static void difference_terms(ds_estimate *e, int64_t b, ds_mixing m, int64_t fir
 
 /* Adds the draw's terms to its replicate and to the trace. Each total is summed by one thread in
  * order, so that it does not depend on the number of threads. */
-static ds_status add_draw(ds_estimate *e, int64_t b, ds_error *err)
+static ds_status add_draw(ds_estimator *e, int64_t b, ds_error *err)
 {
     const ds_draw *d = &e->draw[b];
     ds_mixing m = ds__source_mixing(e->source->answer, d->logsnr);
@@ -256,7 +256,7 @@ static ds_status add_draw(ds_estimate *e, int64_t b, ds_error *err)
     return DS_OK;
 }
 
-static ds_status one_call(ds_estimate *e, const ds_cancel *cancel, ds_error *err)
+static ds_status one_call(ds_estimator *e, const ds_cancel *cancel, ds_error *err)
 {
     const ds_source *s = e->source;
     ds_status st = ds__estimate_trace_reserve(e, s->images, err);
@@ -278,7 +278,7 @@ static ds_status one_call(ds_estimate *e, const ds_cancel *cancel, ds_error *err
 /* ---- levels -----------------------------------------------------------------------------------
  */
 
-int64_t ds__estimate_calls(const ds_estimate *e, int64_t level)
+int64_t ds__estimate_calls(const ds_estimator *e, int64_t level)
 {
     int64_t draws = 0;
 
@@ -288,7 +288,7 @@ int64_t ds__estimate_calls(const ds_estimate *e, int64_t level)
 }
 
 /* True if there is, and may be, a further level. */
-static bool wants_more(ds_estimate *e, const ds_goal *goal)
+static bool wants_more(ds_estimator *e, const ds_goal *goal)
 {
     if (e->level == 0)
         return true;
@@ -298,7 +298,7 @@ static bool wants_more(ds_estimate *e, const ds_goal *goal)
     return goal->max_calls == 0 || ds__estimate_calls(e, e->level + 1) <= goal->max_calls;
 }
 
-ds_status ds__estimate_run(ds_estimate *e, const ds_goal *goal, ds_estimate_watch *watch,
+ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_watch *watch,
                            void *user, const ds_cancel *cancel, ds_error *err)
 {
     ds_status st = DS_OK;

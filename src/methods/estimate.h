@@ -60,17 +60,17 @@ typedef struct ds_goal {
     int64_t max_calls; /* network evaluations (draws times conditionings), 0: no limit */
 } ds_goal;
 
-typedef struct ds_estimate ds_estimate;
+typedef struct ds_estimator ds_estimator;
 
 /* Told after each call of the source. */
-typedef ds_status ds_estimate_watch(void *user, const ds_estimate *e, ds_error *err);
+typedef ds_status ds_estimate_watch(void *user, const ds_estimator *e, ds_error *err);
 
 /* Of latent [C,h,w] (copied); the source and recorded draws are borrowed. The source's images must
  * divide the draws of the first level: ds__plan_batch. */
-ds_status ds__estimate_new(ds_estimate **out, const ds_source *s, const float *latent,
+ds_status ds__estimate_new(ds_estimator **out, const ds_source *s, const float *latent,
                            const ds_plan *plan, const ds_info_pair *pair, int64_t pairs,
                            ds_error *err);
-void ds__estimate_free(ds_estimate *e); /* NULL is allowed */
+void ds__estimate_free(ds_estimator *e); /* NULL is allowed */
 
 /* Draws in one call of the source: the largest number up to `most` that divides what a replicate
  * draws at the first level, so that calls are the same however the replicates are shared out; where
@@ -79,11 +79,11 @@ int64_t ds__plan_batch(const ds_plan *plan, int64_t most);
 
 /* Before the first draw: a density that a pilot was fitted to, and the evaluations that it cost, to
  * be counted and saved with the rest. */
-void ds__estimate_set_density(ds_estimate *e, const ds_density *d, int64_t calls, double seconds);
+void ds__estimate_set_density(ds_estimator *e, const ds_density *d, int64_t calls, double seconds);
 
 /* Draws until the goal is met or no further level fits. watch and cancel may be NULL. After
  * DS_E_CANCELLED the estimate can be saved and goes on where it stopped. */
-ds_status ds__estimate_run(ds_estimate *e, const ds_goal *goal, ds_estimate_watch *watch,
+ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_watch *watch,
                            void *user, const ds_cancel *cancel, ds_error *err);
 
 /* ---- what is known now -------------------------------------------------------------------------
@@ -99,26 +99,26 @@ typedef struct ds_estimate_state {
     double seconds; /* inside the source */
     bool met;       /* the goal's error was reached */
 } ds_estimate_state;
-ds_estimate_state ds__estimate_state(const ds_estimate *e);
+ds_estimate_state ds__estimate_state(const ds_estimator *e);
 
 /* Calls that a run to this level needs in all (level 1: plan.nodes). */
-int64_t ds__estimate_calls(const ds_estimate *e, int64_t level);
+int64_t ds__estimate_calls(const ds_estimator *e, int64_t level);
 
 /* Of pair p, one form, mean over the replicates first .. first + count - 1 (count 0: all). The map
  * is [h,w]. Nats. */
-double ds__estimate_total(const ds_estimate *e, int64_t pair, ds_info_form form, int64_t first,
+double ds__estimate_total(const ds_estimator *e, int64_t pair, ds_info_form form, int64_t first,
                           int64_t count);
-void ds__estimate_map(const ds_estimate *e, double *map, int64_t pair, ds_info_form form,
+void ds__estimate_map(const ds_estimator *e, double *map, int64_t pair, ds_info_form form,
                       int64_t first, int64_t count);
 
 /* Half the weighted squared error of conditioning k, [h,w]: -log p up to a constant that all
  * conditionings share. */
-void ds__estimate_error_map(const ds_estimate *e, double *map, int64_t k, int64_t first,
+void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64_t first,
                             int64_t count);
 
 /* Value and standard error over replicates. se is NULL or [h,w]. With one replicate it is NaN. */
-ds_info_value ds__estimate_value(const ds_estimate *e, int64_t pair, ds_info_form form);
-void ds__estimate_se_map(const ds_estimate *e, double *se, int64_t pair, ds_info_form form);
+ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form);
+void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form);
 
 /* Mean, standard error and 95 % interval (Student's t) of n independent replicate values. */
 ds_info_value ds__replicate_value(const double *x, int64_t n);
@@ -130,29 +130,29 @@ typedef struct ds_trace_row {
     const double *error;      /* [K] */
     const double *difference; /* [pairs] */
 } ds_trace_row;
-int64_t ds__estimate_trace_count(const ds_estimate *e);
-ds_trace_row ds__estimate_trace(const ds_estimate *e, int64_t i);
+int64_t ds__estimate_trace_count(const ds_estimator *e);
+ds_trace_row ds__estimate_trace(const ds_estimator *e, int64_t i);
 
 /* The curve of the pairs' mean difference (each pair scaled to integral 1) over log-SNR, fitted
  * into a density: what a pilot run is for. */
-ds_status ds__estimate_fit(const ds_estimate *e, ds_density *d, const ds_density *base,
+ds_status ds__estimate_fit(const ds_estimator *e, ds_density *d, const ds_density *base,
                            ds_error *err);
 
 /* ---- files -------------------------------------------------------------------------------------
  */
 
 /* Sufficient statistics, plan and trace, written whole or not at all. */
-ds_status ds__estimate_save(const ds_estimate *e, const char *path, ds_error *err);
+ds_status ds__estimate_save(const ds_estimator *e, const char *path, ds_error *err);
 
 /* Goes on from a file of the same plan, pairs and latent; DS_E_ARG names what differs. */
-ds_status ds__estimate_load(ds_estimate *e, const char *path, ds_error *err);
+ds_status ds__estimate_load(ds_estimator *e, const char *path, ds_error *err);
 
 /* Adds the replicates of another part of the same plan. DS_E_ARG if one is there twice, or the
  * parts went to different levels. */
-ds_status ds__estimate_merge(ds_estimate *e, const char *path, ds_error *err);
+ds_status ds__estimate_merge(ds_estimator *e, const char *path, ds_error *err);
 
 /* The draws that were made: tensors logsnr [n], weight [n], eps [n,C,h,w], latent [1,C,h,w]. Their
  * weighted mean is the estimate. */
-ds_status ds__estimate_draws(const ds_estimate *e, ds_bundle *out, ds_error *err);
+ds_status ds__estimate_draws(const ds_estimator *e, ds_bundle *out, ds_error *err);
 
 #endif

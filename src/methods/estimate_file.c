@@ -15,7 +15,7 @@
 
 #define FORMAT "diffuscope estimate 1"
 
-static void plan_text(char *buf, size_t size, const ds_estimate *e)
+static void plan_text(char *buf, size_t size, const ds_estimator *e)
 {
     const ds_plan *p = &e->plan;
     const ds_density *d = &p->density;
@@ -28,7 +28,7 @@ static void plan_text(char *buf, size_t size, const ds_estimate *e)
              p->label);
 }
 
-static void progress_text(char *buf, size_t size, const ds_estimate *e)
+static void progress_text(char *buf, size_t size, const ds_estimator *e)
 {
     snprintf(buf, size, "level %lld next %lld pilot %lld seconds %.17g density %d met %d",
              (long long)e->level, (long long)e->next, (long long)e->pilot_calls, e->seconds,
@@ -49,7 +49,7 @@ static ds_status put(ds_bundle *b, const char *name, ds_dtype type, int rank, co
     return st;
 }
 
-static ds_status put_pairs(ds_bundle *b, const ds_estimate *e, ds_error *err)
+static ds_status put_pairs(ds_bundle *b, const ds_estimator *e, ds_error *err)
 {
     ds_tensor *t;
     ds_status st = ds_bundle_add(b, "pair", DS_DTYPE_I64, DS_DIMS(e->pairs, 2), &t, err);
@@ -61,7 +61,7 @@ static ds_status put_pairs(ds_bundle *b, const ds_estimate *e, ds_error *err)
     return st;
 }
 
-static ds_status put_all(ds_bundle *b, const ds_estimate *e, ds_error *err)
+static ds_status put_all(ds_bundle *b, const ds_estimator *e, ds_error *err)
 {
     const ds_source *s = e->source;
     char text[512];
@@ -89,7 +89,7 @@ static ds_status put_all(ds_bundle *b, const ds_estimate *e, ds_error *err)
     return st == DS_OK ? ds_bundle_set_meta(b, "progress", text, err) : st;
 }
 
-ds_status ds__estimate_save(const ds_estimate *e, const char *path, ds_error *err)
+ds_status ds__estimate_save(const ds_estimator *e, const char *path, ds_error *err)
 {
     ds_bundle *b;
     ds_status st = ds_bundle_new(&b, err);
@@ -124,7 +124,7 @@ static ds_status expect(ds_bundle *b, const char *name, ds_dtype type, int rank,
     return st;
 }
 
-static ds_status check_texts(saved *s, const ds_estimate *e, ds_error *err)
+static ds_status check_texts(saved *s, const ds_estimator *e, ds_error *err)
 {
     const char *format = ds_bundle_meta(s->bundle, "format");
     const char *plan = ds_bundle_meta(s->bundle, "plan");
@@ -145,7 +145,7 @@ static ds_status check_texts(saved *s, const ds_estimate *e, ds_error *err)
     return DS_OK;
 }
 
-static ds_status check_pairs(saved *s, const ds_estimate *e, ds_error *err)
+static ds_status check_pairs(saved *s, const ds_estimator *e, ds_error *err)
 {
     const ds_source *src = e->source;
     ds_tensor *pair, *latent;
@@ -167,7 +167,7 @@ static ds_status check_pairs(saved *s, const ds_estimate *e, ds_error *err)
     return DS_OK;
 }
 
-static ds_status check_tensors(saved *s, const ds_estimate *e, ds_error *err)
+static ds_status check_tensors(saved *s, const ds_estimator *e, ds_error *err)
 {
     const ds_source *src = e->source;
     int64_t draws = 0;
@@ -194,7 +194,7 @@ static ds_status check_tensors(saved *s, const ds_estimate *e, ds_error *err)
 }
 
 /* What the progress says must be what the replicates hold; the last batch may be a whole level. */
-static ds_status check_progress(const saved *s, const ds_estimate *e, ds_error *err)
+static ds_status check_progress(const saved *s, const ds_estimator *e, ds_error *err)
 {
     int64_t draws = s->next;
 
@@ -208,7 +208,7 @@ static ds_status check_progress(const saved *s, const ds_estimate *e, ds_error *
     return DS_OK;
 }
 
-static ds_status open_saved(saved *s, const ds_estimate *e, const char *path, ds_error *err)
+static ds_status open_saved(saved *s, const ds_estimator *e, const char *path, ds_error *err)
 {
     ds_status st = ds_bundle_load(&s->bundle, path, err);
 
@@ -221,7 +221,7 @@ static ds_status open_saved(saved *s, const ds_estimate *e, const char *path, ds
     return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
 }
 
-static ds_status add_trace(ds_estimate *e, const ds_tensor *trace, ds_error *err)
+static ds_status add_trace(ds_estimator *e, const ds_tensor *trace, ds_error *err)
 {
     int64_t row = DS_TRACE_HEAD + e->terms;
     const double *data = trace->data;
@@ -239,7 +239,7 @@ static ds_status add_trace(ds_estimate *e, const ds_tensor *trace, ds_error *err
 }
 
 /* A fitted density comes from the file: the pilot is not repeated. */
-static ds_status take_density(ds_estimate *e, const saved *s, ds_error *err)
+static ds_status take_density(ds_estimator *e, const saved *s, ds_error *err)
 {
     ds_density *d = &e->plan.density;
     ds_tensor *q;
@@ -255,7 +255,7 @@ static ds_status take_density(ds_estimate *e, const saved *s, ds_error *err)
     return ds__density_table(d, q->data, err);
 }
 
-ds_status ds__estimate_load(ds_estimate *e, const char *path, ds_error *err)
+ds_status ds__estimate_load(ds_estimator *e, const char *path, ds_error *err)
 {
     saved s = { 0 };
     ds_status st = open_saved(&s, e, path, err);
@@ -283,7 +283,7 @@ ds_status ds__estimate_load(ds_estimate *e, const char *path, ds_error *err)
 }
 
 /* Replicates that a part has must be complete, to the same level, and not be here already. */
-static ds_status merge(ds_estimate *e, const saved *s, ds_error *err)
+static ds_status merge(ds_estimator *e, const saved *s, ds_error *err)
 {
     const int64_t *drawn = s->drawn->data;
     int64_t block = e->terms * e->pixels, full = 0;
@@ -315,7 +315,7 @@ static ds_status merge(ds_estimate *e, const saved *s, ds_error *err)
     return st;
 }
 
-ds_status ds__estimate_merge(ds_estimate *e, const char *path, ds_error *err)
+ds_status ds__estimate_merge(ds_estimator *e, const char *path, ds_error *err)
 {
     saved s = { 0 };
     ds_status st = open_saved(&s, e, path, err);
@@ -331,7 +331,7 @@ ds_status ds__estimate_merge(ds_estimate *e, const char *path, ds_error *err)
 /* ---- draws ------------------------------------------------------------------------------------
  */
 
-ds_status ds__estimate_draws(const ds_estimate *e, ds_bundle *out, ds_error *err)
+ds_status ds__estimate_draws(const ds_estimator *e, ds_bundle *out, ds_error *err)
 {
     const ds_source *s = e->source;
     int64_t n = e->trace_count, i = 0;

@@ -7,7 +7,7 @@
 
 #define DS_TRACE_HEAD 3 /* replicate, log-SNR, weight */
 
-struct ds_estimate {
+struct ds_estimator {
     const ds_source *source;
     ds_plan plan;
     ds_info_pair *pair;
@@ -35,9 +35,9 @@ struct ds_estimate {
 };
 
 /* Room for `count` more rows of the trace. */
-ds_status ds__estimate_trace_reserve(ds_estimate *e, int64_t count, ds_error *err);
+ds_status ds__estimate_trace_reserve(ds_estimator *e, int64_t count, ds_error *err);
 
 /* True if each pair's total has the error that the goal asks for. */
-bool ds__estimate_reached(const ds_estimate *e, const ds_goal *goal);
+bool ds__estimate_reached(const ds_estimator *e, const ds_goal *goal);
 
 #endif

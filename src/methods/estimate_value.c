@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-ds_estimate_state ds__estimate_state(const ds_estimate *e)
+ds_estimate_state ds__estimate_state(const ds_estimator *e)
 {
     const ds_source *s = e->source;
     ds_estimate_state out = { .conditions = e->conditions,
@@ -34,14 +34,14 @@ typedef struct quantity {
     int64_t plus, minus; /* terms; minus -1: none */
 } quantity;
 
-static quantity quantity_of(const ds_estimate *e, int64_t pair, ds_info_form form)
+static quantity quantity_of(const ds_estimator *e, int64_t pair, ds_info_form form)
 {
     if (form == DS_INFO_O)
         return (quantity){ e->conditions + pair, -1 };
     return (quantity){ e->pair[pair].without, e->pair[pair].with };
 }
 
-static double replicate_pixel(const ds_estimate *e, quantity q, int64_t r, int64_t j)
+static double replicate_pixel(const ds_estimator *e, quantity q, int64_t r, int64_t j)
 {
     const double *sum = e->sum + r * e->terms * e->pixels;
     double v = sum[q.plus * e->pixels + j];
@@ -51,7 +51,7 @@ static double replicate_pixel(const ds_estimate *e, quantity q, int64_t r, int64
     return v / (double)e->drawn[r];
 }
 
-static double replicate_total(const ds_estimate *e, quantity q, int64_t r)
+static double replicate_total(const ds_estimator *e, quantity q, int64_t r)
 {
     double total = 0.0;
 
@@ -60,12 +60,12 @@ static double replicate_total(const ds_estimate *e, quantity q, int64_t r)
     return total;
 }
 
-static int64_t past(const ds_estimate *e, int64_t first, int64_t count)
+static int64_t past(const ds_estimator *e, int64_t first, int64_t count)
 {
     return count == 0 || first + count > e->replicates ? e->replicates : first + count;
 }
 
-static void mean_map(const ds_estimate *e, double *map, quantity q, int64_t first, int64_t count)
+static void mean_map(const ds_estimator *e, double *map, quantity q, int64_t first, int64_t count)
 {
     int64_t n = 0;
 
@@ -81,7 +81,7 @@ static void mean_map(const ds_estimate *e, double *map, quantity q, int64_t firs
         map[j] = n > 0 ? map[j] / (double)n : NAN;
 }
 
-double ds__estimate_total(const ds_estimate *e, int64_t pair, ds_info_form form, int64_t first,
+double ds__estimate_total(const ds_estimator *e, int64_t pair, ds_info_form form, int64_t first,
                           int64_t count)
 {
     quantity q = quantity_of(e, pair, form);
@@ -96,13 +96,13 @@ double ds__estimate_total(const ds_estimate *e, int64_t pair, ds_info_form form,
     return n > 0 ? total / (double)n : NAN;
 }
 
-void ds__estimate_map(const ds_estimate *e, double *map, int64_t pair, ds_info_form form,
+void ds__estimate_map(const ds_estimator *e, double *map, int64_t pair, ds_info_form form,
                       int64_t first, int64_t count)
 {
     mean_map(e, map, quantity_of(e, pair, form), first, count);
 }
 
-void ds__estimate_error_map(const ds_estimate *e, double *map, int64_t k, int64_t first,
+void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64_t first,
                             int64_t count)
 {
     mean_map(e, map, (quantity){ k, -1 }, first, count);
@@ -141,7 +141,7 @@ ds_info_value ds__replicate_value(const double *x, int64_t n)
     return v;
 }
 
-ds_info_value ds__estimate_value(const ds_estimate *e, int64_t pair, ds_info_form form)
+ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form)
 {
     quantity q = quantity_of(e, pair, form);
     double *x = ds_calloc((size_t)e->replicates, sizeof *x);
@@ -159,7 +159,7 @@ ds_info_value ds__estimate_value(const ds_estimate *e, int64_t pair, ds_info_for
     return v;
 }
 
-void ds__estimate_se_map(const ds_estimate *e, double *se, int64_t pair, ds_info_form form)
+void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form)
 {
     quantity q = quantity_of(e, pair, form);
 
@@ -181,7 +181,7 @@ void ds__estimate_se_map(const ds_estimate *e, double *se, int64_t pair, ds_info
     }
 }
 
-bool ds__estimate_reached(const ds_estimate *e, const ds_goal *goal)
+bool ds__estimate_reached(const ds_estimator *e, const ds_goal *goal)
 {
     for (int64_t p = 0; p < e->pairs; p++)
         for (int f = DS_INFO_O; f <= DS_INFO_S; f++) {
@@ -199,12 +199,12 @@ bool ds__estimate_reached(const ds_estimate *e, const ds_goal *goal)
 /* ---- the trace --------------------------------------------------------------------------------
  */
 
-int64_t ds__estimate_trace_count(const ds_estimate *e)
+int64_t ds__estimate_trace_count(const ds_estimator *e)
 {
     return e->trace_count;
 }
 
-ds_trace_row ds__estimate_trace(const ds_estimate *e, int64_t i)
+ds_trace_row ds__estimate_trace(const ds_estimator *e, int64_t i)
 {
     const double *row = e->trace + i * (DS_TRACE_HEAD + e->terms);
 
@@ -241,7 +241,7 @@ static int64_t merge_points(point *at, int64_t n)
     return kept;
 }
 
-static void mean_curve(const ds_estimate *e, point *at)
+static void mean_curve(const ds_estimator *e, point *at)
 {
     for (int64_t i = 0; i < e->trace_count; i++)
         at[i] = (point){ ds__estimate_trace(e, i).logsnr, 0.0 };
@@ -258,7 +258,7 @@ static void mean_curve(const ds_estimate *e, point *at)
     }
 }
 
-ds_status ds__estimate_fit(const ds_estimate *e, ds_density *d, const ds_density *base,
+ds_status ds__estimate_fit(const ds_estimator *e, ds_density *d, const ds_density *base,
                            ds_error *err)
 {
     size_t n = (size_t)e->trace_count;

@@ -33,7 +33,7 @@ struct ds_info {
     int64_t channels, height, width;
     ds_network_source *source;
     ds_plan plan;
-    ds_estimate *estimate;
+    ds_estimator *estimate;
     time_t saved;
     char *warning[MOST_WARNINGS];
     int warnings;
@@ -379,7 +379,7 @@ static ds_status run_pilot(ds_info *n, ds_error *err)
     const ds_source *s = ds__network_source(n->source);
     ds_plan plan = n->plan;
     ds_density fitted;
-    ds_estimate *e;
+    ds_estimator *e;
     ds_status st;
 
     plan.replicates = plan.parts = 1;
@@ -401,7 +401,7 @@ static ds_status run_pilot(ds_info *n, ds_error *err)
     return st;
 }
 
-static ds_status on_call(void *user, const ds_estimate *e, ds_error *err)
+static ds_status on_call(void *user, const ds_estimator *e, ds_error *err)
 {
     ds_info *n = user;
     ds_status st = DS_OK;
@@ -442,7 +442,7 @@ ds_status ds_info_merge(ds_info *n, const char *path, ds_error *err)
 /* ---- results ----------------------------------------------------------------------------------
  */
 
-const ds_estimate *ds__info_estimate(const ds_info *n)
+const ds_estimator *ds__info_estimate(const ds_info *n)
 {
     return n->estimate;
 }

@@ -8,6 +8,6 @@
 #include "methods/estimate.h"
 
 /* Pair p of the information is pair p of the estimate. */
-const ds_estimate *ds__info_estimate(const ds_info *info);
+const ds_estimator *ds__info_estimate(const ds_info *info);
 
 #endif

@@ -62,9 +62,8 @@ static size_t rewrite(char *out, const char *prompt, const ds_tokens *in, const 
     return length + strlen(prompt + from);
 }
 
-ds_status ds_prompt_replace(char **out, const ds_tokenizer *t, const char *prompt,
-                            const char *word, ds_removal style, const char *with, int *times,
-                            ds_error *err)
+ds_status ds_prompt_replace(char **out, const ds_tokenizer *t, const char *prompt, const char *word,
+                            ds_removal style, const char *with, int *times, ds_error *err)
 {
     static const char *const styles[] = { "", "_", "thing" };
     ds_tokens *in = NULL, *want = NULL;

@@ -19,7 +19,8 @@ endif
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-contract=off $(SANFLAGS)
 CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc
-LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lm
+LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lpangocairo-1.0 -lpango-1.0 -lgobject-2.0 \
+            -lcairo -lm
 LDFLAGS  += -fopenmp $(SANFLAGS)
 ifndef SAN # clang leaves the sanitizers' symbols to the program
 ALL_DEFINED := -Wl,-z,defs
@@ -82,6 +83,8 @@ $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
 # The optimiser's loops vectorise once a square root need not set errno.
 $(BUILD)/src/ops/optim.o: override CFLAGS += -O3 -fno-math-errno
+
+$(BUILD)/src/report/text.o: CPPFLAGS += $(shell pkg-config --cflags pangocairo)
 
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 

@@ -77,7 +77,7 @@ typedef struct ds_figure_options {
 
 #define DS_FIGURE_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        .size = sizeof(ds_figure_options), .opacity = 0.7                                          \
+        .size = sizeof(ds_figure_options), .opacity = 0.65                                          \
     }
 
 /* The map alone over the picture, without text. The ratio of the sides is the picture's, or the

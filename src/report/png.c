@@ -6,7 +6,9 @@
 #include <string.h>
 #include <utf8proc.h>
 
+#include "base/buffer.h"
 #include "base/file.h"
+#include "report/utf8.h"
 
 #define LARGEST_FILE ((size_t)1 << 30)
 #define MAX_TEXTS    16
@@ -94,7 +96,7 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
 typedef struct stream {
     const char *data; /* reading */
     size_t bytes, at;
-    ds_out_file *file; /* writing */
+    ds_buffer *to; /* writing */
     ds_status st;
     ds_error *err;
     const char *name;
@@ -106,7 +108,7 @@ static void on_error(png_structp png, png_const_charp text)
 
     if (s->st == DS_OK)
         s->st =
-            ds_fail(s->err, s->file != NULL ? DS_E_INTERNAL : DS_E_FORMAT, "%s: %s", s->name, text);
+            ds_fail(s->err, s->to != NULL ? DS_E_INTERNAL : DS_E_FORMAT, "%s: %s", s->name, text);
     png_longjmp(png, 1);
 }
 
@@ -125,27 +127,12 @@ static void read_bytes(png_structp png, png_bytep to, size_t n)
     s->at += n;
 }
 
-static bool is_utf8(const char *text)
-{
-    const utf8proc_uint8_t *p = (const utf8proc_uint8_t *)text;
-    utf8proc_int32_t c;
-
-    while (*p != '\0') {
-        utf8proc_ssize_t n = utf8proc_iterate(p, -1, &c);
-
-        if (n <= 0)
-            return false;
-        p += n;
-    }
-    return true;
-}
-
 /* The standard says Latin-1, many writers put UTF-8: what is no UTF-8 is Latin-1. */
 static char *to_utf8(const char *text)
 {
     char *out, *p;
 
-    if (is_utf8(text))
+    if (ds__utf8_valid(text))
         return ds_strdup(text);
     p = out = ds_alloc(2 * strlen(text) + 1);
     for (; out != NULL && *text != '\0'; text++)
@@ -213,9 +200,9 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
 {
     stream *s = png_get_io_ptr(png);
 
-    s->st = ds__out_write(s->file, from, n, s->err);
-    if (s->st != DS_OK)
-        png_error(png, "writing failed");
+    ds__buffer_add(s->to, from, n);
+    if (s->to->failed)
+        png_error(png, "no memory for its bytes");
 }
 
 static void flush_bytes(png_structp png)
@@ -285,30 +272,62 @@ static bool is_keyword(const char *k)
     return n >= 1 && n <= 79 && k[0] != ' ' && k[n - 1] != ' ';
 }
 
+static ds_status check(const ds_image *image, const char *name, const ds_png_text *texts,
+                       int64_t count, ds_error *err)
+{
+    if (image->rgb == NULL)
+        return ds_fail(err, DS_E_ARG, "%s: expected an image, found an empty one", name);
+    if (count < 0 || count > MAX_TEXTS)
+        return ds_fail(err, DS_E_ARG, "%s: expected at most %d texts, found %lld", name, MAX_TEXTS,
+                       (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        if (!is_keyword(texts[i].keyword) || !ds__utf8_valid(texts[i].text))
+            return ds_fail(err, DS_E_ARG,
+                           "%s: expected a keyword of 1 to 79 ASCII letters and text in UTF-8, "
+                           "found something else under \"%s\"",
+                           name, texts[i].keyword);
+    return DS_OK;
+}
+
+static ds_status encode_named(char **out, size_t *bytes, const ds_image *image, const char *name,
+                              const ds_png_text *texts, int64_t count, ds_error *err)
+{
+    ds_buffer b = { 0 };
+    stream s = { .to = &b, .err = err, .name = name };
+    ds_status st = check(image, name, texts, count, err);
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = encode(&s, image, texts, count, err);
+    if (st == DS_OK)
+        return ds__buffer_take(&b, out, bytes, name, err);
+    ds__buffer_clear(&b);
+    return st;
+}
+
+ds_status ds_image_encode_png(char **out, size_t *bytes, const ds_image *image,
+                              const ds_png_text *texts, int64_t count, ds_error *err)
+{
+    return encode_named(out, bytes, image, "PNG", texts, count, err);
+}
+
 ds_status ds_image_save_png(const ds_image *image, const char *path, const ds_png_text *texts,
                             int64_t count, ds_error *err)
 {
     ds_out_file file;
-    stream s = { .file = &file, .err = err, .name = path };
-    ds_status st;
+    size_t bytes;
+    char *data;
+    ds_status st = encode_named(&data, &bytes, image, path, texts, count, err);
 
-    if (image->rgb == NULL)
-        return ds_fail(err, DS_E_ARG, "%s: expected an image, found an empty one", path);
-    if (count < 0 || count > MAX_TEXTS)
-        return ds_fail(err, DS_E_ARG, "%s: expected at most %d texts, found %lld", path, MAX_TEXTS,
-                       (long long)count);
-    for (int64_t i = 0; i < count; i++)
-        if (!is_keyword(texts[i].keyword) || !is_utf8(texts[i].text))
-            return ds_fail(err, DS_E_ARG,
-                           "%s: expected a keyword of 1 to 79 ASCII letters and text in UTF-8, "
-                           "found something else under \"%s\"",
-                           path, texts[i].keyword);
-    st = ds__out_open(&file, path, err);
     if (st != DS_OK)
         return st;
-    st = encode(&s, image, texts, count, err);
+    st = ds__out_open(&file, path, err);
     if (st == DS_OK)
-        return ds__out_commit(&file, err);
-    ds__out_abandon(&file);
+        st = ds__out_write(&file, data, bytes, err);
+    if (st == DS_OK)
+        st = ds__out_commit(&file, err);
+    else
+        ds__out_abandon(&file);
+    ds_free(data);
     return st;
 }

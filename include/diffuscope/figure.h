@@ -55,8 +55,8 @@ typedef enum ds_enlarge {
 
 /* Another size; `out` [height, width]. Coordinates as PyTorch's interpolate(align_corners=False).
  */
-DS_API ds_status ds_map_resize(float *out, const ds_map *map, int64_t width, int64_t height,
-                               ds_enlarge how, ds_error *err);
+DS_API ds_status ds_map_enlarge(float *out, const ds_map *map, int64_t width, int64_t height,
+                                ds_enlarge how, ds_error *err);
 
 /* ---- figures ---------------------------------------------------------------------------------
  */
@@ -77,7 +77,7 @@ typedef struct ds_figure_options {
 
 #define DS_FIGURE_OPTIONS_INIT                                                                     \
     {                                                                                              \
-        .size = sizeof(ds_figure_options), .opacity = 0.65                                          \
+        .size = sizeof(ds_figure_options), .opacity = 0.65                                         \
     }
 
 /* The map alone over the picture, without text. The ratio of the sides is the picture's, or the

@@ -120,8 +120,8 @@ static void blocks(float *out, const ds_map *map, int64_t width, int64_t height)
                 map->values[y * map->height / height * map->width + x * map->width / width];
 }
 
-ds_status ds_map_resize(float *out, const ds_map *map, int64_t width, int64_t height,
-                        ds_enlarge how, ds_error *err)
+ds_status ds_map_enlarge(float *out, const ds_map *map, int64_t width, int64_t height,
+                         ds_enlarge how, ds_error *err)
 {
     ds_status st = ds__map_check(map, err);
     float *rows;

@@ -147,7 +147,7 @@ static ds_status overlay(ds_image *out, const ds_map *map, const ds_figure_optio
         st = ds_fail(err, DS_E_NOMEM, "figure: no memory for %lld by %lld values", (long long)width,
                      (long long)height);
     if (st == DS_OK)
-        st = ds_map_resize(values, map, width, height, o->enlarge, err);
+        st = ds_map_enlarge(values, map, width, height, o->enlarge, err);
     if (st == DS_OK)
         paint(out, values, map, o);
     ds_free(values);

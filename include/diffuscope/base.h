@@ -85,6 +85,11 @@ DS_API void ds_free(void *block); /* NULL is allowed */
 DS_API bool ds_mul_size(size_t a, size_t b, size_t *out);
 DS_API bool ds_add_size(size_t a, size_t b, size_t *out);
 
+/* ---- folders --------------------------------------------------------------------------------- */
+
+/* Makes a folder and those above it; one that is there is left alone. DS_E_IO names the path. */
+DS_API ds_status ds_folder_make(const char *path, ds_error *err);
+
 /* ---- threads and cancellation --------------------------------------------------------------- */
 
 /* One pool (OpenMP's) serves everything. 0 means: OMP_NUM_THREADS or the number of cores. */

@@ -116,7 +116,7 @@ typedef struct ds_create_options {
 
 /* Writes a diffusers folder with random weights: matrices and convolutions are drawn with a
  * standard deviation of 1/sqrt(fan in), norms are ones and zeros, other biases small. The weights
- * never lie in memory as a whole; model_index.json comes last. The parent of `folder` must exist.
+ * never lie in memory as a whole; model_index.json comes last.
  * `total` gets the number of parameters; it may be NULL. */
 DS_API ds_status ds_model_create(const char *folder, const ds_create_options *o, int64_t *total,
                                  ds_error *err);

@@ -192,3 +192,34 @@ ds_status ds__file_read(char **out, size_t *size, const char *path, size_t limit
     *size = (size_t)bytes;
     return DS_OK;
 }
+
+/* ---- folders --------------------------------------------------------------------------------- */
+
+static ds_status make_one(const char *path, ds_error *err)
+{
+    struct stat s;
+
+    if (mkdir(path, 0777) == 0)
+        return DS_OK;
+    if (errno == EEXIST && stat(path, &s) == 0 && !S_ISDIR(s.st_mode))
+        errno = ENOTDIR;
+    return errno == EEXIST ? DS_OK : io_error(err, "cannot make this folder", path);
+}
+
+ds_status ds_folder_make(const char *path, ds_error *err)
+{
+    char *part = ds_strdup(path);
+    ds_status st = DS_OK;
+
+    if (part == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a path");
+    for (char *p = part; st == DS_OK && *p != '\0' && (p = strchr(p + 1, '/')) != NULL;) {
+        *p = '\0';
+        st = make_one(part, err);
+        *p = '/';
+    }
+    if (st == DS_OK)
+        st = make_one(part, err);
+    ds_free(part);
+    return st;
+}

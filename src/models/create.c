@@ -4,20 +4,10 @@
 
 #include "base/file.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define PATH_SIZE 4096
-
-static ds_status make_folder(const char *path, ds_error *err)
-{
-    if (mkdir(path, 0777) == 0 || errno == EEXIST)
-        return DS_OK;
-    ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", path, strerror(errno));
-    return ds_fail_at(err, DS_E_IO, path, -1);
-}
 
 ds_status ds__create_json(const char *path, const json_t *value, ds_error *err)
 {
@@ -47,7 +37,7 @@ static ds_status write_config(const ds_create *c, const char *folder, const char
     ds_status st;
 
     snprintf(path, sizeof path, "%s/%s", folder, name);
-    st = make_folder(path, err);
+    st = ds_folder_make(path, err);
     snprintf(path, sizeof path, "%s/%s/%s", folder, name, file);
     return st == DS_OK ? ds__create_json(path, json_object_get(c->topology, name), err) : st;
 }
@@ -67,7 +57,7 @@ static ds_status write_component(ds_create *c, const char *folder, ds_component 
     if (st != DS_OK || !text)
         return st;
     snprintf(path, sizeof path, "%s/tokenizer%s", folder, part == DS_TEXT_ENCODER_2 ? "_2" : "");
-    st = make_folder(path, err);
+    st = ds_folder_make(path, err);
     return st == DS_OK ? ds__create_tokenizer(c, path, json_object_get(c->topology, name), err)
                        : st;
 }
@@ -110,7 +100,7 @@ static ds_status write_folder(ds_create *c, const char *folder, ds_params *const
 {
     char path[PATH_SIZE];
     json_t *index;
-    ds_status st = make_folder(folder, err);
+    ds_status st = ds_folder_make(folder, err);
 
     for (int i = 0; st == DS_OK && i < DS_COMPONENTS; i++)
         if (params[i] != NULL)

@@ -131,32 +131,57 @@ void ds__denoiser_free(ds_denoiser *d)
     ds_free(d);
 }
 
-ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
+static ds_status check_conditions(const ds_denoiser *d, const ds_conditions *c, ds_error *err)
+{
+    if (c->tokens == d->shape.tokens && c->width == d->width &&
+        c->pooled_width == d->pooled_width)
+        return DS_OK;
+    return ds_fail(err, DS_E_SHAPE,
+                   "conditionings of %lld tokens by %lld, pooled %lld: expected %lld by %lld, "
+                   "pooled %lld",
+                   (long long)c->tokens, (long long)c->width, (long long)c->pooled_width,
+                   (long long)d->shape.tokens, (long long)d->width, (long long)d->pooled_width);
+}
+
+ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, const int64_t *which,
+                                      ds_error *err)
 {
     int64_t n = d->shape.tokens * d->width;
     ds_tensor context = { DS_DTYPE_F32, 3, { d->rows, d->shape.tokens, d->width }, d->context };
     ds_tensor pooled = { DS_DTYPE_F32, 2, { d->rows, d->pooled_width }, d->pooled };
-    ds_status st;
+    ds_status st = check_conditions(d, c, err);
 
-    if (c->count != d->shape.conditions || c->tokens != d->shape.tokens || c->width != d->width ||
-        c->pooled_width != d->pooled_width)
-        return ds_fail(err, DS_E_SHAPE,
-                       "%lld conditionings of %lld tokens by %lld, pooled %lld: expected %lld of "
-                       "%lld by %lld, pooled %lld",
-                       (long long)c->count, (long long)c->tokens, (long long)c->width,
-                       (long long)c->pooled_width, (long long)d->shape.conditions,
-                       (long long)d->shape.tokens, (long long)d->width, (long long)d->pooled_width);
-    for (int64_t r = 0; r < d->rows; r++) {
-        int64_t k = r / d->shape.images;
-
-        memcpy(d->context + r * n, c->hidden + k * n, (size_t)n * sizeof *c->hidden);
-        memcpy(d->pooled + r * d->pooled_width, c->pooled + k * d->pooled_width,
+    for (int64_t r = 0; st == DS_OK && r < d->rows; r++) {
+        if (which[r] < 0 || which[r] >= c->count)
+            return ds_fail(err, DS_E_ARG, "row %lld wants conditioning %lld of %lld", (long long)r,
+                           (long long)which[r], (long long)c->count);
+        memcpy(d->context + r * n, c->hidden + which[r] * n, (size_t)n * sizeof *c->hidden);
+        memcpy(d->pooled + r * d->pooled_width, c->pooled + which[r] * d->pooled_width,
                (size_t)d->pooled_width * sizeof *c->pooled);
     }
-    st = ds__net_set(d->net, "encoder_hidden_states", &context, err);
+    if (st == DS_OK)
+        st = ds__net_set(d->net, "encoder_hidden_states", &context, err);
     if (st == DS_OK && d->pooled_width > 0)
         st = ds__net_set(d->net, "text_embeds", &pooled, err);
     d->ready = st == DS_OK;
+    return st;
+}
+
+ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
+{
+    int64_t *which;
+    ds_status st;
+
+    if (c->count != d->shape.conditions)
+        return ds_fail(err, DS_E_SHAPE, "%lld conditionings: expected %lld", (long long)c->count,
+                       (long long)d->shape.conditions);
+    which = ds_calloc((size_t)d->rows, sizeof *which);
+    if (which == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of %lld rows", (long long)d->rows);
+    for (int64_t r = 0; r < d->rows; r++)
+        which[r] = r / d->shape.images;
+    st = ds__denoiser_condition_rows(d, c, which, err);
+    ds_free(which);
     return st;
 }
 

@@ -41,6 +41,10 @@ void ds__denoiser_free(ds_denoiser *d); /* NULL is allowed */
 /* Sets all K conditionings. DS_E_SHAPE unless their number and sizes are the planned ones. */
 ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err);
 
+/* Sets conditioning which[r] of c for each row r, so that images may differ in theirs. */
+ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, const int64_t *which,
+                                      ds_error *err);
+
 /* out [K,B,C,h,w] = network(z [B,C,h,w], t [B], conditioning k) in one call, in the network's own
  * parametrisation. */
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,

@@ -100,18 +100,46 @@ static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error 
     return DS_OK;
 }
 
+/* The conditionings are the negative prompt's, where there is one, and then those of the prompts. */
 static ds_status encode_prompts(ds_run *r, const ds_run_options *o, ds_error *err)
 {
-    const char *prompt[2] = { o->negative_prompt, o->prompt != NULL ? o->prompt : "" };
-    ds_status st = ds__text_open(&r->text, r->model, err);
+    int64_t count = r->branches - 1 + (o->prompts != NULL ? r->images : 1), first = r->branches - 1;
+    const char **prompt = ds_calloc((size_t)count, sizeof *prompt);
+    ds_status st = prompt == NULL ? no_memory(err) : ds__text_open(&r->text, r->model, err);
 
+    if (st == DS_OK && first == 1)
+        prompt[0] = o->negative_prompt;
+    for (int64_t k = first; st == DS_OK && k < count; k++) {
+        prompt[k] = o->prompts != NULL ? o->prompts[k - first] : o->prompt;
+        prompt[k] = prompt[k] != NULL ? prompt[k] : "";
+    }
     if (st == DS_OK)
-        st = ds__text_encode(r->text, &r->conditions, prompt + 2 - r->branches, r->branches,
-                             r->watcher, o->cancel, err);
-    if (st == DS_OK)
-        st = warn_of_cut(r, "prompt", r->conditions->cut[r->branches - 1], err);
-    if (st == DS_OK && r->branches == 2)
+        st = ds__text_encode(r->text, &r->conditions, prompt, count, r->watcher, o->cancel, err);
+    for (int64_t k = first, told = 0; st == DS_OK && k < count && told == 0; k++) {
+        told = r->conditions->cut[k];
+        st = warn_of_cut(r, "prompt", told, err);
+    }
+    if (st == DS_OK && first == 1)
         st = warn_of_cut(r, "negative prompt", r->conditions->cut[0], err);
+    ds_free(prompt);
+    return st;
+}
+
+static ds_status set_conditions(ds_run *r, const ds_run_options *o, ds_error *err)
+{
+    int64_t rows = r->images * r->branches;
+    int64_t *which;
+    ds_status st;
+
+    if (o->prompts == NULL)
+        return ds__denoiser_condition(r->denoiser, r->conditions, err);
+    which = ds_calloc((size_t)rows, sizeof *which);
+    if (which == NULL)
+        return no_memory(err);
+    for (int64_t b = 0; b < r->images; b++)
+        which[rows - r->images + b] = r->branches - 1 + b;
+    st = ds__denoiser_condition_rows(r->denoiser, r->conditions, which, err);
+    ds_free(which);
     return st;
 }
 
@@ -126,7 +154,7 @@ static ds_status make_networks(ds_run *r, const ds_run_options *o, ds_error *err
         st = ds__preview_fit(&r->preview, r->model, err);
     if (st == DS_OK)
         st = ds__denoiser_new(&r->denoiser, r->model, &shape, r->watcher, err);
-    return st == DS_OK ? ds__denoiser_condition(r->denoiser, r->conditions, err) : st;
+    return st == DS_OK ? set_conditions(r, o, err) : st;
 }
 
 static ds_status make_samplers(ds_run *r, const ds_run_options *o, ds_error *err)

@@ -106,6 +106,30 @@ static void a_batch_is_its_pictures(void **state)
 }
 
 /* One step of ddim is affine in the guidance scale, whose value 1 takes another path. */
+/* Pictures of one run may have prompts of their own, and are those of runs of their own. */
+static void prompts_of_a_batch(void **state)
+{
+    static const char *const prompts[3] = { "a cat", "a dog and a cat", NULL };
+    ds_run_options o = options();
+    int64_t all, n;
+    float *batch, *one;
+
+    (void)state;
+    o.prompts = prompts;
+    o.images = 3;
+    batch = finish(&o, NULL, &all);
+    for (int b = 0; b < 3; b++) {
+        o = options();
+        o.prompt = prompts[b];
+        o.seed += (uint64_t)b;
+        one = finish(&o, NULL, &n);
+        assert_int_equal(all, 3 * n);
+        ts_compare(prompts[b] != NULL ? prompts[b] : "empty", batch + b * n, one, n, 1e-5);
+        free(one);
+    }
+    free(batch);
+}
+
 static void guidance_is_affine(void **state)
 {
     ds_run_options o = options();
@@ -386,6 +410,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_seed_same_bits),
         cmocka_unit_test(a_batch_is_its_pictures),
+        cmocka_unit_test(prompts_of_a_batch),
         cmocka_unit_test(guidance_is_affine),
         cmocka_unit_test(sites_of_the_loop),
         cmocka_unit_test(starts_from_a_picture),

@@ -7,7 +7,6 @@
 #include "commands.h"
 #include "progress.h"
 #include "report.h"
-#include "run_folder.h"
 
 static void on_progress(void *user, int64_t done, int64_t total)
 {
@@ -30,10 +29,8 @@ static ds_status run(const ds_args *a, ds_error *err)
     const char *dir = opt_text(a, "out");
     progress p;
     int64_t total = 0;
-    ds_status st = run_folder_make(dir, err);
+    ds_status st;
 
-    if (st != DS_OK)
-        return st;
     o.like = opt_text(a, "like");
     o.dtype = dtype_of(opt_text(a, "dtype"));
     o.seed = opt_seed(a, "seed");

@@ -2,10 +2,8 @@
 
 #include "run_folder.h"
 
-#include <errno.h>
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
 static double now(void)
@@ -134,26 +132,7 @@ ds_status run_folder_file(char *buf, size_t size, const char *dir, const char *n
     return DS_OK;
 }
 
-static ds_status make_one(const char *dir, ds_error *err)
-{
-    if (mkdir(dir, 0777) == 0 || errno == EEXIST)
-        return DS_OK;
-    return ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", dir, strerror(errno));
-}
-
 ds_status run_folder_make(const char *dir, ds_error *err)
 {
-    char path[4096];
-    ds_status st = DS_OK;
-
-    if (strlen(dir) >= sizeof path)
-        return ds_fail(err, DS_E_ARG, "expected a path below %zu bytes, found one of %zu",
-                       sizeof path, strlen(dir));
-    strcpy(path, dir);
-    for (char *p = path + 1; st == DS_OK && path[0] != '\0' && (p = strchr(p, '/')) != NULL; p++) {
-        *p = '\0';
-        st = make_one(path, err);
-        *p = '/';
-    }
-    return st == DS_OK ? make_one(path, err) : st;
+    return ds_folder_make(dir, err);
 }

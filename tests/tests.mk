@@ -6,7 +6,7 @@
 TIERS      := unit grad golden fault cli
 TEST_SRC   := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.c))
 SLOW_SRC   := $(wildcard tests/slow/*.c)
-TEST_COMMON := $(BUILD)/tests/support.o
+TEST_COMMON := $(BUILD)/tests/support.o $(BUILD)/tests/analytic.o
 TEST_BIN   := $(TEST_SRC:%.c=$(BUILD)/%)
 SLOW_BIN   := $(SLOW_SRC:%.c=$(BUILD)/%)
 TEST_SH    := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.sh))

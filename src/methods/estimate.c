@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#define WORTH_THREADS 1024 /* elements of a latent */
+
 static double now(void)
 {
     struct timespec t;
@@ -154,7 +156,7 @@ static void mix_batch(ds_estimator *e)
     const ds_source *s = e->source;
     bool snap = !e->plan.exact_snr && e->plan.recorded == NULL;
 
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (e->plane >= WORTH_THREADS)
     for (int64_t b = 0; b < s->images; b++) {
         ds_draw d = ds__plan_draw(&e->plan, e->level, e->next + b);
         float *noise = e->noise + b * e->plane, *z = e->z + b * e->plane;
@@ -226,7 +228,7 @@ static ds_status add_draw(ds_estimator *e, int64_t b, ds_error *err)
     const int64_t block = 512;
     bool finite = true;
 
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (e->plane >= WORTH_THREADS)
     for (int64_t first = 0; first < e->pixels; first += block) {
         int64_t last = first + block < e->pixels ? first + block : e->pixels;
 
@@ -236,7 +238,7 @@ static ds_status add_draw(ds_estimator *e, int64_t b, ds_error *err)
     row[0] = (double)d->replicate;
     row[1] = d->logsnr;
     row[2] = d->weight;
-#pragma omp parallel for schedule(static) reduction(&& : finite)
+#pragma omp parallel for schedule(static) reduction(&& : finite) if (e->plane >= WORTH_THREADS)
     for (int64_t t = 0; t < e->terms; t++) {
         const double *term = e->term + t * e->pixels;
         double total = 0.0;

@@ -65,17 +65,16 @@ static int64_t past(const ds_estimator *e, int64_t first, int64_t count)
     return count == 0 || first + count > e->replicates ? e->replicates : first + count;
 }
 
+/* The mean over all draws of the range: replicates of recorded draws may differ by one draw. */
 static void mean_map(const ds_estimator *e, double *map, quantity q, int64_t first, int64_t count)
 {
     int64_t n = 0;
 
     memset(map, 0, (size_t)e->pixels * sizeof *map);
     for (int64_t r = first; r < past(e, first, count); r++) {
-        if (e->drawn[r] == 0)
-            continue;
-        n++;
-        for (int64_t j = 0; j < e->pixels; j++)
-            map[j] += replicate_pixel(e, q, r, j);
+        n += e->drawn[r];
+        for (int64_t j = 0; j < e->pixels && e->drawn[r] > 0; j++)
+            map[j] += replicate_pixel(e, q, r, j) * (double)e->drawn[r];
     }
     for (int64_t j = 0; j < e->pixels; j++)
         map[j] = n > 0 ? map[j] / (double)n : NAN;
@@ -90,8 +89,8 @@ double ds__estimate_total(const ds_estimator *e, int64_t pair, ds_info_form form
 
     for (int64_t r = first; r < past(e, first, count); r++)
         if (e->drawn[r] > 0) {
-            total += replicate_total(e, q, r);
-            n++;
+            total += replicate_total(e, q, r) * (double)e->drawn[r];
+            n += e->drawn[r];
         }
     return n > 0 ? total / (double)n : NAN;
 }
@@ -144,7 +143,7 @@ ds_info_value ds__replicate_value(const double *x, int64_t n)
 ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form)
 {
     quantity q = quantity_of(e, pair, form);
-    double *x = ds_calloc((size_t)e->replicates, sizeof *x);
+    double *x = ds_calloc((size_t)e->replicates, sizeof *x), shift;
     ds_info_value v = { NAN, NAN, NAN, NAN };
     int64_t n = 0;
 
@@ -153,8 +152,13 @@ ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_fo
     for (int64_t r = 0; r < e->replicates; r++)
         if (e->drawn[r] > 0)
             x[n++] = replicate_total(e, q, r);
-    if (n > 0)
+    if (n > 0) {
         v = ds__replicate_value(x, n);
+        shift = ds__estimate_total(e, pair, form, 0, 0) - v.value;
+        v.value += shift;
+        v.low += shift;
+        v.high += shift;
+    }
     ds_free(x);
     return v;
 }

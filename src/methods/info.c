@@ -269,7 +269,7 @@ static void make_plan(ds_info *n, const ds_info_options *o)
 
 static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err)
 {
-    int64_t most = o->batch > 0 ? o->batch : ROWS / n->conditions > 2 ? ROWS / n->conditions : 2;
+    int64_t most = o->batch;
     ds_conditions *c = NULL;
     ds_text *t = NULL;
     ds_status st = ds__text_open(&t, n->model, err);
@@ -281,6 +281,8 @@ static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err
     if (st == DS_OK) {
         hash_label(n, c, o);
         make_plan(n, o);
+        if (most == 0)
+            most = ROWS / n->conditions > 2 ? ROWS / n->conditions : 2;
         st = ds__plan_check(&n->plan, n->channels, n->height, n->width, err);
     }
     if (st == DS_OK)

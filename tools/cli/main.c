@@ -148,8 +148,8 @@ int main(int argc, char **argv)
         argv[1] = (char *)"help";
     else if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)"version";
-    c = command_find(argv[1]);
-    if (c == NULL && argc > 2 && (c = command_of_two_words(argv[1], argv[2])) != NULL)
+    if (argc > 2 && (c = command_of_two_words(argv[1], argv[2])) != NULL)
         return run_command(c, argc - 2, argv + 2);
+    c = command_find(argv[1]);
     return c != NULL ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
 }

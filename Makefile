@@ -86,6 +86,14 @@ $(BUILD)/src/ops/optim.o: override CFLAGS += -O3 -fno-math-errno
 
 $(BUILD)/src/report/text.o: CPPFLAGS += $(shell pkg-config --cflags pangocairo)
 
+# Style and script of the report page, as string literals.
+PAGE_PARTS := $(BUILD)/gen/page.css.inc $(BUILD)/gen/page.js.inc
+$(BUILD)/gen/%.inc: src/report/%
+	@mkdir -p $(@D)
+	$(Q)sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< > $@
+$(BUILD)/src/report/page.o: $(PAGE_PARTS)
+$(BUILD)/src/report/page.o: CPPFLAGS += -I$(BUILD)/gen
+
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
 $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)

@@ -119,6 +119,19 @@ void ds__out_abandon(ds_out_file *f)
 }
 
 /* Non-blocking, so that a pipe in the place of a file is refused instead of waited for. */
+ds_status ds__file_write(const char *path, const void *data, size_t bytes, ds_error *err)
+{
+    ds_out_file f;
+    ds_status st = ds__out_open(&f, path, err);
+
+    if (st == DS_OK)
+        st = ds__out_write(&f, data, bytes, err);
+    if (st == DS_OK)
+        return ds__out_commit(&f, err);
+    ds__out_abandon(&f);
+    return st;
+}
+
 ds_status ds__file_open(int *fd, int64_t *size, const char *path, ds_error *err)
 {
     struct stat s;

@@ -21,6 +21,9 @@ ds_status ds__out_write(ds_out_file *f, const void *data, size_t bytes, ds_error
 ds_status ds__out_commit(ds_out_file *f, ds_error *err);
 void ds__out_abandon(ds_out_file *f); /* removes the temporary; nothing after a commit */
 
+/* All of it at once: opened, written, committed. */
+ds_status ds__file_write(const char *path, const void *data, size_t bytes, ds_error *err);
+
 /* Opens an existing regular file for reading and tells its size. The descriptor is the caller's. */
 ds_status ds__file_open(int *fd, int64_t *size, const char *path, ds_error *err);
 

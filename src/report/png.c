@@ -314,20 +314,13 @@ ds_status ds_image_encode_png(char **out, size_t *bytes, const ds_image *image,
 ds_status ds_image_save_png(const ds_image *image, const char *path, const ds_png_text *texts,
                             int64_t count, ds_error *err)
 {
-    ds_out_file file;
     size_t bytes;
     char *data;
     ds_status st = encode_named(&data, &bytes, image, path, texts, count, err);
 
     if (st != DS_OK)
         return st;
-    st = ds__out_open(&file, path, err);
-    if (st == DS_OK)
-        st = ds__out_write(&file, data, bytes, err);
-    if (st == DS_OK)
-        st = ds__out_commit(&file, err);
-    else
-        ds__out_abandon(&file);
+    st = ds__file_write(path, data, bytes, err);
     ds_free(data);
     return st;
 }

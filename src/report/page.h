@@ -1,0 +1,22 @@
+/* page.h - the inside of a page, for the files that add parts to it. */
+
+#ifndef DS_REPORT_PAGE_H
+#define DS_REPORT_PAGE_H
+
+#include "report/html.h"
+
+struct ds_page {
+    char *title;
+    ds_buffer body;
+    ds_buffer links; /* to the sections */
+    int sections, views;
+    bool in_row; /* pictures that stand side by side are being added */
+};
+
+/* Ends a row of pictures; every other part begins with it. */
+void ds__page_end_row(ds_page *p);
+
+/* DS_E_NOMEM if the body has met the end of memory. */
+ds_status ds__page_check(const ds_page *p, ds_error *err);
+
+#endif

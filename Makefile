@@ -22,6 +22,13 @@ CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc
 LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lpangocairo-1.0 -lpango-1.0 -lgobject-2.0 \
             -lcairo -lm
 LDFLAGS  += -fopenmp $(SANFLAGS)
+
+# Optional: grammar of captions (diffuscope daam --syntax).
+LINK_GRAMMAR := $(shell pkg-config --exists link-grammar 2>/dev/null && echo yes)
+ifdef LINK_GRAMMAR
+LDLIBS += -llink-grammar
+$(BUILD)/src/methods/syntax.o: CPPFLAGS += -DDS_HAVE_LINK_GRAMMAR
+endif
 ifndef SAN # clang leaves the sanitizers' symbols to the program
 ALL_DEFINED := -Wl,-z,defs
 endif
@@ -123,7 +130,8 @@ install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so.$(SOMAJOR)
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so
 	install -m644 include/diffuscope/*.h $(DESTDIR)$(PREFIX)/include/diffuscope/
-	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' diffuscope.pc.in \
+	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
+	    -e 's,@OPTIONAL@,$(if $(LINK_GRAMMAR),-llink-grammar ),' diffuscope.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/diffuscope.pc
 	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	$(PROGRAM) help --completion bash > $(SHARE)/bash-completion/completions/diffuscope

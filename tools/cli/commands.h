@@ -9,6 +9,8 @@ extern const ds_command cmd_forward;
 extern const ds_command cmd_generate;
 extern const ds_command cmd_help;
 extern const ds_command cmd_new_model;
+extern const ds_command cmd_info;
+extern const ds_command cmd_info_words;
 extern const ds_command cmd_inspect;
 extern const ds_command cmd_random;
 extern const ds_command cmd_sample;

@@ -2,6 +2,7 @@
 
 #include "estimate_option.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "report.h"
@@ -21,6 +22,22 @@ static ds_status on_call(void *user, const ds_info *info, ds_error *err)
     return DS_OK;
 }
 
+/* "2%" or "0.02". */
+static ds_status read_share(double *out, const char *text, ds_error *err)
+{
+    char *end;
+
+    *out = strtod(text, &end);
+    if (end != text && strcmp(end, "%") == 0) {
+        *out /= 100;
+        end++;
+    }
+    if (end == text || *end != '\0' || !(*out >= 0) || !(*out <= 1))
+        return ds_fail(err, DS_E_ARG, "--se: expected a share such as 2%% or 0.02, found \"%s\"",
+                       text);
+    return DS_OK;
+}
+
 ds_status estimate_from_options(estimate *out, const ds_args *a, ds_error *err)
 {
     ds_info_options *o = &out->options;
@@ -37,12 +54,13 @@ ds_status estimate_from_options(estimate *out, const ds_args *a, ds_error *err)
     o->pilot = opt_int(a, "pilot");
     o->exact_snr = opt_flag(a, "exact-snr");
     o->seed = opt_seed(a, "seed");
-    o->se = opt_real(a, "se") / 100;
     o->floor = opt_real(a, "se-floor");
     o->max_calls = opt_int(a, "max-calls");
     o->batch = opt_int(a, "batch");
     o->state = opt_text(a, "state");
     o->cancel = cancel_on_interrupt();
+    if (read_share(&o->se, opt_text(a, "se"), err) != DS_OK)
+        return DS_E_ARG;
     if (draws == NULL)
         return DS_OK;
     if (ds_bundle_load(&out->draws, draws, err) != DS_OK)

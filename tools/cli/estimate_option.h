@@ -23,13 +23,13 @@
           NULL,    false },                                                                           \
         { "se",                                                                                       \
           0,                                                                                          \
-          OPT_REAL,                                                                                   \
-          "PERCENT",                                                                                  \
+          OPT_TEXT,                                                                                   \
+          "SHARE",                                                                                    \
           "0",                                                                                        \
           0,                                                                                          \
-          100,                                                                                        \
-          "go on until the standard errors of all informations are this many percent of them; 0: "    \
-          "stop after the first lattices",                                                            \
+          0,                                                                                          \
+          "go on until the standard errors of all informations are this share of them, \"2%\" or "    \
+          "0.02; 0: stop after the first lattices",                                                   \
           NULL,                                                                                       \
           false },                                                                                    \
         { "se-floor", 0,    OPT_REAL, "NATS",                                                         \

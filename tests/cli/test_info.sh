@@ -1,0 +1,110 @@
+#!/bin/sh
+# `diffuscope info` on a very small model with random weights: files, replay, resume, merge, refusals.
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
+}
+
+# total FILE: the first question's i_o and i_s.
+total() {
+    python3 -c 'import json,sys; r=json.load(open(sys.argv[1]));
+print(r["i_o"]["nats"], r["i_s"]["nats"])' "$1/result.json"
+}
+
+same() {
+    [ "$(total "$1")" = "$(total "$2")" ] || fail "$1: $(total "$1"), $2: $(total "$2")"
+}
+
+cat >"$dir/small.json" <<'CONFIG'
+{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+  "cross_attention_dim": 16, "attention_head_dim": 4},
+ "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
+                       "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
+                     "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
+  "hidden_act": "quick_gelu"},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
+CONFIG
+m=$dir/model
+expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
+p='a bed in a bedroom'
+info() {
+    echo info -m "$m" --steps 2
+}
+
+expect 2 'not there yet' info -p "$p"
+expect 2 'a picture is needed' info -m "$m" --word bed --kind mi
+expect 2 'exclude each other' $(info) -p "$p" --word bed --against x
+expect 2 'is not a word of the prompt; its words are a, bed, in, a, bedroom' $(info) -p "$p" \
+    --word room
+expect 2 'expected a share' $(info) -p "$p" --word bed --se 2x
+expect 2 'expected I/N' $(info) -p "$p" --word bed --part 3/3
+expect 2 'the first level needs' $(info) -p "$p" --word bed --max-calls 10
+
+expect 0 'bed              cmi' $(info) -p "$p" --word bed --out "$dir/whole" --save-draws "$dir/draws"
+grep -qF '"without": "a  in a bedroom"' "$dir/whole/result.json" || fail 'bedroom was damaged'
+for f in run.json tensors.safetensors report.html image.png bed.i_o.png bed.i_s.png; do
+    [ -s "$dir/whole/$f" ] || fail "$f is missing"
+done
+
+# The same draws from the file, on the same latent.
+expect 0 'bed' info -m "$m" --latent "$dir/draws" -p "$p" --word bed --draws "$dir/draws" \
+    --out "$dir/again"
+python3 - "$dir" <<'CHECK' || fail 'replayed draws differ'
+import json, sys
+a, b = (json.load(open(f"{sys.argv[1]}/{n}/result.json")) for n in ("whole", "again"))
+sys.exit(any(abs(a[k]["nats"] - b[k]["nats"]) > 1e-5 * abs(a[k]["nats"]) for k in ("i_o", "i_s")))
+CHECK
+
+# Swapped texts negate i_s to the last digit; a text against itself says nothing.
+expect 0 'text' $(info) -p "$p" --against 'a bed' --out "$dir/ab"
+expect 0 'text' $(info) --draw "$p" --prompt 'a bed' --against "$p" --out "$dir/ba"
+[ "$(total "$dir/ab" | sed 's/ / -/; s/--//')" = "$(total "$dir/ba")" ] ||
+    fail "swapped: $(total "$dir/ab"), $(total "$dir/ba")"
+expect 0 'text' $(info) -p "$p" --against "$p" --out "$dir/aa"
+[ "$(total "$dir/aa")" = '0.0 0.0' ] || fail "identical: $(total "$dir/aa")"
+
+# Parts, merged; and a run that is resumed after its end.
+for i in 0 1 2; do
+    expect 0 'bed' $(info) -p "$p" --word bed --part $i/3 --state "$dir/part$i"
+done
+expect 0 'bed' $(info) -p "$p" --word bed --merge "$dir/part0" "$dir/part1" "$dir/part2" \
+    --out "$dir/merged"
+same "$dir/whole" "$dir/merged"
+expect 2 'disjoint' $(info) -p "$p" --word bed --merge "$dir/part0" "$dir/part1" "$dir/part1"
+expect 0 'bed' $(info) -p "$p" --word bed --state "$dir/state"
+expect 0 'bed' $(info) -p "$p" --word bed --state "$dir/state" --se 1% --max-calls 1024 --out "$dir/more"
+expect 0 'bed' $(info) -p "$p" --word bed --se 1% --max-calls 1024 --out "$dir/direct"
+same "$dir/more" "$dir/direct"
+expect 2 'statistics of another run' $(info) -p "$p" --word in --state "$dir/state"
+echo nonsense >"$dir/state"
+expect 3 'state' $(info) -p "$p" --word bed --state "$dir/state"
+
+# K words share 1 + K texts.
+
+expect 2 'is needed' info words -m "$m" --image x.png
+expect 0 '"texts": 5' info words -m "$m" --steps 2 -p "$p" --json --nodes 1
+
+[ $bad = 0 ] || exit 1

@@ -5,6 +5,7 @@
 #include "record.h"
 
 #include <diffuscope/image.h>
+#include <diffuscope/rle.h>
 
 #include <math.h>
 #include <stdio.h>
@@ -44,7 +45,6 @@ static json_t *links_of(const ds_scene *s)
 static json_t *entities_of(const ds_world *w, const ds_scene *s)
 {
     const ds_world_tables *t = ds_world_words(w);
-    uint32_t counts[DS_WORLD_SIDE * DS_WORLD_SIDE + 1];
     json_t *a = json_array();
 
     for (int i = 0; i < s->entities; i++) {
@@ -53,18 +53,25 @@ static json_t *entities_of(const ds_world *w, const ds_scene *s)
         const char *what = x == NULL            ? ds_entity_kind_name(e->kind)
                            : x->occupation >= 0 ? t->occupation[x->occupation].id
                                                 : t->object[x->object].id;
-        int runs = ds_rle_encode(e->mask, DS_WORLD_SIDE, DS_WORLD_SIDE, counts), area = 0;
+        uint32_t *counts;
+        int64_t runs, area = 0;
         json_t *list = json_array();
 
-        for (int k = 0; k < runs; k++) {
+        if (ds_rle_count(&counts, &runs, e->mask, DS_WORLD_SIDE, DS_WORLD_SIDE, NULL) != DS_OK) {
+            json_decref(list);
+            json_decref(a);
+            return NULL;
+        }
+        for (int64_t k = 0; k < runs; k++) {
             area += k % 2 ? (int)counts[k] : 0;
             json_array_append_new(list, json_integer(counts[k]));
         }
-        json_array_append_new(a, json_pack("{s:s, s:s, s:[iiii], s:i, s:{s:[ii], s:o}}", "kind",
+        ds_free(counts);
+        json_array_append_new(a, json_pack("{s:s, s:s, s:[iiii], s:I, s:{s:[ii], s:o}}", "kind",
                                            ds_entity_kind_name(e->kind), "what", what, "box",
-                                           e->box[0], e->box[1], e->box[2], e->box[3], "area", area,
-                                           "mask", "size", DS_WORLD_SIDE, DS_WORLD_SIDE, "counts",
-                                           list));
+                                           e->box[0], e->box[1], e->box[2], e->box[3], "area",
+                                           (json_int_t)area, "mask", "size", DS_WORLD_SIDE,
+                                           DS_WORLD_SIDE, "counts", list));
     }
     return a;
 }

@@ -291,14 +291,4 @@ bool ds_world_person_drawing(const ds_world *w, int style, int drawing, int gend
  * open never draws one where it does not.                                                       */
 bool ds_world_contrast(const ds_world *w, int style, int object, int background);
 
-/* ---- masks ----------------------------------------------------------------------------------- */
-
-/* COCO's run lengths: column by column, the first run counts zeros. `counts` holds at least
- * width*height + 1. Returns the number of runs.                                                 */
-int ds_rle_encode(const uint8_t *mask, int width, int height, uint32_t *counts);
-
-/* DS_E_FORMAT unless the runs fill the mask exactly.                                            */
-ds_status ds_rle_decode(const uint32_t *counts, int runs, uint8_t *mask, int width, int height,
-                        ds_error *err);
-
 #endif

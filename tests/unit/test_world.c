@@ -380,35 +380,6 @@ static void one_choice_can_be_changed_alone(void **state)
     assert_memory_equal(scene.rgb, again.rgb, 3);
 }
 
-static void run_lengths_come_back(void **state)
-{
-    static const uint8_t example[6] = { 0, 1, 1, /* row 0 of a 3 x 2 mask */ 0, 0, 1 };
-    uint32_t counts[PIXELS + 1];
-    uint8_t mask[PIXELS];
-    ds_error err = { 0 };
-
-    (void)state;
-    assert_int_equal(ds_rle_encode(example, 3, 2, counts), 4); /* columns: 00 10 11 */
-    assert_int_equal(counts[0], 2);
-    assert_int_equal(counts[1], 1);
-    assert_int_equal(counts[2], 1);
-    assert_int_equal(counts[3], 2);
-    counts[3] = 3;
-    assert_int_equal(ds_rle_decode(counts, 4, mask, 3, 2, &err), DS_E_FORMAT);
-    counts[3] = 1;
-    assert_int_equal(ds_rle_decode(counts, 4, mask, 3, 2, NULL), DS_E_FORMAT);
-    need_world();
-    for (int64_t i = 0; i < 200; i++) {
-        make(DS_SPLIT_TRAIN, i, &scene);
-        for (int e = 0; e < scene.entities; e++) {
-            int runs = ds_rle_encode(scene.entity[e].mask, DS_WORLD_SIDE, DS_WORLD_SIDE, counts);
-
-            ts_ok(ds_rle_decode(counts, runs, mask, DS_WORLD_SIDE, DS_WORLD_SIDE, &oops), &oops);
-            assert_memory_equal(mask, scene.entity[e].mask, PIXELS);
-        }
-    }
-}
-
 static void misuse_is_reported(void **state)
 {
     ds_error err = { 0 };
@@ -460,7 +431,6 @@ int main(void)
         cmocka_unit_test(things_stand_where_the_words_say),
         cmocka_unit_test(spans_point_at_the_right_words),
         cmocka_unit_test(one_choice_can_be_changed_alone),
-        cmocka_unit_test(run_lengths_come_back),
         cmocka_unit_test(misuse_is_reported),
         cmocka_unit_test(opening_survives_lack_of_memory),
     };

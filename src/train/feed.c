@@ -63,9 +63,14 @@ int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n)
     return (int64_t)x;
 }
 
+static const ds_train_source *source_of(const ds_feed *f, int64_t step)
+{
+    return step < f->o.easy_steps ? f->o.easy : f->o.source;
+}
+
 static int64_t example(const ds_feed *f, int64_t step, int64_t k)
 {
-    int64_t at = step * f->o.batch + k, n = f->o.source->count;
+    int64_t at = step * f->o.batch + k, n = source_of(f, step)->count;
 
     return n == 0 ? at : ds__shuffled(f->o.seed, at / n, at % n, n);
 }
@@ -87,14 +92,15 @@ static ds_status encode(ds_feed *f, int32_t *out, const char *caption, ds_error 
 
 static ds_status make(ds_feed *f, ds_batch *b, int64_t step, ds_error *err)
 {
+    const ds_train_source *source = source_of(f, step);
     int64_t size = f->o.side * f->o.side * 3;
     char caption[CAPTION];
 
     for (int64_t k = 0; k < f->o.batch; k++) {
         float *x = b->image + k * size;
         double lot = (double)(ds__train_mix(f->o.seed, (uint64_t)step, (uint64_t)k) >> 11) * 0x1p-53;
-        ds_status st = f->o.source->get(f->o.source->user, example(f, step, k), f->o.side, f->rgb,
-                                        caption, sizeof caption, err);
+        ds_status st = source->get(source->user, example(f, step, k), f->o.side, f->rgb, caption,
+                                   sizeof caption, err);
 
         if (st == DS_OK && f->o.tokenizer != NULL)
             st = encode(f, b->ids + k * f->length, lot < f->o.drop ? "" : caption, err);

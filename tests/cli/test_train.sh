@@ -59,7 +59,8 @@ cat >"$w/vae.json" <<END
   "sheet": 60, "rate": 0.004, "warmup": 5 }
 END
 cat >"$w/diffusion.json" <<END
-{ "model": "$w/model.json", "vae": "$w/vae/model", "data": "$w/data", "seed": 5, "batch": 4,
+{ "model": "$w/model.json", "vae": "$w/vae/model", "data": "$w/data", "easy": "$w/data",
+  "easy_steps": 7, "seed": 5, "batch": 4,
   "steps": 60, "checkpoint": 10, "sheet": 60, "rate": 0.002, "warmup": 5, "min_snr": 5,
   "guidance": 2 }
 END

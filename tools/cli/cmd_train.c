@@ -97,21 +97,26 @@ static const char *text_of(const json_t *config, const char *name, const char *a
     return text != NULL ? text : absent;
 }
 
-static ds_status open_both(data *train, data *test, const char *path, const json_t *config,
-                           ds_error *err)
+typedef struct sources {
+    data train, easy, test; /* of its own also if two are the same: two threads read them */
+} sources;
+
+static ds_status open_all(sources *d, const char *path, const json_t *config, ds_error *err)
 {
-    const char *name = text_of(config, "data", NULL), *other = text_of(config, "test", name);
-    const char *world = text_of(config, "world", "world");
+    const char *name = text_of(config, "data", NULL), *test = text_of(config, "test", name);
+    const char *easy = text_of(config, "easy", NULL), *world = text_of(config, "world", "world");
     ds_status st;
 
     if (name == NULL)
         return ds_fail(err, DS_E_FORMAT,
                        "%s: \"data\" is missing; name a folder, or world:train, world:single", path);
-    st = open_data(train, name, world, err);
-    return st == DS_OK ? open_data(test, other, world, err) : st;
+    st = open_data(&d->train, name, world, err);
+    if (st == DS_OK && easy != NULL)
+        st = open_data(&d->easy, easy, world, err);
+    return st == DS_OK ? open_data(&d->test, test, world, err) : st;
 }
 
-static ds_status train(const ds_args *a, data *train_data, data *test, ds_error *err)
+static ds_status train(const ds_args *a, sources *d, ds_error *err)
 {
     const char *path = opts_positional(a, 1);
     ds_train_options o = DS_TRAIN_OPTIONS_INIT;
@@ -122,12 +127,13 @@ static ds_status train(const ds_args *a, data *train_data, data *test, ds_error 
 
     if (config == NULL)
         return ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
-    st = open_both(train_data, test, path, config, err);
+    st = open_all(d, path, config, err);
     o.config = path;
     o.out = opt_text(a, "out");
     o.resume = opt_flag(a, "resume");
-    o.data = &train_data->source;
-    o.test = &test->source; /* of its own also if both are the same: two threads read them */
+    o.data = &d->train.source;
+    o.easy = d->easy.source.get != NULL ? &d->easy.source : NULL;
+    o.test = &d->test.source;
     o.cancel = cancel_on_interrupt();
     o.progress = show;
     o.user = &s;
@@ -141,15 +147,16 @@ static ds_status train(const ds_args *a, data *train_data, data *test, ds_error 
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
-    data *both = calloc(2, sizeof *both); /* scenes are too large for the stack */
+    sources *d = calloc(1, sizeof *d); /* scenes are too large for the stack */
     ds_status st;
 
-    if (both == NULL)
+    if (d == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for scenes");
-    st = train(a, &both[0], &both[1], err);
-    close_data(&both[0]);
-    close_data(&both[1]);
-    free(both);
+    st = train(a, d, err);
+    close_data(&d->train);
+    close_data(&d->easy);
+    close_data(&d->test);
+    free(d);
     return st;
 }
 

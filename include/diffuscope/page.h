@@ -35,9 +35,10 @@ DS_API ds_status ds_page_picture(ds_page *p, const ds_image *image, const char *
 DS_API ds_status ds_page_chart(ds_page *p, const char *svg, const char *caption, ds_error *err);
 
 typedef struct ds_table {
-    const char *caption;      /* NULL: none */
-    const char *const *head;  /* [columns] */
-    const char *const *cells; /* [rows, columns]; NULL: an empty cell. Numbers stand at the right */
+    const char *caption;     /* NULL: none */
+    const char *const *head; /* [columns] */
+    const char *const
+        *cells; /* [rows, columns]; NULL: an empty cell. Columns of numbers stand at the right */
     int64_t rows, columns;
 } ds_table;
 

@@ -60,17 +60,26 @@ static bool is_number(const char *text)
            text[strspn(text, "0123456789+-.,eE%() []\xc2\xb1\xe2\x88\x92\x80\x93")] == '\0';
 }
 
-static void cell(ds_buffer *b, const char *text)
+static bool is_column_of_numbers(const ds_table *t, int64_t c)
 {
-    const char *kind = text != NULL && is_number(text) ? " class=\"n\"" : "";
+    bool any = false;
 
-    ds__buffer_printf(b, "<td%s>", kind);
-    ds__html_text(b, text != NULL ? text : "");
-    ds__buffer_text(b, "</td>");
+    for (int64_t r = 0; r < t->rows; r++) {
+        const char *text = t->cells[r * t->columns + c];
+
+        if (text != NULL && text[0] != '\0' && !is_number(text))
+            return false;
+        any = any || (text != NULL && text[0] != '\0');
+    }
+    return any;
 }
 
 void ds__html_table(ds_buffer *b, const ds_table *t)
 {
+    bool numbers[DS_TABLE_COLUMNS];
+
+    for (int64_t c = 0; c < t->columns; c++)
+        numbers[c] = is_column_of_numbers(t, c);
     ds__buffer_text(b, "<figure>");
     if (t->caption != NULL) {
         ds__buffer_text(b, "<figcaption>");
@@ -80,18 +89,20 @@ void ds__html_table(ds_buffer *b, const ds_table *t)
     ds__buffer_text(b, "<div class=\"table\" tabindex=\"0\"><table>\n");
     ds__buffer_text(b, "<thead><tr>");
     for (int64_t c = 0; c < t->columns; c++) {
-        const char *first = t->rows > 0 ? t->cells[c] : NULL;
-
-        ds__buffer_printf(b, "<th scope=\"col\"%s>",
-                          first != NULL && is_number(first) ? " class=\"n\"" : "");
+        ds__buffer_printf(b, "<th scope=\"col\"%s>", numbers[c] ? " class=\"n\"" : "");
         ds__html_text(b, t->head[c] != NULL ? t->head[c] : "");
         ds__buffer_text(b, "</th>");
     }
     ds__buffer_text(b, "</tr></thead>\n<tbody>\n");
     for (int64_t r = 0; r < t->rows; r++) {
         ds__buffer_text(b, "<tr>");
-        for (int64_t c = 0; c < t->columns; c++)
-            cell(b, t->cells[r * t->columns + c]);
+        for (int64_t c = 0; c < t->columns; c++) {
+            const char *text = t->cells[r * t->columns + c];
+
+            ds__buffer_printf(b, "<td%s>", numbers[c] ? " class=\"n\"" : "");
+            ds__html_text(b, text != NULL ? text : "");
+            ds__buffer_text(b, "</td>");
+        }
         ds__buffer_text(b, "</tr>\n");
     }
     ds__buffer_text(b, "</tbody></table></div></figure>\n");

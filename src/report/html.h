@@ -17,7 +17,9 @@ ds_status ds__html_check(const char *text, const char *what, ds_error *err);
 /* <img ...> with the picture as PNG in it. */
 ds_status ds__html_picture(ds_buffer *b, const ds_image *image, const char *alt, ds_error *err);
 
-/* A table; cells that are numbers stand at the right. */
+#define DS_TABLE_COLUMNS 64
+
+/* A table; columns of numbers stand at the right. */
 void ds__html_table(ds_buffer *b, const ds_table *t);
 
 #endif

@@ -147,9 +147,9 @@ ds_status ds_page_table(ds_page *p, const ds_table *t, ds_error *err)
 {
     ds_status st = ds__html_check(t->caption, "caption", err);
 
-    if (st == DS_OK && (t->columns < 1 || t->rows < 0))
-        st = ds_fail(err, DS_E_ARG, "page: expected a table of 1 column or more, found %lld",
-                     (long long)t->columns);
+    if (st == DS_OK && (t->columns < 1 || t->columns > DS_TABLE_COLUMNS || t->rows < 0))
+        st = ds_fail(err, DS_E_ARG, "page: expected a table of 1 to %d columns, found %lld",
+                     DS_TABLE_COLUMNS, (long long)t->columns);
     for (int64_t i = 0; st == DS_OK && i < t->columns; i++)
         st = ds__html_check(t->head[i], "head of a table", err);
     for (int64_t i = 0; st == DS_OK && i < t->rows * t->columns; i++)

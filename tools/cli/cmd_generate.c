@@ -13,6 +13,7 @@
 #include "model_option.h"
 #include "progress.h"
 #include "report.h"
+#include "show.h"
 
 static const ds_opt options[] = {
     { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "what to draw", NULL, true },
@@ -49,7 +50,8 @@ static const ds_opt options[] = {
       "decode in tiles, with less memory; pictures of more than 1024 by 1024 pixels always are",
       NULL, false },
     { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
-      "run folder: pictures, run.json, tensors.safetensors", NULL, false },
+      "run folder: pictures, report.html, run.json, result.json, tensors.safetensors", NULL,
+      false },
     { "output", 'o', OPT_OUTFILE, "FILE.png", NULL, 0, 0, "the picture alone", NULL, false },
     { 0 },
 };
@@ -191,6 +193,8 @@ static ds_status run(const ds_args *a, ds_error *err)
     else if (opt_text(a, "out") == NULL && opt_text(a, "output") == NULL)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
     if (st == DS_OK)
+        st = show_check(a, err);
+    if (st == DS_OK)
         st = run_record_begin(&record, a, err);
     if (st == DS_OK)
         st = generate(&j, &record, err);
@@ -210,7 +214,8 @@ const ds_command cmd_generate = {
         "generator. "
         "Size, sampler and schedule are the model's own where no option says otherwise.\n\n"
         "With --out, the run folder holds image.png (image-0.png and so on for several), run.json "
-        "with all that a repeat needs, and tensors.safetensors with \"latents\" [steps, pictures, "
+        "with all that a repeat needs, report.html to look at, result.json, and "
+        "tensors.safetensors with \"latents\" [steps, pictures, "
         "channels, height, width] after each step and \"image\" [pictures, 3, height, width] with "
         "values from 0 to 1. Each PNG carries the settings in the text \"parameters\", as other "
         "programs write it, and the record as JSON in the text \"diffuscope\".\n\n"
@@ -219,7 +224,7 @@ const ds_command cmd_generate = {
     .example =
         "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
     .options = options,
-    .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON |
+              COMMON_PROGRESS | COMMON_SHOW,
     .run = run,
 };

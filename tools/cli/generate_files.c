@@ -9,6 +9,7 @@
 #include <diffuscope/image.h>
 
 #include "report.h"
+#include "show.h"
 
 #define PATH_SIZE 4096
 
@@ -192,6 +193,10 @@ static ds_status save_folder(const ds_args *a, const ds_run *run, ds_run_record 
         st = save_pictures(path, a, run, record->record, paths, err);
     if (st == DS_OK)
         st = save_tensors(dir, run, err);
+    if (st == DS_OK)
+        st = generate_save_result(a, run, dir, err);
+    if (st == DS_OK)
+        st = generate_save_report(a, run, record, dir, err);
     return st == DS_OK ? run_record_end(record, dir, err) : st;
 }
 
@@ -220,6 +225,23 @@ static ds_status print_json(const ds_args *a, const ds_run *run, json_t *paths, 
     return DS_OK;
 }
 
+static ds_status show(const ds_args *a, const ds_run *run, ds_error *err)
+{
+    const ds_tensor t = ds_run_image(run);
+    ds_status st = DS_OK;
+
+    for (int64_t b = 0; st == DS_OK && b < t.dim[0]; b++) {
+        const float *planes = (const float *)t.data + b * 3 * t.dim[2] * t.dim[3];
+        ds_image image = { 0 };
+
+        st = ds_image_from_planes(&image, planes, t.dim[3], t.dim[2], err);
+        if (st == DS_OK)
+            st = show_image(a, &image, err);
+        ds_image_clear(&image);
+    }
+    return st;
+}
+
 ds_status generate_save(const ds_args *a, const ds_run *run, ds_run_record *record, ds_error *err)
 {
     json_t *paths = json_array();
@@ -233,6 +255,8 @@ ds_status generate_save(const ds_args *a, const ds_run *run, ds_run_record *reco
         st = print_json(a, run, paths, err);
     for (size_t i = 0; st == DS_OK && !opt_flag(a, "json") && i < json_array_size(paths); i++)
         puts(json_string_value(json_array_get(paths, i)));
+    if (st == DS_OK)
+        st = show(a, run, err);
     json_decref(paths);
     return st;
 }

@@ -15,4 +15,9 @@ ds_status generate_check_files(const ds_args *a, int64_t images, ds_error *err);
 /* Everything that --out, -o and --json ask for, once the pictures are decoded. */
 ds_status generate_save(const ds_args *a, const ds_run *run, ds_run_record *record, ds_error *err);
 
+/* DIR/result.json and DIR/report.html. */
+ds_status generate_save_result(const ds_args *a, const ds_run *run, const char *dir, ds_error *err);
+ds_status generate_save_report(const ds_args *a, const ds_run *run, ds_run_record *record,
+                               const char *dir, ds_error *err);
+
 #endif

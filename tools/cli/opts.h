@@ -46,7 +46,8 @@ enum {
     COMMON_THREADS = 1 << 2,        /* -t/--threads; the frame applies it */
     COMMON_COMPUTE = 1 << 3,        /* --compute f32|bf16 */
     COMMON_JSON = 1 << 4,           /* --json */
-    COMMON_PROGRESS = 1 << 5        /* --progress auto|json|none */
+    COMMON_PROGRESS = 1 << 5,       /* --progress auto|json|none */
+    COMMON_SHOW = 1 << 6            /* --show auto|kitty|iterm|sixel|blocks|none, see show.h */
 };
 
 typedef struct ds_args ds_args;

@@ -17,7 +17,8 @@ static double now(void)
 /* What only changes how a run is talked about has no place in its record. */
 static bool is_talk(const char *name)
 {
-    static const char *const talk[] = { "help", "quiet", "verbose", "progress", "json", "force" };
+    static const char *const talk[] = { "help", "quiet", "verbose", "progress",
+                                        "json", "force", "show" };
 
     for (size_t i = 0; i < DS_COUNT(talk); i++)
         if (strcmp(name, talk[i]) == 0)

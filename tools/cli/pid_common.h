@@ -1,0 +1,130 @@
+/* pid_common.h - what the pid commands share: options, the measurement, answers as JSON and text,
+ * the run folder. */
+
+#ifndef DS_CLI_PID_COMMON_H
+#define DS_CLI_PID_COMMON_H
+
+#include <jansson.h>
+
+#include <diffuscope/chart.h>
+#include <diffuscope/page.h>
+#include <diffuscope/pid.h>
+
+#include "estimate_option.h"
+#include "opts.h"
+#include "picture_option.h"
+#include "run_folder.h"
+
+/* What is asked of a decomposition, and where it goes. */
+#define PID_OPTIONS                                                                                \
+    { "given",    0,                                                                               \
+      OPT_CHOICE, "nothing|context",                                                               \
+      "nothing",  0,                                                                               \
+      0,          "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)", \
+      NULL,       false },                                                                         \
+        { "joint",    0,                                                                           \
+          OPT_CHOICE, "words|and|prompt",                                                          \
+          "words",    0,                                                                           \
+          0,          "PID's text for both words: \"A B\", \"A and B\", or the prompt",            \
+          NULL,       false },                                                                     \
+        { "removal", 0,    OPT_CHOICE, "delete|underscore|neutral",                                \
+          "delete",  0,    0,          "CPID: what takes the place of a word that is left out",    \
+          NULL,      false },                                                                      \
+        { "redundancy", 0,    OPT_CHOICE, "pm|mmi-pixel|mmi-image|imin",                           \
+          "mmi-pixel",  0,    0,          "what counts as said by both words; pm is the paper's",  \
+          NULL,         false },                                                                   \
+        { "form", 0,    OPT_CHOICE, "o|s",                                                         \
+          "o",    0,    0,          "informations to decompose: o, never negative, or s, signed",  \
+          NULL,   false },                                                                         \
+        { "delta",                                                                                 \
+          0,                                                                                       \
+          OPT_TEXT,                                                                                \
+          "X",                                                                                     \
+          NULL,                                                                                    \
+          0,                                                                                       \
+          0,                                                                                       \
+          "pm: surprisal of the second word less that of the first, in nats, or inf; without it "  \
+          "or --surprisal, 0 and a sweep",                                                         \
+          NULL,                                                                                    \
+          false },                                                                                 \
+        { "surprisal",                                                                             \
+          0,                                                                                       \
+          OPT_TEXT,                                                                                \
+          "FILE",                                                                                  \
+          NULL,                                                                                    \
+          0,                                                                                       \
+          0,                                                                                       \
+          "pm: words and their surprisals -log p in nats, as a JSON object or in lines",           \
+          NULL,                                                                                    \
+          false },                                                                                 \
+        { "seed", 's',  OPT_SEED, "K",                                                             \
+          "42",   0,    0,        "seed of the draws, and of a picture that is drawn",             \
+          NULL,   false },                                                                         \
+    {                                                                                              \
+        "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,                                                   \
+            "run folder: result.json, tensors.safetensors, pictures, report.html, run.json", NULL, \
+            false                                                                                  \
+    }
+
+typedef struct pid_job {
+    const ds_args *args;
+    ds_run_record record;
+    ds_model *model;
+    estimate estimate;
+    picture picture;
+    json_t *surprisal; /* {"word": h} or NULL */
+    ds_pid_question question;
+    bool swept; /* pm without a Delta */
+    ds_pid *pid;
+
+    /* what goes to the run folder; there even without one */
+    json_t *result;
+    ds_bundle *tensors;
+    ds_page *page;
+} pid_job;
+
+/* Opens the model and reads the options above. Close after a failure too. */
+ds_status pid_job_open(pid_job *j, const ds_args *a, const char *title, ds_error *err);
+void pid_job_close(pid_job *j);
+
+/* The same for commands that say themselves what a pair is. */
+void pid_options_from(ds_pid_options *o, const pid_job *j);
+
+/* Makes the decomposition of the job's picture and runs it; an earlier one is given up. */
+ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_error *err);
+
+/* h_B - h_A of two words as the options say; 0 if they say nothing. DS_E_NOMATCH for a word that
+ * the file of surprisals lacks. */
+ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *b, ds_error *err);
+
+/* Surprisal of a word in the file; NaN without one. */
+double pid_surprisal(const pid_job *j, const char *word);
+
+/* {"value", "se"}; null for what is not finite. */
+json_t *pid_value_json(ds_pid_value v);
+json_t *pid_info_json(ds_info_value v);
+json_t *pid_real(double x);
+/* {"R": {...}, "U_A": ..., "U_B": ..., "S": ...} */
+json_t *pid_atoms_json(const ds_pid_value atoms[DS_PID_ATOMS]);
+
+/* "1.23 ± 0.04" into a caller's buffer. */
+const char *pid_number(char *buf, size_t size, double value, double se);
+
+/* Adds a member to the job's result; takes the value over. DS_E_NOMEM if it is NULL. */
+ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err);
+
+/* Adds floats to the job's tensors. */
+ds_status pid_tensor(pid_job *j, const char *name, const float *values, int rank,
+                     const int64_t *dim, ds_error *err);
+
+/* DIR/NAME, if there is a run folder; the page shows it as well. */
+ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const char *alt,
+                      const char *caption, ds_error *err);
+ds_status pid_chart(pid_job *j, const char *svg, const char *name, const char *caption,
+                    ds_error *err);
+
+/* Writes the run folder (if any) and prints the result with --json. `sources` says what the record
+ * should hold beside the options: the picture's prompt and the model. */
+ds_status pid_finish(pid_job *j, ds_error *err);
+
+#endif

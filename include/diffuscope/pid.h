@@ -72,6 +72,11 @@ typedef struct ds_pid_vocabulary {
     int64_t count;
 } ds_pid_vocabulary;
 
+/* Texts of one decomposition, made by the caller. */
+typedef struct ds_pid_quad {
+    const char *base, *a, *b, *ab;
+} ds_pid_quad;
+
 typedef struct ds_pid_options {
     size_t size;                 /* set by DS_PID_OPTIONS_INIT */
     const ds_info_options *info; /* picture, draws, goal; its prompts and pairs are not read */
@@ -83,6 +88,8 @@ typedef struct ds_pid_options {
     ds_pid_joint joint;
     ds_removal removal;
     const ds_pid_vocabulary *vocabulary; /* [2], of two words: what imin needs; or NULL */
+    const ds_pid_quad *quad;             /* [quads]: then nothing above but info is read */
+    int64_t quads;
 } ds_pid_options;
 
 #define DS_PID_OPTIONS_INIT                                                                        \
@@ -101,7 +108,7 @@ DS_API ds_info *ds_pid_info(const ds_pid *p);
 
 /* A pair of words, and its informations as pairs of the ds_info. */
 typedef struct ds_pid_pair {
-    int64_t word_a, word_b;        /* indices of options.word */
+    int64_t word_a, word_b;        /* indices of options.word; -1 for a quad */
     int64_t i_a, i_b, i_ab;        /* each given the base text */
     int64_t chain;                 /* i(B|A): the joint text given A's */
     int64_t contrast;              /* A's text against B's */

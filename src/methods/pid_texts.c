@@ -95,22 +95,26 @@ static ds_status alone(builder *b, const char **text, const char *const word[2],
     return *text != NULL ? DS_OK : no_memory(err);
 }
 
+static int64_t index_of(ds_pid_texts *out, const char *text)
+{
+    for (int64_t i = 0; i < out->texts; i++)
+        if (strcmp(out->text[i], text) == 0)
+            return i;
+    out->text[out->texts] = text;
+    return out->texts++;
+}
+
 /* The number of the text in which the words are replaced by a choice. */
 static ds_status text_of(builder *b, int64_t *index, const char *const word[2], bool same, choice c,
                          ds_error *err)
 {
-    ds_pid_texts *out = b->out;
     const char *text = NULL;
     ds_status st = b->o->given == DS_PID_GIVEN_CONTEXT ? in_the_prompt(b, &text, word, same, c, err)
                                                        : alone(b, &text, word, same, c, err);
 
-    if (st != DS_OK)
-        return st;
-    for (*index = 0; *index < out->texts; (*index)++)
-        if (strcmp(out->text[*index], text) == 0)
-            return DS_OK;
-    out->text[out->texts++] = text;
-    return DS_OK;
+    if (st == DS_OK)
+        *index = index_of(b->out, text);
+    return st;
 }
 
 static int64_t pair_of(ds_pid_texts *out, int64_t with, int64_t without)
@@ -125,14 +129,28 @@ static int64_t pair_of(ds_pid_texts *out, int64_t with, int64_t without)
 /* ---- pairs of words ---------------------------------------------------------------------------
  */
 
+/* at: the numbers of the base text, A's, B's, and that of both */
+static void put_unit(ds_pid_texts *out, int64_t word_a, int64_t word_b, const int64_t at[4])
+{
+    out->unit[out->units++] = (ds_pid_pair){ .word_a = word_a,
+                                             .word_b = word_b,
+                                             .i_a = pair_of(out, at[1], at[0]),
+                                             .i_b = pair_of(out, at[2], at[0]),
+                                             .i_ab = pair_of(out, at[3], at[0]),
+                                             .chain = pair_of(out, at[3], at[1]),
+                                             .contrast = pair_of(out, at[1], at[2]),
+                                             .base = out->text[at[0]],
+                                             .a = out->text[at[1]],
+                                             .b = out->text[at[2]],
+                                             .ab = out->text[at[3]] };
+}
+
 static ds_status add_unit(builder *b, int64_t word_a, int64_t word_b, ds_error *err)
 {
     const char *word[2] = { b->o->word[word_a], b->o->word[word_b] };
     const choice choices[4] = {
         { { NULL, NULL } }, { { word[0], NULL } }, { { NULL, word[1] } }, { { word[0], word[1] } }
     };
-    ds_pid_texts *out = b->out;
-    ds_pid_pair u = { .word_a = word_a, .word_b = word_b };
     int64_t at[4];
     bool same = false;
     ds_status st = same_tokens(&same, b->tokenizer, word[0], word[1], err);
@@ -141,16 +159,7 @@ static ds_status add_unit(builder *b, int64_t word_a, int64_t word_b, ds_error *
         st = text_of(b, &at[i], word, same, choices[i], err);
     if (st != DS_OK)
         return st;
-    u.i_a = pair_of(out, at[1], at[0]);
-    u.i_b = pair_of(out, at[2], at[0]);
-    u.i_ab = pair_of(out, at[3], at[0]);
-    u.chain = pair_of(out, at[3], at[1]);
-    u.contrast = pair_of(out, at[1], at[2]);
-    u.base = out->text[at[0]];
-    u.a = out->text[at[1]];
-    u.b = out->text[at[2]];
-    u.ab = out->text[at[3]];
-    out->unit[out->units++] = u;
+    put_unit(b->out, word_a, word_b, at);
     return DS_OK;
 }
 
@@ -163,6 +172,26 @@ static ds_status add_units(builder *b, ds_error *err)
         for (int64_t j = i + 1; st == DS_OK && j < b->o->words; j++)
             st = add_unit(b, i, j, err);
     return st;
+}
+
+/* Texts of the caller are copied: like the others, they live as long as `out`. */
+static ds_status add_quads(builder *b, ds_error *err)
+{
+    for (int64_t q = 0; q < b->o->quads; q++) {
+        const ds_pid_quad *quad = &b->o->quad[q];
+        const char *text[4] = { quad->base, quad->a, quad->b, quad->ab };
+        int64_t at[4];
+
+        for (int i = 0; i < 4; i++) {
+            const char *copy = ds__arena_printf(&b->out->arena, "%s", text[i]);
+
+            if (copy == NULL)
+                return no_memory(err);
+            at[i] = index_of(b->out, copy);
+        }
+        put_unit(b->out, -1, -1, at);
+    }
+    return DS_OK;
 }
 
 /* ---- vocabularies -----------------------------------------------------------------------------
@@ -237,6 +266,11 @@ static bool blank(const char *text)
 
 static ds_status check(const ds_pid_options *o, ds_error *err)
 {
+    if (o->quads < 0 || o->quads > MOST_TEXTS / 4)
+        return ds_fail(err, DS_E_ARG, "expected at most %lld decompositions, found %lld",
+                       (long long)(MOST_TEXTS / 4), (long long)o->quads);
+    if (o->quads > 0)
+        return DS_OK;
     if (o->words < 2 || o->words > MOST_WORDS)
         return ds_fail(err, DS_E_ARG, "expected 2 to %d words, found %lld", MOST_WORDS,
                        (long long)o->words);
@@ -262,11 +296,13 @@ static ds_status check(const ds_pid_options *o, ds_error *err)
 static ds_status reserve(builder *b, ds_error *err)
 {
     const ds_pid_options *o = b->o;
-    int64_t units = o->first_only ? o->words - 1 : o->words * (o->words - 1) / 2;
+    int64_t units = o->quads > 0    ? o->quads
+                    : o->first_only ? o->words - 1
+                                    : o->words * (o->words - 1) / 2;
     int64_t extra = 0;
     ds_pid_texts *out = b->out;
 
-    if (o->vocabulary != NULL)
+    if (o->quads == 0 && o->vocabulary != NULL)
         extra = (o->vocabulary[0].count + 1) * (o->vocabulary[1].count + 1);
     out->text = ds__arena_alloc(&out->arena, (size_t)(4 * units + extra) * sizeof *out->text);
     out->pair =
@@ -308,13 +344,13 @@ ds_status ds__pid_texts(ds_pid_texts *out, const ds_tokenizer *t, const ds_pid_o
     if (st == DS_OK)
         st = reserve(&b, err);
     if (st == DS_OK)
-        st = add_units(&b, err);
-    if (st == DS_OK && o->vocabulary != NULL)
+        st = o->quads > 0 ? add_quads(&b, err) : add_units(&b, err);
+    if (st == DS_OK && o->quads == 0 && o->vocabulary != NULL)
         st = add_vocabulary(&b, err);
     if (st == DS_OK && out->texts > MOST_TEXTS)
         st = ds_fail(err, DS_E_ARG, "%lld texts: expected at most %lld", (long long)out->texts,
                      (long long)MOST_TEXTS);
-    return st == DS_OK ? warn(&b, err) : st;
+    return st == DS_OK && o->quads == 0 ? warn(&b, err) : st;
 }
 
 void ds__pid_texts_free(ds_pid_texts *t)

@@ -457,6 +457,25 @@ static void many_words_share_their_texts(void **state)
     ds_tokenizer_close(t);
 }
 
+static void texts_of_the_caller(void **state)
+{
+    static const ds_pid_quad quads[] = { { "a", "a male", "a nurse", "a male nurse" },
+                                         { "a", "a female", "a nurse", "a female nurse" } };
+    ds_tokenizer *t = tokenizer();
+    ds_pid_options o = { .quad = quads, .quads = 2 };
+    ds_pid_texts x;
+    ds_error err = { 0 };
+
+    (void)state;
+    ts_ok(ds__pid_texts(&x, t, &o, &err), &err);
+    assert_int_equal(x.units, 2);
+    assert_int_equal(x.texts, 6);
+    assert_string_equal(x.unit[1].ab, "a female nurse");
+    assert_int_equal(x.unit[0].i_b, x.unit[1].i_b);
+    ds__pid_texts_free(&x);
+    ds_tokenizer_close(t);
+}
+
 static void vocabularies(void **state)
 {
     static const char *const animals[] = { "cow", "horse", "pig" }, *const places[] = { "sea" };
@@ -619,6 +638,7 @@ int main(void)
         cmocka_unit_test(texts_of_two_words),
         cmocka_unit_test(words_that_are_one),
         cmocka_unit_test(many_words_share_their_texts),
+        cmocka_unit_test(texts_of_the_caller),
         cmocka_unit_test(vocabularies),
         cmocka_unit_test(wrong_words),
         cmocka_unit_test(a_word_outside_the_prompt_is_remarked),

@@ -45,12 +45,13 @@ static json_t *prior_json(const pid_job *j, const char *a, const char *b, const 
     json_t *delta =
         isinf(q->delta) ? json_string(q->delta > 0 ? "inf" : "-inf") : json_real(q->delta);
 
-    return json_pack(
-        "{s:o, s:b, s:o, s:o, s:b, s:b, s:o, s:o}", "delta", delta, "delta_known", !j->swept, "h_A",
-        pid_real(ha), "h_B", pid_real(hb), "prior_dominated", answer->dominated,
-        "prior_dominated_image", answer->image_dominated, "probability_above_1_A",
-        isnan(ha) ? json_null() : json_boolean(answer->i_a.value > ha), "probability_above_1_B",
-        isnan(hb) ? json_null() : json_boolean(answer->i_b.value > hb));
+    return json_pack("{s:o, s:b, s:o, s:o, s:b, s:b, s:o, s:o}", "delta", delta, "delta_known",
+                     opt_text(j->args, "delta") != NULL || j->surprisal != NULL, "h_A",
+                     pid_real(ha), "h_B", pid_real(hb), "prior_dominated", answer->dominated,
+                     "prior_dominated_image", answer->image_dominated, "probability_above_1_A",
+                     isnan(ha) ? json_null() : json_boolean(answer->i_a.value > ha),
+                     "probability_above_1_B",
+                     isnan(hb) ? json_null() : json_boolean(answer->i_b.value > hb));
 }
 
 ds_status pid_pair_json(json_t **out, const pid_job *j, const char *const *words, int64_t pair,
@@ -295,7 +296,7 @@ static ds_status draw_sheet(pid_job *j, const char *file, const char *title, con
         panels++;
         count--;
     }
-    st = ds_map_sheet(&sheet, title, panels, count, 0, &o, err);
+    st = ds_map_sheet(&sheet, title, panels, count, count, &o, err);
     if (st == DS_OK)
         st = pid_picture(j, &sheet, file, title, caption, err);
     ds_image_clear(&sheet);

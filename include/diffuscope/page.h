@@ -63,6 +63,10 @@ DS_API ds_status ds_page_words(ds_page *p, const char *heading, const char *alt,
 /* Text in fixed width behind a line that opens it: the record of the run, as JSON. */
 DS_API ds_status ds_page_record(ds_page *p, const char *heading, const char *text, ds_error *err);
 
+/* The report that an earlier run left in a file, as a part of this page under its own title.
+ * DS_E_FORMAT unless it is a page of ours. */
+DS_API ds_status ds_page_include(ds_page *p, const char *path, ds_error *err);
+
 /* The whole page; free with ds_free. Further parts may follow. */
 DS_API ds_status ds_page_dump(const ds_page *p, char **out, ds_error *err);
 DS_API ds_status ds_page_save(const ds_page *p, const char *path, ds_error *err);

@@ -205,7 +205,7 @@ static void head(const ds_page *p, ds_buffer *b)
                        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                        "img-src data:; style-src 'unsafe-inline'; script-src 'sha256-");
     ds__buffer_base64(b, digest, sizeof digest);
-    ds__buffer_text(b, "'\">\n"
+    ds__buffer_text(b, "'\">\n" DS_PAGE_MARK
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
                        "<title>");
     ds__html_text(b, p->title);

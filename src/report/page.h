@@ -5,6 +5,9 @@
 
 #include "report/html.h"
 
+/* A line in the head of every page, by which ds_page_include knows it. */
+#define DS_PAGE_MARK "<meta name=\"generator\" content=\"diffuscope " DS_VERSION "\">\n"
+
 struct ds_page {
     char *title;
     ds_buffer body;

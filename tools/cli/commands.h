@@ -20,6 +20,7 @@ extern const ds_command cmd_sample;
 extern const ds_command cmd_sites;
 extern const ds_command cmd_tokenize;
 extern const ds_command cmd_replay;
+extern const ds_command cmd_report;
 extern const ds_command cmd_train;
 extern const ds_command cmd_version;
 

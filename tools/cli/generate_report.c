@@ -69,7 +69,7 @@ static ds_status add_summary(ds_page *p, const ds_args *a, const ds_run *run, ds
              opt_real(a, "cfg-scale"), (long long)i.calls);
     st = ds_page_text(p, text, err);
     if (st == DS_OK && opt_text(a, "negative-prompt") != NULL)
-        st = ds_page_text(p, "The negative prompt is among the settings below.", err);
+        st = ds_page_text(p, "The negative prompt is in the record below.", err);
     for (int k = 0; st == DS_OK && ds_run_warning(run, k) != NULL; k++)
         st = ds_page_text(p, ds_run_warning(run, k), err);
     return st;

@@ -1,0 +1,54 @@
+/* cmd_report.c - `diffuscope report`: the reports of several runs as one page. */
+
+#include <string.h>
+
+#include <diffuscope/page.h>
+
+#include "commands.h"
+#include "run_folder.h"
+
+static const ds_opt options[] = {
+    { "title", 0, OPT_TEXT, "TEXT", "diffuscope", 0, 0, "title of the page", NULL, false },
+    { "text", 0, OPT_TEXT, "TEXT", NULL, 0, 0, "what stands below the title", NULL, false },
+    { "output", 'o', OPT_OUTFILE, "FILE.html", NULL, 0, 0, "the page", NULL, true },
+    { 0 },
+};
+
+static ds_status include(ds_page *p, const char *dir, ds_error *err)
+{
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, dir, "report.html", err);
+
+    return st == DS_OK ? ds_page_include(p, path, err) : st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    ds_page *p = NULL;
+    ds_status st = ds_page_new(&p, opt_text(a, "title"), err);
+
+    if (st == DS_OK && opt_text(a, "text") != NULL)
+        st = ds_page_text(p, opt_text(a, "text"), err);
+    for (int i = 0; st == DS_OK && i < opts_count(a); i++)
+        st = include(p, opts_positional(a, i), err);
+    if (st == DS_OK)
+        st = ds_page_save(p, opt_text(a, "output"), err);
+    if (st == DS_OK)
+        puts(opt_text(a, "output"));
+    ds_page_free(p);
+    return st;
+}
+
+const ds_command cmd_report = {
+    .name = "report",
+    .purpose = "put the reports of several runs into one page",
+    .positional = "DIR...",
+    .description = "Each DIR is a run folder (--out of another command); its report.html becomes "
+                   "a part of the new page, under its own title and in the order given. The page "
+                   "is one file that needs no other.",
+    .example = "diffuscope report out/cat out/dog --title \"Cats and dogs\" -o both.html",
+    .options = options,
+    .least = 1,
+    .most = -1,
+    .run = run,
+};

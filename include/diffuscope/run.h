@@ -61,12 +61,14 @@ typedef struct ds_run_options {
     const ds_cancel *cancel; /* or NULL. Also ends a step under way, with DS_E_CANCELLED */
 
     const char *const *prompts; /* [images]: one for each picture, instead of prompt; or NULL */
+
+    bool chunks; /* prompts that do not fit are encoded in several chunks instead of cut */
 } ds_run_options;
 
 #define DS_RUN_OPTIONS_INIT                                                                        \
     {                                                                                              \
         sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, 0.0, 0, 0, 0, 42,       \
-            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL                  \
+            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false           \
     }
 
 /* Encodes the prompts, plans the network, draws the noise. Options are read here; cancel and user

@@ -100,7 +100,8 @@ static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error 
     return DS_OK;
 }
 
-/* The conditionings are the negative prompt's, where there is one, and then those of the prompts. */
+/* The conditionings are the negative prompt's, where there is one, and then those of the prompts.
+ */
 static ds_status encode_prompts(ds_run *r, const ds_run_options *o, ds_error *err)
 {
     int64_t count = r->branches - 1 + (o->prompts != NULL ? r->images : 1), first = r->branches - 1;
@@ -113,6 +114,8 @@ static ds_status encode_prompts(ds_run *r, const ds_run_options *o, ds_error *er
         prompt[k] = o->prompts != NULL ? o->prompts[k - first] : o->prompt;
         prompt[k] = prompt[k] != NULL ? prompt[k] : "";
     }
+    if (st == DS_OK)
+        ds__text_allow_chunks(r->text, o->chunks);
     if (st == DS_OK)
         st = ds__text_encode(r->text, &r->conditions, prompt, count, r->watcher, o->cancel, err);
     for (int64_t k = first, told = 0; st == DS_OK && k < count && told == 0; k++) {
@@ -275,6 +278,17 @@ static ds_status begin(ds_run *r, const ds_run_options *o, ds_error *err)
     planes = ds_alloc((size_t)(3 * r->height * r->width * r->factor * r->factor) * sizeof *planes);
     st = planes != NULL ? begin_from_image(r, o, planes, err) : no_memory(err);
     ds_free(planes);
+    return st;
+}
+
+ds_status ds__run_measure(ds_run_sizes *out, ds_model *m, const ds_run_options *o, ds_error *err)
+{
+    ds_run r = { .model = m };
+    ds_status st = check_options(o, err);
+
+    if (st == DS_OK)
+        st = choose_sizes(&r, o, err);
+    *out = (ds_run_sizes){ r.images, r.branches, r.height, r.width, r.factor };
     return st;
 }
 

@@ -16,6 +16,7 @@ struct ds_text {
     ds_tokenizer *tokenizer[ENCODERS];
     int encoders;
     bool zero_absent;
+    bool chunks; /* long prompts are not cut */
 };
 
 static const ds_module modules[ENCODERS] = { DS_MODULE_TEXT_ENCODER, DS_MODULE_TEXT_ENCODER_2 };
@@ -116,6 +117,11 @@ int64_t ds__text_length(const ds_text *t)
     return ds_tokenizer_describe(t->tokenizer[0]).length;
 }
 
+void ds__text_allow_chunks(ds_text *t, bool allow)
+{
+    t->chunks = allow;
+}
+
 /* ---- encoding -------------------------------------------------------------------------------- */
 
 static ds_status allocate(ds_conditions *c, ds_error *err)
@@ -133,6 +139,28 @@ static ds_status allocate(ds_conditions *c, ds_error *err)
     return DS_OK;
 }
 
+/* How many chunks the longest of the prompts needs, for any of the encoders. */
+static ds_status count_chunks(ds_text *t, ds_conditions *c, const char *const *prompt,
+                              ds_error *err)
+{
+    const int64_t fit = ds__text_length(t) - 2;
+    ds_status st = DS_OK;
+
+    c->chunks = 1;
+    for (int i = 0; t->chunks && i < t->encoders; i++)
+        for (int64_t k = 0; st == DS_OK && k < c->count; k++) {
+            ds_tokens *tokens;
+
+            st = ds_tokenizer_encode(t->tokenizer[i], &tokens, prompt[k] != NULL ? prompt[k] : "",
+                                     err);
+            if (st == DS_OK && tokens->count > c->chunks * fit)
+                c->chunks = (tokens->count + fit - 1) / fit;
+            if (st == DS_OK)
+                ds_tokens_free(tokens);
+        }
+    return st;
+}
+
 /* Ids of all prompts for encoder i; the first one's are kept with their words. */
 static ds_status tokenize(ds_text *t, ds_conditions *c, int i, int64_t *ids,
                           const char *const *prompt, ds_error *err)
@@ -141,12 +169,16 @@ static ds_status tokenize(ds_text *t, ds_conditions *c, int i, int64_t *ids,
 
     for (int64_t k = 0; st == DS_OK && k < c->count; k++) {
         ds_tokens *tokens;
-        int64_t cut;
+        const int64_t length = c->tokens / c->chunks;
+        int64_t cut = 0;
 
         st = ds_tokenizer_encode(t->tokenizer[i], &tokens, prompt[k] != NULL ? prompt[k] : "", err);
         if (st != DS_OK)
             return st;
-        cut = ds_tokenizer_pad(t->tokenizer[i], ids + k * c->tokens, tokens, 0);
+        for (int64_t x = 0; x < c->chunks; x++)
+            cut = ds_tokenizer_pad(t->tokenizer[i], ids + k * c->tokens + x * length, tokens,
+                                   x * (length - 2) < tokens->count ? x * (length - 2)
+                                                                    : tokens->count);
         if (i > 0) {
             ds_tokens_free(tokens);
             continue;
@@ -168,6 +200,15 @@ static int find_output(const ds_net *n, const char *name)
     return i;
 }
 
+/* The pooled texts of the prompts' first chunks; row: room for those of all chunks. */
+static void take_pooled(ds_conditions *c, const ds_net *n, float *row)
+{
+    ds__net_get(n, find_output(n, "text_embeds"), row);
+    for (int64_t k = 0; k < c->count; k++)
+        memcpy(c->pooled + k * c->pooled_width, row + k * c->chunks * c->pooled_width,
+               (size_t)c->pooled_width * sizeof *row);
+}
+
 /* Copies the layer that counts into columns first .. of hidden; row: room for one output. */
 static void take_outputs(const ds_text *t, ds_conditions *c, const ds_net *n, int i, int64_t first,
                          float *row)
@@ -182,16 +223,19 @@ static void take_outputs(const ds_text *t, ds_conditions *c, const ds_net *n, in
         memcpy(c->hidden + r * c->width + first, row + r * clip->width,
                (size_t)clip->width * sizeof *row);
     if (c->pooled_width > 0 && i == t->encoders - 1)
-        ds__net_get(n, find_output(n, "text_embeds"), c->pooled);
+        take_pooled(c, n, row);
 }
 
 static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first, int64_t *ids,
                              const char *const *prompt, const ds_watcher *watcher,
                              const ds_cancel *cancel, ds_error *err)
 {
-    const ds_net_shape shape = { c->count, c->tokens, 1, 1 };
-    ds_tensor input = { DS_DTYPE_I64, 2, { c->count, c->tokens }, ids };
-    float *row = ds_alloc((size_t)(c->count * c->tokens * t->model->clip[i].width) * sizeof *row);
+    const int64_t rows = c->count * c->chunks, length = c->tokens / c->chunks;
+    const ds_net_shape shape = { rows, length, 1, 1 };
+    ds_tensor input = { DS_DTYPE_I64, 2, { rows, length }, ids };
+    const int64_t hidden = length * t->model->clip[i].width;
+    const int64_t most = hidden > c->pooled_width ? hidden : c->pooled_width;
+    float *row = ds_alloc((size_t)(rows * most) * sizeof *row);
     ds_net *n = NULL;
     ds_status st = row == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a hidden state") : DS_OK;
 
@@ -234,7 +278,10 @@ ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *pr
     if (c == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for encoded prompts");
     c->count = count;
-    c->tokens = ds__text_length(t);
+    st = count_chunks(t, c, prompt, err);
+    if (st != DS_OK)
+        return st;
+    c->tokens = c->chunks * ds__text_length(t);
     for (int i = 0; i < t->encoders; i++)
         c->width += t->model->clip[i].width;
     if (t->encoders == 2)

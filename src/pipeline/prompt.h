@@ -17,11 +17,17 @@ void ds__text_close(ds_text *t); /* NULL is allowed */
 const ds_tokenizer *ds__text_tokenizer(const ds_text *t); /* the first one */
 int64_t ds__text_length(const ds_text *t);                /* ids in a padded prompt */
 
+/* From here on a prompt that does not fit is not cut but encoded in as many chunks as the longest
+ * of a call needs, each padded and encoded by itself, and their tokens are laid end to end: what
+ * the web front ends do. The pooled text is the first chunk's. */
+void ds__text_allow_chunks(ds_text *t, bool allow);
+
 /* Conditionings of one denoiser, in one block each, so that a method may edit or differentiate
  * them. */
 typedef struct ds_conditions {
     ds_arena arena;
     int64_t count;        /* K prompts */
+    int64_t chunks;       /* of T / chunks tokens each; 1 unless allowed */
     int64_t tokens;       /* T, start, end and padding included */
     int64_t width;        /* D of a token; of both encoders side by side in Stable Diffusion XL */
     int64_t pooled_width; /* of the whole text; 0: the denoiser does not want it */

@@ -19,6 +19,14 @@
 ds_status ds__run_new(ds_run **out, ds_model *m, const ds_run_options *o, const ds_watcher *watcher,
                       ds_error *err);
 
+/* What a run with these options will have, before it is made. */
+typedef struct ds_run_sizes {
+    int64_t images, branches; /* rows of the denoiser: branch * images + image, the prompt last */
+    int64_t height, width;    /* of the latent */
+    int64_t factor;           /* image pixels per latent pixel */
+} ds_run_sizes;
+ds_status ds__run_measure(ds_run_sizes *out, ds_model *m, const ds_run_options *o, ds_error *err);
+
 enum { DS_SITE_X, DS_SITE_EPS, DS_SITE_X0, DS_RUN_SITES };
 extern const char *const ds__run_sites[DS_RUN_SITES];
 

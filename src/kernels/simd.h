@@ -57,19 +57,24 @@ typedef enum ds_act { DS_ACT_SILU, DS_ACT_GELU, DS_ACT_QUICK_GELU } ds_act;
 typedef struct ds_simd {
     const char *isa; /* "ref", "portable", "v2", "v3", "v4", "v4bf16" */
 
+    /* Adjoints add to what their outputs hold, unless they take `add`: then an output is add plus
+     * the adjoint's value. add may be NULL (nothing) and may be the output itself. */
+
     /* ---- norms: norm.c ---- */
 
     /* stats [n, groups, 2]: mean and 1/sqrt(var + eps); may be NULL. */
     void (*group_norm)(void *dst, ds_dtype type, float *stats, const float *x,
                        const ds_group_norm *g);
-    /* dx [n, hw, c], dgamma and dbeta [c], dshift [n, c]. */
-    void (*group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift, const float *dy,
-                           const float *x, const float *stats, const ds_group_norm *g);
+    /* dx [n, hw, c] = add + ..., dgamma and dbeta [c], dshift [n, c]. */
+    void (*group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift, const float *add,
+                           const float *dy, const float *x, const float *stats,
+                           const ds_group_norm *g);
     /* Over the last axis; stats [rows, 2] as above, may be NULL. gamma, beta may be NULL. */
     void (*layer_norm)(void *dst, ds_dtype type, float *stats, const float *x, const float *gamma,
                        const float *beta, int64_t rows, int64_t cols, float eps);
-    void (*layer_norm_adj)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
-                           const float *stats, const float *gamma, int64_t rows, int64_t cols);
+    void (*layer_norm_adj)(float *dx, float *dgamma, float *dbeta, const float *add,
+                           const float *dy, const float *x, const float *stats, const float *gamma,
+                           int64_t rows, int64_t cols); /* dx = add + ... */
     void (*softmax)(float *dst, const float *x, int64_t rows, int64_t cols);
     void (*softmax_adj)(float *dx, const float *dy, const float *y, int64_t rows, int64_t cols);
 
@@ -77,10 +82,12 @@ typedef struct ds_simd {
 
     /* silu x s(x); gelu x (1 + erf(x/sqrt 2))/2; quick_gelu x s(1.702 x). */
     void (*act)(ds_act kind, void *dst, ds_dtype type, const float *x, int64_t count);
-    void (*act_adj)(ds_act kind, float *dx, const float *dy, const float *x, int64_t count);
+    void (*act_adj)(ds_act kind, float *dx, const float *add, const float *dy, const float *x,
+                    int64_t count); /* dx = add + ... */
     /* A row of x is [h (c) | g (c)]; dst [rows, c] = h * gelu(g). dst must not overlap x. */
     void (*geglu)(void *dst, ds_dtype type, const float *x, int64_t rows, int64_t c);
-    void (*geglu_adj)(float *dx, const float *dy, const float *x, int64_t rows, int64_t c);
+    void (*geglu_adj)(float *dx, const float *add, const float *dy, const float *x, int64_t rows,
+                      int64_t c); /* dx = add + ... */
 
     /* ---- element by element: elementwise.c ---- */
 

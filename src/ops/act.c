@@ -15,19 +15,23 @@ static ds_status run_act(ds_node *n, ds_error *err)
 static ds_status run_act_adjoint(ds_node *n, ds_error *err)
 {
     (void)err;
-    ds__simd()->act_adj(n->attr.act, ds__zeroed(n->out[0]), n->in[0]->data, n->in[1]->data,
-                        ds_value_count(n->out[0]));
+    ds__simd()->act_adj(n->attr.act, n->out[0]->data, ds__data(n->in[2]), n->in[0]->data,
+                        n->in[1]->data, ds_value_count(n->out[0]));
     return DS_OK;
 }
 
-static const ds_op op_act_adjoint = { .name = "activate adjoint", .run = run_act_adjoint };
+static const ds_op op_act_adjoint = {
+    .name = "activate adjoint",
+    .add_in = true,
+    .run = run_act_adjoint,
+};
 
-/* One operator on dy and x, with the forward operator's attributes and x's shape. */
+/* One operator on dy, x and what is added, with the forward operator's attributes and x's shape. */
 static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dy,
                                 ds_value *din[])
 {
-    ds_value *in[2] = { dy, n->in[0] };
-    ds_node *a = ds__append(g, op, 2, in);
+    ds_value *in[3] = { dy, n->in[0], NULL };
+    ds_node *a = ds__append(g, op, 3, in);
 
     if (a != NULL)
         a->attr = n->attr;
@@ -72,12 +76,16 @@ static ds_status run_geglu_adjoint(ds_node *n, ds_error *err)
     const ds_value *dy = n->in[0];
 
     (void)err;
-    ds__simd()->geglu_adj(ds__zeroed(n->out[0]), dy->data, n->in[1]->data, ds__rows(dy),
-                          dy->dim[dy->rank - 1]);
+    ds__simd()->geglu_adj(n->out[0]->data, ds__data(n->in[2]), dy->data, n->in[1]->data,
+                          ds__rows(dy), dy->dim[dy->rank - 1]);
     return DS_OK;
 }
 
-static const ds_op op_geglu_adjoint = { .name = "geglu adjoint", .run = run_geglu_adjoint };
+static const ds_op op_geglu_adjoint = {
+    .name = "geglu adjoint",
+    .add_in = true,
+    .run = run_geglu_adjoint,
+};
 
 static void geglu_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {

@@ -73,6 +73,7 @@ static ds_status prepare_matmul(ds_graph *g, ds_node *n, ds_error *err)
 
 static const ds_op op_matmul = {
     .name = "matmul",
+    .add_in = true,
     .prepare = prepare_matmul,
     .bind = ds__kernel_bind_node,
     .run = ds__kernel_run_node,
@@ -82,14 +83,14 @@ static const ds_op op_matmul = {
 ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, int rank,
                      const int64_t *dim)
 {
-    ds_value *in[2];
+    ds_value *in[4] = { NULL };
     ds_node *n;
 
     if (a == NULL || b == NULL)
         return NULL;
     in[0] = ds__operand(g, a);
     in[1] = b->param != NULL ? b : ds__operand(g, b);
-    n = ds__append(g, &op_matmul, 2, in);
+    n = ds__append(g, &op_matmul, 4, in);
     if (n != NULL)
         n->attr.a_trans = a_trans;
     return ds__output(g, n, DS_DTYPE_F32, rank, dim);

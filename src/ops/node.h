@@ -72,7 +72,7 @@ struct ds_node {
 struct ds_op {
     const char *name;
     bool bf16_out; /* can write its first output as BF16: a conversion after it is folded in */
-    bool add_in;   /* can add an f32 tensor to its only output: the last input, NULL until folded */
+    bool add_in;   /* can add an f32 tensor to its first output: the last input, NULL until folded */
 
     /* Makes kernels, resolves parameters, sets scratch_bytes. NULL: nothing to prepare. */
     ds_status (*prepare)(ds_graph *g, ds_node *n, ds_error *err);
@@ -120,6 +120,12 @@ ds_value *ds__sum_rows(ds_graph *g, ds_value *x);
 
 /* Sets an adjoint's output to zero before its kernel adds to it; nothing if nobody wants it. */
 float *ds__zeroed(const ds_value *v);
+
+/* NULL for an input that is not there. */
+static inline float *ds__data(const ds_value *v)
+{
+    return v == NULL ? NULL : v->data;
+}
 
 bool ds__same_shape(const ds_value *a, const ds_value *b);
 int64_t ds__rows(const ds_value *v); /* product of all axes but the last */

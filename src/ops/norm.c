@@ -9,11 +9,6 @@
 
 #include "ops/node.h"
 
-static float *data(const ds_value *v)
-{
-    return v == NULL ? NULL : v->data;
-}
-
 static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -36,9 +31,9 @@ static ds_group_norm describe(const ds_value *x, const ds_value *weight, const d
         .groups = attr->norm.groups,
         .eps = attr->norm.eps,
         .silu = attr->norm.silu,
-        .gamma = data(weight),
-        .beta = data(bias),
-        .shift = data(shift),
+        .gamma = ds__data(weight),
+        .beta = ds__data(bias),
+        .shift = ds__data(shift),
     };
 }
 
@@ -47,17 +42,17 @@ static ds_status run_group_norm(ds_node *n, ds_error *err)
     ds_group_norm d = describe(n->in[0], n->in[1], n->in[2], n->in[3], &n->attr);
 
     (void)err;
-    ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, data(n->out[1]), n->in[0]->data, &d);
+    ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, ds__data(n->out[1]), n->in[0]->data, &d);
     return DS_OK;
 }
 
-/* Adjoint: in dy, x, stats, weight, bias, shift; out dx, dweight, dbias, dshift. The activation is
+/* Adjoint: in dy, x, stats, weight, bias, shift, add; out dx, dweight, dbias, dshift. The activation is
  * computed again. */
 static ds_status prepare_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    for (int i = 3; st == DS_OK && i < n->n_in; i++)
+    for (int i = 3; st == DS_OK && i < n->n_in - 1; i++)
         st = ds__plain_input(g, n, i, err);
     return st;
 }
@@ -67,14 +62,15 @@ static ds_status run_group_norm_adjoint(ds_node *n, ds_error *err)
     ds_group_norm d = describe(n->in[1], n->in[3], n->in[4], n->in[5], &n->attr);
 
     (void)err;
-    ds__simd()->group_norm_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
-                               n->n_out > 3 ? ds__zeroed(n->out[3]) : NULL, n->in[0]->data,
-                               n->in[1]->data, n->in[2]->data, &d);
+    ds__simd()->group_norm_adj(n->out[0]->data, ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
+                               n->n_out > 3 ? ds__zeroed(n->out[3]) : NULL, ds__data(n->in[6]),
+                               n->in[0]->data, n->in[1]->data, n->in[2]->data, &d);
     return DS_OK;
 }
 
 static const ds_op op_group_norm_adjoint = {
     .name = "group_norm adjoint",
+    .add_in = true,
     .prepare = prepare_adjoint,
     .run = run_group_norm_adjoint,
 };
@@ -82,8 +78,8 @@ static const ds_op op_group_norm_adjoint = {
 static void group_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
     ds_value *x = n->in[0], *shift = n->in[3];
-    ds_value *in[6] = { dout[0], x, n->out[1], n->in[1], n->in[2], shift };
-    ds_node *a = ds__append(g, &op_group_norm_adjoint, 6, in);
+    ds_value *in[7] = { dout[0], x, n->out[1], n->in[1], n->in[2], shift, NULL };
+    ds_node *a = ds__append(g, &op_group_norm_adjoint, 7, in);
     int64_t c = x->dim[x->rank - 1];
 
     if (a == NULL)
@@ -137,26 +133,27 @@ static ds_status run_layer_norm(ds_node *n, ds_error *err)
     const ds_value *x = n->in[0];
 
     (void)err;
-    ds__simd()->layer_norm(n->out[0]->data, n->out[0]->dtype, data(n->out[1]), x->data,
-                           data(n->in[1]), data(n->in[2]), ds__rows(x), x->dim[x->rank - 1],
+    ds__simd()->layer_norm(n->out[0]->data, n->out[0]->dtype, ds__data(n->out[1]), x->data,
+                           ds__data(n->in[1]), ds__data(n->in[2]), ds__rows(x), x->dim[x->rank - 1],
                            n->attr.norm.eps);
     return DS_OK;
 }
 
-/* Adjoint: in dy, x, stats, weight; out dx, dweight, dbias. */
+/* Adjoint: in dy, x, stats, weight, add; out dx, dweight, dbias. */
 static ds_status run_layer_norm_adjoint(ds_node *n, ds_error *err)
 {
     const ds_value *x = n->in[1];
 
     (void)err;
-    ds__simd()->layer_norm_adj(ds__zeroed(n->out[0]), ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
-                               n->in[0]->data, x->data, n->in[2]->data, data(n->in[3]), ds__rows(x),
-                               x->dim[x->rank - 1]);
+    ds__simd()->layer_norm_adj(n->out[0]->data, ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
+                               ds__data(n->in[4]), n->in[0]->data, x->data, n->in[2]->data,
+                               ds__data(n->in[3]), ds__rows(x), x->dim[x->rank - 1]);
     return DS_OK;
 }
 
 static const ds_op op_layer_norm_adjoint = {
     .name = "layer_norm adjoint",
+    .add_in = true,
     .prepare = prepare_adjoint,
     .run = run_layer_norm_adjoint,
 };
@@ -164,8 +161,8 @@ static const ds_op op_layer_norm_adjoint = {
 static void layer_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
 {
     ds_value *x = n->in[0];
-    ds_value *in[4] = { dout[0], x, n->out[1], n->in[1] };
-    ds_node *a = ds__append(g, &op_layer_norm_adjoint, 4, in);
+    ds_value *in[5] = { dout[0], x, n->out[1], n->in[1], NULL };
+    ds_node *a = ds__append(g, &op_layer_norm_adjoint, 5, in);
     int64_t c = x->dim[x->rank - 1];
 
     din[0] = ds__output(g, a, DS_DTYPE_F32, x->rank, x->dim);

@@ -71,7 +71,7 @@ static bool fold_add(ds_node *add, int which)
     ds_value *x = add->in[which], *a = add->in[1 - which], *y = add->out[0];
     ds_node *by = x->by;
 
-    if (!by->op->add_in || by->n_out != 1 || !private_value(x) || a == x ||
+    if (!by->op->add_in || by->out[0] != x || !private_value(x) || a == x ||
         by->in[by->n_in - 1] != NULL || a->dtype != DS_DTYPE_F32 || x->dtype != DS_DTYPE_F32)
         return false;
     if (a->first > x->first)

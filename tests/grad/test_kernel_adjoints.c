@@ -60,7 +60,7 @@ static void group_norm_adj(const ds_simd *f, float *const grad[], const float *d
 
     (void)out;
     f->group_norm(y, DS_DTYPE_F32, stats, in[0], &p);
-    f->group_norm_adj(grad[0], grad[1], grad[2], grad[3], dout, in[0], stats, &p);
+    f->group_norm_adj(grad[0], grad[1], grad[2], grad[3], grad[0], dout, in[0], stats, &p);
 }
 
 static void layer_norm(const ds_simd *f, float *out, float *const in[], const int64_t *d)
@@ -75,7 +75,7 @@ static void layer_norm_adj(const ds_simd *f, float *const grad[], const float *d
 
     (void)out;
     f->layer_norm(y, DS_DTYPE_F32, stats, in[0], in[1], in[2], d[0], d[1], 1e-5f);
-    f->layer_norm_adj(grad[0], grad[1], grad[2], dout, in[0], stats, in[1], d[0], d[1]);
+    f->layer_norm_adj(grad[0], grad[1], grad[2], grad[0], dout, in[0], stats, in[1], d[0], d[1]);
 }
 
 static void softmax(const ds_simd *f, float *out, float *const in[], const int64_t *d)
@@ -102,7 +102,7 @@ static void act_adj(const ds_simd *f, float *const grad[], const float *dout, co
                     float *const in[], const int64_t *d)
 {
     (void)out;
-    f->act_adj((ds_act)d[2], grad[0], dout, in[0], d[0] * d[1]);
+    f->act_adj((ds_act)d[2], grad[0], grad[0], dout, in[0], d[0] * d[1]);
 }
 
 static void geglu(const ds_simd *f, float *out, float *const in[], const int64_t *d)
@@ -114,7 +114,7 @@ static void geglu_adj(const ds_simd *f, float *const grad[], const float *dout, 
                       float *const in[], const int64_t *d)
 {
     (void)out;
-    f->geglu_adj(grad[0], dout, in[0], d[0], d[1]);
+    f->geglu_adj(grad[0], grad[0], dout, in[0], d[0], d[1]);
 }
 
 /* ---- rows, places, losses ----------------------------------------------------------------------

@@ -216,13 +216,13 @@ static void activations(void **state)
         for (int64_t i = 0; i < n; i++) /* to the last digits, small values too */
             if (!(fabsf(got[i] - want[i]) <= 6e-7f * (fabsf(want[i]) + 1e-2f + fabsf(x[i]) * 0.2f)))
                 fail_msg("%s: f(%.9g) = %.9g, expected %.9g", what, x[i], got[i], want[i]);
-        ref->act_adj(kind, want, dy, x, n);
+        ref->act_adj(kind, want, NULL, dy, x, n);
         fast->act(kind, got, DS_DTYPE_F32, x, n);
         ref->act(kind, want, DS_DTYPE_F32, x, n);
         for (int64_t i = 0; i < n; i++)
             got[i] = want[i] = 1.0f;
-        ref->act_adj(kind, want, dy, x, n);
-        fast->act_adj(kind, got, dy, x, n);
+        ref->act_adj(kind, want, want, dy, x, n);
+        fast->act_adj(kind, got, got, dy, x, n);
         ts_compare(what, got, want, n, 1e-6);
         x[0] = NAN;
         fast->act(kind, got, DS_DTYPE_F32, x, n);
@@ -243,8 +243,8 @@ static void gated(void **state)
         float *want = random_array(2 * n, 1.0f, 0.0f), *got = copy_of(want, 2 * n);
         const char *what = label("geglu %d x %d", (int)rows, (int)c);
 
-        ref->geglu_adj(want, dy, x, rows, c);
-        fast->geglu_adj(got, dy, x, rows, c);
+        ref->geglu_adj(want, want, dy, x, rows, c);
+        fast->geglu_adj(got, got, dy, x, rows, c);
         ts_compare(what, got, want, 2 * n, 2e-6);
         ref->geglu(want, DS_DTYPE_F32, x, rows, c);
         fast->geglu(got, DS_DTYPE_BF16, x, rows, c);

@@ -32,13 +32,14 @@ void ds__act_ref(ds_act kind, void *dst, ds_dtype type, const float *x, int64_t 
         put(dst, type, i, (float)value(kind, x[i], &d));
 }
 
-void ds__act_adj_ref(ds_act kind, float *dx, const float *dy, const float *x, int64_t count)
+void ds__act_adj_ref(ds_act kind, float *dx, const float *add, const float *dy, const float *x,
+                     int64_t count)
 {
     double d;
 
     for (int64_t i = 0; i < count; i++) {
         value(kind, x[i], &d);
-        dx[i] += (float)(d * dy[i]);
+        dx[i] = (add ? add[i] : 0.0f) + (float)(d * dy[i]);
     }
 }
 
@@ -52,14 +53,15 @@ void ds__geglu_ref(void *dst, ds_dtype type, const float *x, int64_t rows, int64
                 (float)(x[2 * r * c + i] * value(DS_ACT_GELU, x[(2 * r + 1) * c + i], &d)));
 }
 
-void ds__geglu_adj_ref(float *dx, const float *dy, const float *x, int64_t rows, int64_t c)
+void ds__geglu_adj_ref(float *dx, const float *add, const float *dy, const float *x, int64_t rows,
+                       int64_t c)
 {
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < c; i++) {
             const int64_t h = 2 * r * c + i, g = h + c;
             double d, y = value(DS_ACT_GELU, x[g], &d);
 
-            dx[h] += (float)(dy[r * c + i] * y);
-            dx[g] += (float)(dy[r * c + i] * x[h] * d);
+            dx[h] = (add ? add[h] : 0.0f) + (float)(dy[r * c + i] * y);
+            dx[g] = (add ? add[g] : 0.0f) + (float)(dy[r * c + i] * x[h] * d);
         }
 }

@@ -52,8 +52,9 @@ void ds__group_norm_ref(void *dst, ds_dtype type, float *stats, const float *x,
  *   dbeta += e, dgamma += e xh,
  *   dx += rstd (gamma e - (sum gamma e + xh sum gamma e xh) / M), dshift += sum over hw of the
  * same. */
-void ds__group_norm_adj_ref(float *dx, float *dgamma, float *dbeta, float *dshift, const float *dy,
-                            const float *x, const float *stats, const ds_group_norm *p)
+void ds__group_norm_adj_ref(float *dx, float *dgamma, float *dbeta, float *dshift, const float *add,
+                            const float *dy, const float *x, const float *stats,
+                            const ds_group_norm *p)
 {
     const int64_t c = p->c, cg = c / p->groups;
 
@@ -89,7 +90,7 @@ void ds__group_norm_adj_ref(float *dx, float *dgamma, float *dbeta, float *dshif
                         d = rstd * (gamma * e - (s1 + xh * s2) / (double)(p->hw * cg));
                         gs += d;
                         if (dx)
-                            dx[at] += (float)d;
+                            dx[at] = (add ? add[at] : 0.0f) + (float)d;
                     }
             if (dgamma)
                 dgamma[i] += (float)gg;
@@ -122,9 +123,10 @@ void ds__layer_norm_ref(void *dst, ds_dtype type, float *stats, const float *x, 
     }
 }
 
-/* dx += rstd (gamma dy - (sum gamma dy + xh sum gamma dy xh) / cols). */
-void ds__layer_norm_adj_ref(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
-                            const float *stats, const float *gamma, int64_t rows, int64_t cols)
+/* dx = add + rstd (gamma dy - (sum gamma dy + xh sum gamma dy xh) / cols). */
+void ds__layer_norm_adj_ref(float *dx, float *dgamma, float *dbeta, const float *add,
+                            const float *dy, const float *x, const float *stats, const float *gamma,
+                            int64_t rows, int64_t cols)
 {
     for (int64_t r = 0; r < rows && dx != NULL; r++) {
         const float *xr = x + r * cols, *dyr = dy + r * cols;
@@ -136,8 +138,10 @@ void ds__layer_norm_adj_ref(float *dx, float *dgamma, float *dbeta, const float 
             s2 += (gamma ? gamma[i] : 1.0) * dyr[i] * (xr[i] - mean) * rstd;
         }
         for (int64_t i = 0; i < cols; i++)
-            dx[r * cols + i] += (float)(rstd * ((gamma ? gamma[i] : 1.0) * dyr[i] -
-                                                (s1 + (xr[i] - mean) * rstd * s2) / (double)cols));
+            dx[r * cols + i] =
+                (add ? add[r * cols + i] : 0.0f) +
+                (float)(rstd * ((gamma ? gamma[i] : 1.0) * dyr[i] -
+                                (s1 + (xr[i] - mean) * rstd * s2) / (double)cols));
     }
     for (int64_t i = 0; i < cols; i++) {
         double gb = 0.0, gg = 0.0;

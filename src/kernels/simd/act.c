@@ -55,7 +55,8 @@ void DS_FN(act)(ds_act kind, void *dst, ds_dtype type, const float *x, int64_t c
     }
 }
 
-void DS_FN(act_adj)(ds_act kind, float *dx, const float *dy, const float *x, int64_t count)
+void DS_FN(act_adj)(ds_act kind, float *dx, const float *add, const float *dy, const float *x,
+                    int64_t count)
 {
     SWEEP(i, w, count)
     {
@@ -65,7 +66,7 @@ void DS_FN(act_adj)(ds_act kind, float *dx, const float *dy, const float *x, int
             slope = gelu_slope(v, &cdf);
         else
             slope = sigmoid_slope(v, vset(kind == DS_ACT_SILU ? 1.0f : QUICK));
-        vstore_n(dx + i, vfma(slope, vload_n(dy + i, w), vload_n(dx + i, w)), w);
+        vstore_n(dx + i, vfma(slope, vload_n(dy + i, w), vload_if(add, i, w)), w);
     }
 }
 
@@ -80,18 +81,18 @@ void DS_FN(geglu)(void *dst, ds_dtype type, const float *x, int64_t rows, int64_
         }
 }
 
-void DS_FN(geglu_adj)(float *dx, const float *dy, const float *x, int64_t rows, int64_t c)
+void DS_FN(geglu_adj)(float *dx, const float *add, const float *dy, const float *x, int64_t rows,
+                      int64_t c)
 {
 #pragma omp parallel for schedule(static) if (rows * c > SWEEP_CHUNK)
     for (int64_t r = 0; r < rows; r++)
         for (int64_t i = 0; i < c; i += VW) {
-            const float *h = x + 2 * r * c + i;
-            float *dh = dx + 2 * r * c + i;
-            const int64_t w = c - i;
+            const int64_t at = 2 * r * c + i, w = c - i;
+            const float *h = x + at;
             vf g = vload_n(h + c, w), d = vload_n(dy + r * c + i, w), cdf;
             vf slope = gelu_slope(g, &cdf);
 
-            vstore_n(dh, vfma(d, g * cdf, vload_n(dh, w)), w);
-            vstore_n(dh + c, vfma(d * vload_n(h, w), slope, vload_n(dh + c, w)), w);
+            vstore_n(dx + at, vfma(d, g * cdf, vload_if(add, at, w)), w);
+            vstore_n(dx + at + c, vfma(d * vload_n(h, w), slope, vload_if(add, at + c, w)), w);
         }
 }

@@ -20,7 +20,7 @@ typedef struct sums {
 /* A range of groups of one image; when one group is wider than WIDTH, the range is that group. */
 typedef struct range {
     const ds_group_norm *p;
-    const float *x, *dy, *stats; /* of the image; stats of the first group */
+    const float *x, *dy, *add, *stats; /* of the image; stats of the first group */
     float *dx;
     int64_t image, cg, c0, width, groups;
     int64_t chunks, rows;                                                          /* of a chunk */
@@ -118,11 +118,12 @@ static void chunk_dx(const range *r, int64_t chunk, int64_t at, int64_t width)
         const int64_t first = row * c + r->c0 + at;
 
         for (int64_t i = 0; i < width; i += VW) {
-            float *to = r->dx + first + i;
             vf xh, e = cotangent(r, r->x + first, r->dy + first, i, width - i, &xh);
 
             e = e * vload(r->gamma + i) - vload(r->s1 + i) - xh * vload(r->s2 + i);
-            vstore_n(to, vfma(e, vload(r->rstd + i), vload_n(to, width - i)), width - i);
+            vstore_n(r->dx + first + i,
+                     vfma(e, vload(r->rstd + i), vload_if(r->add, first + i, width - i)),
+                     width - i);
         }
     }
 }
@@ -171,8 +172,9 @@ static void one_range(range *r, float *dgamma, float *dbeta, float *dshift, bool
     }
 }
 
-void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift, const float *dy,
-                           const float *x, const float *stats, const ds_group_norm *p)
+void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift, const float *add,
+                           const float *dy, const float *x, const float *stats,
+                           const ds_group_norm *p)
 {
     const int64_t cg = p->c / p->groups, per = cg < WIDTH ? WIDTH / cg : 1, image = p->hw * p->c;
     const int64_t ranges = (p->groups + per - 1) / per;
@@ -192,6 +194,7 @@ void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift
             r.x = x + n * image;
             r.dy = dy + n * image;
             r.dx = dx ? dx + n * image : NULL;
+            r.add = add ? add + n * image : NULL;
             r.stats = stats + 2 * (n * p->groups + k * per);
             r.chunks = ds_min(CHUNKS, (image + CHUNK_MIN - 1) / CHUNK_MIN);
             r.rows = (p->hw + r.chunks - 1) / r.chunks;
@@ -202,8 +205,8 @@ void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift
 
 /* ---- layer norm ---- */
 
-static void layer_row(float *dx, const float *dy, const float *x, const float *stats,
-                      const float *gamma, int64_t cols)
+static void layer_row(float *dx, const float *add, const float *dy, const float *x,
+                      const float *stats, const float *gamma, int64_t cols)
 {
     vf mean = vset(stats[0]), rstd = vset(stats[1]), s1 = { 0 }, s2 = { 0 };
     float m1, m2;
@@ -225,7 +228,7 @@ static void layer_row(float *dx, const float *dy, const float *x, const float *s
 
         if (gamma != NULL)
             e *= vload_n(gamma + i, w);
-        vstore_n(dx + i, vfma(e - m1 - xh * m2, rstd, vload_n(dx + i, w)), w);
+        vstore_n(dx + i, vfma(e - m1 - xh * m2, rstd, vload_if(add, i, w)), w);
     }
 }
 
@@ -259,13 +262,15 @@ static void layer_strip(float *dgamma, float *dbeta, const float *dy, const floa
     }
 }
 
-void DS_FN(layer_norm_adj)(float *dx, float *dgamma, float *dbeta, const float *dy, const float *x,
-                           const float *stats, const float *gamma, int64_t rows, int64_t cols)
+void DS_FN(layer_norm_adj)(float *dx, float *dgamma, float *dbeta, const float *add,
+                           const float *dy, const float *x, const float *stats, const float *gamma,
+                           int64_t rows, int64_t cols)
 {
     if (dx != NULL) {
 #pragma omp parallel for schedule(static) if (rows * cols > SWEEP_CHUNK)
         for (int64_t r = 0; r < rows; r++)
-            layer_row(dx + r * cols, dy + r * cols, x + r * cols, stats + 2 * r, gamma, cols);
+            layer_row(dx + r * cols, add ? add + r * cols : NULL, dy + r * cols, x + r * cols,
+                      stats + 2 * r, gamma, cols);
     }
     if (dgamma == NULL && dbeta == NULL)
         return;

@@ -82,6 +82,12 @@ INLINE vf vload_n(const float *p, int64_t n)
 #endif
 }
 
+/* The same, or zeros where there is no array. */
+INLINE vf vload_if(const float *p, int64_t at, int64_t n)
+{
+    return p != NULL ? vload_n(p + at, n) : (vf){ 0 };
+}
+
 INLINE void vstore_n(float *p, vf v, int64_t n)
 {
     if (__builtin_expect(n >= VW, 1)) {

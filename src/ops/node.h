@@ -72,7 +72,7 @@ struct ds_node {
 struct ds_op {
     const char *name;
     bool bf16_out; /* can write its first output as BF16: a conversion after it is folded in */
-    bool add_in;   /* can add an f32 tensor to its first output: the last input, NULL until folded */
+    bool add_in; /* can add an f32 tensor to its first output: the last input, NULL until folded */
 
     /* Makes kernels, resolves parameters, sets scratch_bytes. NULL: nothing to prepare. */
     ds_status (*prepare)(ds_graph *g, ds_node *n, ds_error *err);

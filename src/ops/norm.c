@@ -42,12 +42,13 @@ static ds_status run_group_norm(ds_node *n, ds_error *err)
     ds_group_norm d = describe(n->in[0], n->in[1], n->in[2], n->in[3], &n->attr);
 
     (void)err;
-    ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, ds__data(n->out[1]), n->in[0]->data, &d);
+    ds__simd()->group_norm(n->out[0]->data, n->out[0]->dtype, ds__data(n->out[1]), n->in[0]->data,
+                           &d);
     return DS_OK;
 }
 
-/* Adjoint: in dy, x, stats, weight, bias, shift, add; out dx, dweight, dbias, dshift. The activation is
- * computed again. */
+/* Adjoint: in dy, x, stats, weight, bias, shift, add; out dx, dweight, dbias, dshift. The
+ * activation is computed again. */
 static ds_status prepare_adjoint(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_status st = DS_OK;

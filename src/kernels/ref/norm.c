@@ -138,10 +138,9 @@ void ds__layer_norm_adj_ref(float *dx, float *dgamma, float *dbeta, const float 
             s2 += (gamma ? gamma[i] : 1.0) * dyr[i] * (xr[i] - mean) * rstd;
         }
         for (int64_t i = 0; i < cols; i++)
-            dx[r * cols + i] =
-                (add ? add[r * cols + i] : 0.0f) +
-                (float)(rstd * ((gamma ? gamma[i] : 1.0) * dyr[i] -
-                                (s1 + (xr[i] - mean) * rstd * s2) / (double)cols));
+            dx[r * cols + i] = (add ? add[r * cols + i] : 0.0f) +
+                               (float)(rstd * ((gamma ? gamma[i] : 1.0) * dyr[i] -
+                                               (s1 + (xr[i] - mean) * rstd * s2) / (double)cols));
     }
     for (int64_t i = 0; i < cols; i++) {
         double gb = 0.0, gg = 0.0;

@@ -128,11 +128,12 @@ typedef struct ds_pid_question {
     ds_redundancy redundancy;
     ds_info_form form;
     double delta; /* pm alone reads it; may be infinite */
+    bool plain;   /* closed forms of the means, without cross-fitting: what answer.bias bounds */
 } ds_pid_question;
 
 #define DS_PID_QUESTION_INIT                                                                       \
     {                                                                                              \
-        sizeof(ds_pid_question), DS_REDUNDANCY_MMI_PIXEL, DS_INFO_O, 0                             \
+        sizeof(ds_pid_question), DS_REDUNDANCY_MMI_PIXEL, DS_INFO_O, 0, false                      \
     }
 
 typedef struct ds_pid_answer {

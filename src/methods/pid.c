@@ -180,7 +180,7 @@ static void solve_image(ds_pid_answer *out, workspace *w, const ds_pid_question 
 
     for (int k = 0; k < DS_PID_ATOMS; k++)
         at.atom[k] = (ds_pid_field){ &mean[k], &error[k] };
-    ds__pid_estimate(&at, q->redundancy, q->delta, &s, w->scratch);
+    ds__pid_estimate(&at, q->redundancy, q->delta, q->plain, &s, w->scratch);
     for (int k = 0; k < DS_PID_ATOMS; k++)
         out->image[k] = (ds_pid_value){ mean[k], error[k] };
     out->i_a = value_of(w->total[0], w->replicates);
@@ -198,7 +198,7 @@ static void solve_pixels(ds_pid_answer *out, float *maps, float *se, workspace *
 
     for (int k = 0; k < DS_PID_ATOMS; k++)
         at.atom[k] = (ds_pid_field){ w->mean[k], w->error[k] };
-    ds__pid_estimate(&at, q->redundancy, q->delta, &s, w->scratch);
+    ds__pid_estimate(&at, q->redundancy, q->delta, q->plain, &s, w->scratch);
     for (int k = 0; k < DS_PID_ATOMS; k++)
         out->sum[k] = at.sum[k];
     out->undecided = (double)at.undecided / (double)w->pixels;

@@ -189,7 +189,7 @@ static side image_side(ds_redundancy kind, double delta, const ds_pid_sample *s,
     return find_side(kind, delta, scratch, scratch + s->replicates, s->replicates, 1);
 }
 
-void ds__pid_estimate(ds_pid_estimate *out, ds_redundancy kind, double delta,
+void ds__pid_estimate(ds_pid_estimate *out, ds_redundancy kind, double delta, bool plain,
                       const ds_pid_sample *s, double *scratch)
 {
     int64_t n = s->replicates, first = n - n / 2;
@@ -204,11 +204,13 @@ void ds__pid_estimate(ds_pid_estimate *out, ds_redundancy kind, double delta,
     for (int64_t j = 0; j < s->pixels; j++) {
         if (!whole)
             at = find_side(kind, delta, s->ia + j, s->ib + j, n, s->pixels);
+        if (plain)
+            at.doubt = 0.0;
         out->undecided += !at.decided;
         out->following_b += at.b_all;
         for (int64_t r = 0; r < n; r++) {
             int64_t i = r * s->pixels + j;
-            bool b = n > 1 ? at.b[r < first] : at.b_all;
+            bool b = n > 1 && !plain ? at.b[r < first] : at.b_all;
             ds_pid_atoms p = ds__pid_follow(kind, b, s->ia[i], s->ib[i], s->iab[i], delta);
 
             for (int k = 0; k < DS_PID_ATOMS; k++) {

@@ -311,6 +311,21 @@ static ds_status reserve(builder *b, ds_error *err)
     return out->text != NULL && out->pair != NULL && out->unit != NULL ? DS_OK : no_memory(err);
 }
 
+/* Before one is taken away: the message lists the words of the whole prompt. */
+static ds_status check_words(builder *b, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < b->o->words; i++) {
+        char *made = NULL;
+
+        st = ds_prompt_replace(&made, b->tokenizer, b->o->prompt, b->o->word[i], DS_REMOVE_DELETE,
+                               NULL, NULL, err);
+        ds_free(made);
+    }
+    return st;
+}
+
 /* A word that the prompt lacks may be meant (is a nurse drawn as a woman?) or misspelt. */
 static ds_status warn(builder *b, ds_error *err)
 {
@@ -341,6 +356,8 @@ ds_status ds__pid_texts(ds_pid_texts *out, const ds_tokenizer *t, const ds_pid_o
 
     *out = (ds_pid_texts){ .texts = 0 };
     st = check(o, err);
+    if (st == DS_OK && o->quads == 0 && o->given == DS_PID_GIVEN_CONTEXT)
+        st = check_words(&b, err);
     if (st == DS_OK)
         st = reserve(&b, err);
     if (st == DS_OK)

@@ -199,7 +199,7 @@ static void intervals_cover(void **state)
         for (size_t k = 0; k < DS_COUNT(kinds); k++) {
             ta_model m = model_of(centers[c]);
             ds_estimator *exact = integrate(&m, x, draws);
-            ds_pid_question q = { sizeof q, kinds[k], DS_INFO_O, 0.1 };
+            ds_pid_question q = { sizeof q, kinds[k], DS_INFO_O, 0.1, false };
             ds_pid_answer want, got;
             float map[8], se[8], truth[8];
             int covered = 0, judged = 0;
@@ -241,7 +241,8 @@ static void exchanged_words(void **state)
     for (int kind = DS_REDUNDANCY_PM; kind < DS_REDUNDANCY_IMIN; kind++)
         for (int form = DS_INFO_O; form <= DS_INFO_S; form++)
             for (double delta = -1; delta < 1.1; delta += .25) {
-                ds_pid_question q = { sizeof q, (ds_redundancy)kind, (ds_info_form)form, delta };
+                ds_pid_question q = { sizeof q, (ds_redundancy)kind, (ds_info_form)form, delta,
+                                      false };
                 ds_pid_answer a, b;
                 float p[8], r[8];
 
@@ -272,7 +273,7 @@ static void atoms_of_an_estimate_add_up(void **state)
     (void)state;
     for (int kind = DS_REDUNDANCY_PM; kind < DS_REDUNDANCY_IMIN; kind++)
         for (int form = DS_INFO_O; form <= DS_INFO_S; form++) {
-            ds_pid_question q = { sizeof q, (ds_redundancy)kind, (ds_info_form)form, .3 };
+            ds_pid_question q = { sizeof q, (ds_redundancy)kind, (ds_info_form)form, .3, false };
             ds_pid_answer a;
             float p[8];
             double i[3][2];
@@ -294,6 +295,34 @@ static void atoms_of_an_estimate_add_up(void **state)
     ds__estimate_free(e);
 }
 
+/* Without cross-fitting: R(0) is the larger information, R falls with Delta, R(inf) is i_A. */
+static void plain_answers_follow_the_closed_form(void **state)
+{
+    static const float x[2] = { 1, 2.5f };
+    ta_model m = model_of(indep);
+    ds_source source;
+    ds_estimator *e = sample(&source, &m, x, 3, pairs, 4);
+    ds_pid_question q = { sizeof q, DS_REDUNDANCY_PM, DS_INFO_O, 0, true };
+    ds_pid_answer a;
+    ds_error err = { 0 };
+    double last;
+
+    (void)state;
+    ts_ok(ds__pid_solve(e, &a, NULL, NULL, &two_words, NULL, &q, &err), &err);
+    last = a.image[R].value;
+    assert_true(last == fmax(a.i_a.value, a.i_b.value));
+    for (q.delta = 0.05; q.delta < 4; q.delta += 0.05) {
+        ts_ok(ds__pid_solve(e, &a, NULL, NULL, &two_words, NULL, &q, &err), &err);
+        assert_true(a.image[R].value <= last + 1e-12);
+        last = a.image[R].value;
+    }
+    q.delta = INFINITY;
+    ts_ok(ds__pid_solve(e, &a, NULL, NULL, &two_words, NULL, &q, &err), &err);
+    assert_true(a.image[R].value == a.i_a.value && a.image[UA].value == 0 && a.dominated);
+    near("R", a.sum[R].value, a.i_a.value, 1e-12);
+    ds__estimate_free(e);
+}
+
 /* y1 and y2 stand for the words of vocabularies {y = 0, y = 1}: imin of the two-pixel picture
  * against the sum over words by hand. */
 static void imin_is_an_expectation(void **state)
@@ -311,7 +340,7 @@ static void imin_is_an_expectation(void **state)
     ta_model m = model_of(shared);
     ds_source source;
     ds_estimator *e;
-    ds_pid_question q = { sizeof q, DS_REDUNDANCY_IMIN, DS_INFO_O, 0 };
+    ds_pid_question q = { sizeof q, DS_REDUNDANCY_IMIN, DS_INFO_O, 0, false };
     ds_pid_answer a;
     ds_error err = { 0 };
     double want = 0, sum = 0;
@@ -634,6 +663,7 @@ int main(void)
         cmocka_unit_test(intervals_cover),
         cmocka_unit_test(exchanged_words),
         cmocka_unit_test(atoms_of_an_estimate_add_up),
+        cmocka_unit_test(plain_answers_follow_the_closed_form),
         cmocka_unit_test(imin_is_an_expectation),
         cmocka_unit_test(texts_of_two_words),
         cmocka_unit_test(words_that_are_one),

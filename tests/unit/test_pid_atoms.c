@@ -491,7 +491,7 @@ static void estimate(bench *b, ds_redundancy kind, double delta, int64_t replica
 
     for (int k = 0; k < DS_PID_ATOMS; k++)
         b->out.atom[k] = (ds_pid_field){ b->mean[k], b->se[k] };
-    ds__pid_estimate(&b->out, kind, delta, &s, b->scratch);
+    ds__pid_estimate(&b->out, kind, delta, false, &s, b->scratch);
 }
 
 /* The plain maximum is biased upwards as the formula foretells; the cross-fitted one not at all

@@ -136,6 +136,7 @@ static ds_status read_question(pid_job *j, ds_error *err)
     ds_status st;
 
     *q = (ds_pid_question)DS_PID_QUESTION_INIT;
+    q->plain = opt_flag(a, "plain");
     q->form = opt_text(a, "form")[0] == 's' ? DS_INFO_S : DS_INFO_O;
     st = ds_redundancy_parse(&q->redundancy, opt_text(a, "redundancy"), err);
     if (st == DS_OK && opt_text(a, "delta") != NULL && opt_text(a, "surprisal") != NULL)

@@ -16,55 +16,33 @@
 #include "run_folder.h"
 
 /* What is asked of a decomposition, and where it goes. */
-#define PID_OPTIONS                                                                                \
-    { "given",    0,                                                                               \
-      OPT_CHOICE, "nothing|context",                                                               \
-      "nothing",  0,                                                                               \
-      0,          "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)", \
-      NULL,       false },                                                                         \
-        { "joint",    0,                                                                           \
-          OPT_CHOICE, "words|and|prompt",                                                          \
-          "words",    0,                                                                           \
-          0,          "PID's text for both words: \"A B\", \"A and B\", or the prompt",            \
-          NULL,       false },                                                                     \
-        { "removal", 0,    OPT_CHOICE, "delete|underscore|neutral",                                \
-          "delete",  0,    0,          "CPID: what takes the place of a word that is left out",    \
-          NULL,      false },                                                                      \
-        { "redundancy", 0,    OPT_CHOICE, "pm|mmi-pixel|mmi-image|imin",                           \
-          "mmi-pixel",  0,    0,          "what counts as said by both words; pm is the paper's",  \
-          NULL,         false },                                                                   \
-        { "form", 0,    OPT_CHOICE, "o|s",                                                         \
-          "o",    0,    0,          "informations to decompose: o, never negative, or s, signed",  \
-          NULL,   false },                                                                         \
-        { "delta",                                                                                 \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "X",                                                                                     \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "pm: surprisal of the second word less that of the first, in nats, or inf; without it "  \
-          "or --surprisal, 0 and a sweep",                                                         \
-          NULL,                                                                                    \
-          false },                                                                                 \
-        { "surprisal",                                                                             \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "FILE",                                                                                  \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "pm: words and their surprisals -log p in nats, as a JSON object or in lines",           \
-          NULL,                                                                                    \
-          false },                                                                                 \
-        { "seed", 's',  OPT_SEED, "K",                                                             \
-          "42",   0,    0,        "seed of the draws, and of a picture that is drawn",             \
-          NULL,   false },                                                                         \
-    {                                                                                              \
-        "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,                                                   \
-            "run folder: result.json, tensors.safetensors, pictures, report.html, run.json", NULL, \
-            false                                                                                  \
-    }
+/* clang-format off */
+#define PID_OPTIONS \
+    { .name = "given", .kind = OPT_CHOICE, .arg = "nothing|context", .standard = "nothing", \
+      .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" }, \
+    { .name = "joint", .kind = OPT_CHOICE, .arg = "words|and|prompt", .standard = "words", \
+      .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" }, \
+    { .name = "removal", .kind = OPT_CHOICE, .arg = "delete|underscore|neutral", \
+      .standard = "delete", .help = "CPID: what takes the place of a word that is left out" }, \
+    PID_QUESTION_OPTIONS
+
+#define PID_QUESTION_OPTIONS \
+    { .name = "redundancy", .kind = OPT_CHOICE, .arg = "pm|mmi-pixel|mmi-image|imin", \
+      .standard = "mmi-pixel", .help = "what counts as said by both words; pm is the paper's" }, \
+    { .name = "form", .kind = OPT_CHOICE, .arg = "o|s", .standard = "o", \
+      .help = "informations to decompose: o, never negative, or s, signed" }, \
+    { .name = "plain", .kind = OPT_FLAG, \
+      .help = "closed forms of the means, without cross-fitting against the bias of a maximum" }, \
+    { .name = "delta", .kind = OPT_TEXT, .arg = "X", \
+      .help = "pm: surprisal of the second word less that of the first, in nats, or inf; without " \
+              "it or --surprisal, 0 and a sweep" }, \
+    { .name = "surprisal", .kind = OPT_TEXT, .arg = "FILE", \
+      .help = "pm: words and their surprisals -log p in nats, as a JSON object or in lines" }, \
+    { .name = "seed", .letter = 's', .kind = OPT_SEED, .arg = "K", .standard = "42", \
+      .help = "seed of the draws, and of a picture that is drawn" }, \
+    { .name = "out", .kind = OPT_OUTDIR, .arg = "DIR", \
+      .help = "run folder: result.json, tensors.safetensors, pictures, report.html, run.json" }
+/* clang-format on */
 
 typedef struct pid_job {
     const ds_args *args;

@@ -134,6 +134,7 @@ static ds_status fill_sweep(sweep *s, json_t *rows, const pid_job *j, int64_t pa
         ds_pid_answer a;
 
         q.redundancy = DS_REDUNDANCY_PM;
+        q.plain = true; /* so that the curve falls as its formula does */
         q.delta = s->delta[i] = low + (high - low) * i / (SWEEP - 1);
         st = ds_pid_solve(j->pid, &a, NULL, NULL, pair, &q, err);
         if (st != DS_OK)

@@ -1,0 +1,152 @@
+#!/bin/sh
+# `diffuscope pid` and its companions on a very small model with random weights: files, numbers that
+# must add up, exact cases, and wrong words.
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
+}
+
+# holds FILE EXPRESSION: a Python expression over the file's JSON, named r.
+holds() {
+    python3 -c "import json, sys; r = json.load(open(sys.argv[1])); sys.exit(not ($2))" "$1" ||
+        fail "$1: $2"
+}
+
+cat >"$dir/small.json" <<'CONFIG'
+{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+  "cross_attention_dim": 16, "attention_head_dim": 4},
+ "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
+                       "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
+                     "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
+  "hidden_act": "quick_gelu"},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
+CONFIG
+m=$dir/model
+expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
+fast="--steps 3 --replicates 4 --nodes 2"
+
+# ---- two words
+p="a cow and a pig"
+expect 0 'atoms (mmi-pixel)' pid -m "$m" -p "$p" --words cow pig $fast --out "$dir/a"
+for f in image.png pid.png informations.png sweep.svg report.html result.json run.json \
+    tensors.safetensors; do
+    [ -s "$dir/a/$f" ] || fail "$f is missing"
+done
+holds "$dir/a/result.json" \
+    "abs(sum(v['value'] for v in r['atoms']['image'].values()) - r['informations']['AB']['o']['value']) < 1e-5"
+holds "$dir/a/result.json" "abs(r['chain_residual']['s']) < 1e-5 * abs(r['informations']['AB']['s']['value'])"
+holds "$dir/a/result.json" "r['texts'] == {'base': '', 'A': 'cow', 'B': 'pig', 'AB': 'cow pig'}"
+holds "$dir/a/result.json" "r['estimate']['texts'] == 4 and r['estimate']['calls'] == 4 * 4 * 2 * 2"
+holds "$dir/a/result.json" "r['prior']['delta_known'] is False and len(r['sweep']) > 20"
+holds "$dir/a/result.json" \
+    "all(x['R_image']['value'] >= y['R_image']['value'] - 1e-9 for x, y in zip(r['sweep'], r['sweep'][1:]) if x['delta'] >= 0)"
+
+# ---- the same words in the other order, from the same picture and noise
+"$d" pid -m "$m" -p "$p" --words pig cow --given context $fast --json >"$dir/x.json" 2>"$out" || fail 'order'
+"$d" pid -m "$m" -p "$p" --words cow pig --given context $fast --json >"$dir/y.json" 2>"$out" || fail 'order'
+python3 - "$dir/x.json" "$dir/y.json" >"$out" 2>&1 <<'CHECK' || fail 'exchanged words'
+import json, sys
+x, y = (json.load(open(f)) for f in sys.argv[1:])
+for kind in ("image", "sum_of_pixels"):
+    a, b = x["atoms"][kind], y["atoms"][kind]
+    assert a["R"] == b["R"] and a["S"] == b["S"], kind
+    assert a["U_A"] == b["U_B"] and a["U_B"] == b["U_A"], kind
+assert x["method"] == "cpid" and x["texts"]["AB"] == "a cow and a pig"
+CHECK
+
+# ---- one word twice: R is its information, the rest exactly nothing
+"$d" pid -m "$m" -p "$p" --words cow COW $fast --json >"$dir/x.json" 2>"$out" || fail 'twice'
+holds "$dir/x.json" "all(r['atoms'][k][a]['value'] == 0 for k in r['atoms'] for a in ('U_A', 'U_B', 'S'))"
+holds "$dir/x.json" "r['atoms']['image']['R']['value'] == r['informations']['A']['o']['value'] > 0"
+
+# ---- pm: Delta given, from a file, or swept
+expect 0 'prior dominated' pid -m "$m" -p "$p" --words cow pig $fast --redundancy pm --delta 1000
+"$d" pid -m "$m" -p "$p" --words cow pig $fast --redundancy pm --delta 2.5 --json >"$dir/x.json" 2>"$out"
+printf '# surprisals\ncow 3.5\npig  6\n' >"$dir/h.txt"
+echo '{"cow": 3.5, "pig": 6}' >"$dir/h.json"
+for h in h.txt h.json; do
+    "$d" pid -m "$m" -p "$p" --words cow pig $fast --redundancy pm --surprisal "$dir/$h" --json \
+        >"$dir/y.json" 2>"$out" || fail "$h"
+    python3 -c "
+import json, sys
+x, y = (json.load(open(f)) for f in sys.argv[1:])
+sys.exit(x['atoms'] != y['atoms'] or y['prior']['h_B'] != 6)" "$dir/x.json" "$dir/y.json" ||
+        fail "$h: another result than with --delta"
+done
+expect 0 'are not known' pid -m "$m" -p "$p" --words cow pig $fast --redundancy pm
+expect 0 'atoms (pm)' pid -m "$m" -p "$p" --words cow pig $fast --redundancy pm --delta inf --form s
+expect 2 'expected a number or inf' pid -m "$m" -p "$p" --words cow pig --delta much
+expect 2 'exclude each other' pid -m "$m" -p "$p" --words cow pig --delta 1 --surprisal "$dir/h.txt"
+echo 'cow' >"$dir/bad.txt"
+expect 3 'line 1: expected a word and a number' pid -m "$m" -p "$p" --words cow pig --surprisal "$dir/bad.txt"
+echo 'cow 1' >"$dir/bad.txt"
+"$d" pid -m "$m" -p "$p" --words cow pig $fast --surprisal "$dir/bad.txt" >"$out" 2>&1 && fail 'a word without surprisal'
+grep -qF 'lacks the word "pig"' "$out" || fail 'a word without surprisal'
+
+# ---- imin
+echo '{"A": {"cow": 0.5, "dog": 0.5}, "B": {"pig": 1}}' >"$dir/v.json"
+expect 0 'atoms (imin)' pid -m "$m" -p "$p" --words cow pig $fast --redundancy imin --vocabulary "$dir/v.json"
+expect 2 'needs --vocabulary' pid -m "$m" -p "$p" --words cow pig --redundancy imin
+expect 3 'expected objects "A" and "B"' pid -m "$m" -p "$p" --words cow pig --vocabulary "$dir/h.json"
+
+# ---- pictures and latents
+expect 0 'nats' pid -m "$m" --image "$dir/a/image.png" --words cow pig $fast
+expect 0 'nats' pid -m "$m" --latent "$dir/a/tensors.safetensors" --words cow pig $fast
+expect 2 'a picture is needed' pid -m "$m" --words cow pig
+expect 2 'exclude each other' pid -m "$m" --image x.png --latent y --words cow pig
+
+# ---- wrong words
+expect 2 'expected two words, found 1' pid -m "$m" -p "$p" --words cow
+expect 2 'expected two words, found 3' pid -m "$m" -p "$p" --words cow pig dog
+expect 2 '--words' pid -m "$m" -p "$p"
+"$d" pid -m "$m" -p "$p" --words cow dog --given context >"$out" 2>&1 && fail 'a word that is not there'
+grep -qF '"dog" is not a word of the prompt; its words are a, cow, and, a, pig' "$out" || fail 'list of words'
+expect 0 '"dog" does not stand in the prompt' pid -m "$m" -p "$p" --words cow dog $fast
+expect 2 'word 2 is empty' pid -m "$m" -p "$p" --words cow ' '
+expect 2 'a context is that of a prompt' pid -m "$m" --image "$dir/a/image.png" --words cow pig --given context
+
+# ---- all pairs, homonyms
+expect 0 'S, nats' pid all -m "$m" -p "$p" $fast --out "$dir/b"
+holds "$dir/b/result.json" "r['words'] == ['a', 'cow', 'and', 'pig'] and len(r['pairs']) == 6"
+holds "$dir/b/result.json" "r['estimate']['texts'] == 1 + 4 + 6"
+python3 - "$dir/a/result.json" "$dir/b/result.json" >"$out" 2>&1 <<'CHECK' || fail 'pid all differs from pid'
+import json, sys
+one, many = (json.load(open(f)) for f in sys.argv[1:])
+row = next(p for p in many["pairs"] if p["words"] == ["cow", "pig"])
+for a in ("R", "U_A", "U_B", "S"):
+    x, y = one["atoms"]["image"][a]["value"], row["atoms"]["image"][a]["value"]
+    assert abs(x - y) < 1e-4 * max(1, abs(x)), (a, x, y)
+CHECK
+expect 2 'two or more words, found 1' pid all -m "$m" -p "$p" --words cow
+expect 2 'the prompt has one word' pid all -m "$m" -p "cow,"
+expect 0 'S(cow, pig)' pid homonym -m "$m" -p "$p" --words cow $fast --out "$dir/c"
+holds "$dir/c/result.json" "[x['S']['value'] for x in r['ranking']] == sorted((x['S']['value'] for x in r['ranking']), reverse=True)"
+
+# ---- a run that is repeated
+expect 0 'the same bits' replay "$dir/a" --out "$dir/again"
+
+[ $bad = 0 ] && echo "pid: all right"
+exit $bad

@@ -3,16 +3,17 @@
  * Exit codes as the main program's: 0 done, 1 failed, 2 misused.                                 */
 
 #include "bpe.h"
+#include "export.h"
+#include "quality.h"
 #include "record.h"
 #include "score.h"
-#include "select.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 static const char usage[] =
     "diffuscope-world COMMAND [options]\n"
@@ -23,6 +24,9 @@ static const char usage[] =
     "what "
     "was\n"
     "                                          asked for; also written to DIR/score.json\n"
+    "  draw    -m MODEL --out DIR              the pictures of such a folder anew, by a model\n"
+    "  quality -m MODEL --out DIR              all sets drawn and judged: the table of a model\n"
+    "          --real   --out DIR              the same with real scenes in place of a model's\n"
     "  sheet   --split S --count N -o F.png    one picture of N scenes; captions go to F.txt\n"
     "  caption --split S --count N             captions alone, one a line\n"
     "  stats   --split S --count N             measured frequencies beside the planted ones\n"
@@ -36,11 +40,24 @@ static const char usage[] =
     "model\n"
     "  --first I    index of the first scene (default 0)\n"
     "  --count N    number of scenes (default 64)\n"
-    "  --world DIR  the world's folder (default: world)\n";
+    "  --world DIR  the world's folder (default: world)\n"
+    "\n"
+    "for draw and quality:\n"
+    "  -m MODEL     a diffusers folder\n"
+    "  --steps N, --guidance X, --seed K       of DDIM: default 30, 3, 1\n"
+    "  --batch N    pictures drawn at once (default 8)\n"
+    "  --compute F  f32 (default) or bf16\n"
+    "  --threads N\n"
+    "  --count N    quality: pictures of each set (default 300)\n"
+    "  --seeds N    quality: pictures of each occupation and open homonym (default 100)\n"
+    "  --quick      quality: 48 of each set, 4 of each occupation, bf16; about three minutes of\n"
+    "               one core\n";
 
 typedef struct options {
-    const char *command, *split, *select, *out, *folder;
-    int64_t first, count;
+    const char *command, *split, *select, *out, *folder, *model, *compute;
+    int64_t first, count, seeds, threads; /* -1: not given                                       */
+    bool quick, real;
+    ds_answer_options answer;
 } options;
 
 static int misuse(const char *what, const char *name)
@@ -64,38 +81,98 @@ static bool read_count(int64_t *out, const char *text)
     return errno == 0 && *end == '\0' && end != text && *out >= 0 && *out <= 1000000000;
 }
 
-/* 0, or the exit code after a message.                                                          */
-static int read_options(options *o, int argc, char **argv)
+static bool read_real(double *out, const char *text)
 {
-    *o = (options){ argv[1], "train", NULL, NULL, "world", 0, 64 };
-    for (int i = 2; i < argc; i += 2) {
-        const char *name = argv[i], *value = argv[i + 1];
+    char *end;
 
-        if (value == NULL)
-            return misuse("expected a value after ", name);
-        if (strcmp(name, "--split") == 0)
-            o->split = value;
-        else if (strcmp(name, "--select") == 0)
-            o->select = value;
-        else if (strcmp(name, "--out") == 0 || strcmp(name, "-o") == 0)
-            o->out = value;
-        else if (strcmp(name, "--world") == 0)
-            o->folder = value;
-        else if (strcmp(name, "--first") == 0 || strcmp(name, "--count") == 0) {
-            if (!read_count(strcmp(name, "--first") == 0 ? &o->first : &o->count, value))
-                return misuse("expected a number from 0 to 1000000000 after ", name);
-        } else {
-            return misuse("unknown option ", name);
-        }
-    }
+    *out = strtod(text, &end);
+    return *end == '\0' && end != text && *out > -1000.0 && *out < 1000.0;
+}
+
+/* 0, or the exit code after a message.                                                          */
+static int read_value(options *o, const char *name, const char *value)
+{
+    int64_t steps = o->answer.steps, seed = (int64_t)o->answer.seed;
+    const struct {
+        const char *name;
+        const char **text;
+        int64_t *count;
+    } values[] = { { "--split", &o->split, NULL },
+                   { "--select", &o->select, NULL },
+                   { "--out", &o->out, NULL },
+                   { "-o", &o->out, NULL },
+                   { "--world", &o->folder, NULL },
+                   { "--model", &o->model, NULL },
+                   { "-m", &o->model, NULL },
+                   { "--compute", &o->compute, NULL },
+                   { "--first", NULL, &o->first },
+                   { "--count", NULL, &o->count },
+                   { "--seeds", NULL, &o->seeds },
+                   { "--threads", NULL, &o->threads },
+                   { "--steps", NULL, &steps },
+                   { "--seed", NULL, &seed },
+                   { "--batch", NULL, &o->answer.batch } };
+    size_t k = 0;
+
+    if (strcmp(name, "--guidance") == 0)
+        return read_real(&o->answer.guidance, value)
+                   ? 0
+                   : misuse("expected a number below 1000 after ", name);
+    while (k < DS_COUNT(values) && strcmp(values[k].name, name) != 0)
+        k++;
+    if (k == DS_COUNT(values))
+        return misuse("unknown option ", name);
+    if (values[k].text != NULL)
+        *values[k].text = value;
+    else if (!read_count(values[k].count, value))
+        return misuse("expected a number from 0 to 1000000000 after ", name);
+    if (o->answer.batch < 1 || steps < 1 || steps > 1000)
+        return misuse("expected 1 or more (at most 1000 steps) after ", name);
+    o->answer.steps = (int)steps;
+    o->answer.seed = (uint64_t)seed;
     return 0;
 }
 
-static ds_status make_folder(const char *path, ds_error *err)
+/* 0, or the exit code after a message.                                                          */
+static int read_options(options *o, int argc, char **argv)
 {
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    return DS_OK;
+    *o = (options){ .command = argv[1],
+                    .split = "train",
+                    .folder = "world",
+                    .compute = "f32",
+                    .count = -1,
+                    .seeds = -1,
+                    .threads = 0,
+                    .answer = DS_ANSWER_OPTIONS_INIT };
+    for (int i = 2; i < argc; i++) {
+        const char *name = argv[i];
+        int code;
+
+        if (strcmp(name, "--quick") == 0) {
+            o->quick = true;
+            o->compute = "bf16";
+            continue;
+        }
+        if (strcmp(name, "--real") == 0) {
+            o->real = true;
+            continue;
+        }
+        if (argv[++i] == NULL)
+            return misuse("expected a value after ", name);
+        code = read_value(o, name, argv[i]);
+        if (code != 0)
+            return code;
+    }
+    if (strcmp(o->compute, "f32") != 0 && strcmp(o->compute, "bf16") != 0)
+        return misuse("expected --compute f32 or bf16, found ", o->compute);
+    ds_set_threads((int)o->threads);
+    return 0;
+}
+
+/* --count where the command has one default for all.                                            */
+static int64_t count_of(const options *o)
+{
+    return o->count < 0 ? 64 : o->count;
 }
 
 static ds_status dump(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err)
@@ -110,71 +187,17 @@ static ds_status dump(json_t *j, FILE *to, const char *path, size_t flags, ds_er
     return st;
 }
 
-/* One picture and its line.                                                                     */
-static ds_status export_scene(const ds_world *w, const options *o, ds_split split, int64_t index,
-                              ds_scene *s, FILE *lines, ds_error *err)
-{
-    char path[1200], file[64];
-    ds_status st = ds_world_scene(w, split, index, s, err);
-
-    snprintf(file, sizeof file, "images/%s-%07lld.png", ds_split_name(split), (long long)index);
-    snprintf(path, sizeof path, "%s/%s", o->out, file);
-    if (st == DS_OK)
-        st = ds_world_write_png(path, s->rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, err);
-    if (st == DS_OK)
-        st = dump(ds_world_record(w, s, file), lines, "captions.jsonl", JSON_COMPACT, err);
-    return st;
-}
-
-static ds_status export_scenes(const ds_world *w, const options *o, ds_split split, FILE *lines,
-                               ds_error *err)
-{
-    ds_scene *s = ds_alloc(sizeof *s);
-    ds_selection *set = NULL;
-    ds_status st = s == NULL ? ds_fail(err, DS_E_NOMEM, "a scene") : DS_OK;
-    int64_t index;
-
-    if (st == DS_OK && o->select != NULL)
-        st = ds_selection_open(&set, w, o->select, o->count, err);
-    if (set == NULL)
-        for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++)
-            st = export_scene(w, o, split, i, s, lines, err);
-    else
-        while (st == DS_OK && ds_selection_next(set, &split, &index))
-            st = export_scene(w, o, split, index, s, lines, err);
-    ds_selection_close(set);
-    ds_free(s);
-    return st;
-}
-
 static ds_status run_export(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
-    char path[1200];
-    FILE *f;
-    ds_status st;
-
-    snprintf(path, sizeof path, "%s/images", o->out);
-    st = make_folder(o->out, err);
-    if (st == DS_OK)
-        st = make_folder(path, err);
-    for (int part = 0; st == DS_OK && part < 2; part++) {
-        snprintf(path, sizeof path, "%s/%s", o->out, part == 0 ? "captions.jsonl" : "world.json");
-        f = fopen(path, "w");
-        if (f == NULL)
-            return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-        st = part == 0 ? export_scenes(w, o, split, f, err)
-                       : dump(ds_world_table_record(w), f, path, JSON_INDENT(1), err);
-        if (fclose(f) != 0 && st == DS_OK)
-            st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    }
-    return st;
+    return o->select != NULL ? ds_world_export_set(w, o->select, count_of(o), o->out, err)
+                             : ds_world_export(w, split, o->first, count_of(o), o->out, err);
 }
 
 /* Scenes in rows of eight, twice their size, two pixels apart.                                  */
 static ds_status run_sheet(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
     enum { PER_ROW = 8, ZOOM = 2, STEP = DS_WORLD_SIDE * ZOOM + 4 };
-    int rows = (int)((o->count + PER_ROW - 1) / PER_ROW), width = PER_ROW * STEP;
+    int rows = (int)((count_of(o) + PER_ROW - 1) / PER_ROW), width = PER_ROW * STEP;
     uint8_t *sheet = ds_calloc((size_t)rows * STEP, (size_t)width * 3);
     ds_scene *s = ds_alloc(sizeof *s);
     char path[1200];
@@ -187,7 +210,7 @@ static ds_status run_sheet(const ds_world *w, const options *o, ds_split split, 
         st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     else if (sheet == NULL || s == NULL)
         st = ds_fail(err, DS_E_NOMEM, "a sheet of %d rows", rows);
-    for (int i = 0; st == DS_OK && i < (int)o->count; i++) {
+    for (int i = 0; st == DS_OK && i < (int)count_of(o); i++) {
         st = ds_world_scene(w, split, o->first + i, s, err);
         if (st != DS_OK)
             break;
@@ -212,7 +235,7 @@ static ds_status run_caption(const ds_world *w, const options *o, ds_split split
     ds_scene *s = ds_alloc(sizeof *s);
     ds_status st = s == NULL ? ds_fail(err, DS_E_NOMEM, "a scene") : DS_OK;
 
-    for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++) {
+    for (int64_t i = o->first; st == DS_OK && i < o->first + count_of(o); i++) {
         st = ds_world_draw(w, split, i, &s->factors, err);
         if (st == DS_OK)
             st = ds_world_caption(w, s, err);
@@ -299,7 +322,7 @@ static ds_status run_stats(const ds_world *w, const options *o, ds_split split, 
     counts *c = ds_calloc(1, sizeof *c);
     ds_status st = c == NULL ? ds_fail(err, DS_E_NOMEM, "counts") : DS_OK;
 
-    for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++) {
+    for (int64_t i = o->first; st == DS_OK && i < o->first + count_of(o); i++) {
         ds_factors f;
 
         st = ds_world_draw(w, split, i, &f, err);
@@ -329,13 +352,13 @@ static ds_status run_bench(const ds_world *w, const options *o, ds_split split, 
     double seconds;
 
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
-    for (int64_t i = o->first; st == DS_OK && i < o->first + o->count; i++)
+    for (int64_t i = o->first; st == DS_OK && i < o->first + count_of(o); i++)
         st = ds_world_scene(w, split, i, s, err);
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
     seconds = (double)(b.tv_sec - a.tv_sec) + 1e-9 * (double)(b.tv_nsec - a.tv_nsec);
     if (st == DS_OK)
-        printf("%lld scenes in %.3f s of one core: %.0f per second\n", (long long)o->count, seconds,
-               (double)o->count / seconds);
+        printf("%lld scenes in %.3f s of one core: %.0f per second\n", (long long)count_of(o),
+               seconds, (double)count_of(o) / seconds);
     ds_free(s);
     return st;
 }
@@ -343,11 +366,11 @@ static ds_status run_bench(const ds_world *w, const options *o, ds_split split, 
 static ds_status run_bpe(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
     ds_bpe_summary s;
-    ds_status st = make_folder(o->out, err);
+    ds_status st = ds_folder_make(o->out, err);
 
     (void)split;
     if (st == DS_OK)
-        st = ds_world_bpe(w, o->count, o->out, &s, err);
+        st = ds_world_bpe(w, count_of(o), o->out, &s, err);
     if (st == DS_OK)
         printf("%d words, %d merges, %d tokens\n", s.words, s.merges, s.size);
     return st;
@@ -374,6 +397,53 @@ static ds_status run_judge(const ds_world *w, const options *o, ds_split split, 
     return st;
 }
 
+static ds_status run_draw(const ds_world *w, const options *o, ds_split split, ds_error *err)
+{
+    ds_model_options model_options = DS_MODEL_OPTIONS_INIT;
+    ds_model *m;
+    ds_status st;
+
+    (void)w;
+    (void)split;
+    if (o->model == NULL)
+        return ds_fail(err, DS_E_ARG, "-m MODEL is needed");
+    model_options.compute = strcmp(o->compute, "bf16") == 0 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
+    model_options.products = DS_PRODUCTS_FAST;
+    st = ds_model_open(&m, o->model, &model_options, err);
+    if (st != DS_OK)
+        return st;
+    st = ds_world_answer(m, o->out, &o->answer, err);
+    ds_model_close(m);
+    return st;
+}
+
+static ds_status run_quality(const ds_world *w, const options *o, ds_split split, ds_error *err)
+{
+    ds_quality_options q = { .model = o->real ? NULL : o->model,
+                             .bf16 = strcmp(o->compute, "bf16") == 0,
+                             .count = o->count >= 0 ? o->count
+                                      : o->quick    ? 48
+                                                    : 300,
+                             .people = o->seeds >= 0 ? o->seeds
+                                       : o->quick    ? 4
+                                                     : 100,
+                             .scenes = o->quick ? 64 : 256,
+                             .talk = isatty(STDERR_FILENO),
+                             .answer = o->answer };
+    json_t *result;
+    ds_status st;
+
+    (void)split;
+    if ((o->model == NULL) == !o->real)
+        return ds_fail(err, DS_E_ARG, "either -m MODEL or --real is needed");
+    q.open = o->quick ? 0 : q.people;
+    st = ds_world_quality(&result, w, &q, o->out, err);
+    if (st == DS_OK)
+        ds_quality_print(result, false, stdout);
+    json_decref(result);
+    return st;
+}
+
 static int run(const options *o)
 {
     static const struct {
@@ -383,7 +453,8 @@ static int run(const options *o)
     } commands[] = { { "export", run_export, true },    { "sheet", run_sheet, true },
                      { "caption", run_caption, false }, { "stats", run_stats, false },
                      { "bench", run_bench, false },     { "bpe", run_bpe, true },
-                     { "judge", run_judge, true } };
+                     { "judge", run_judge, true },      { "draw", run_draw, true },
+                     { "quality", run_quality, true } };
     ds_error err = { 0 };
     ds_world *w;
     ds_split split;

@@ -5,9 +5,9 @@
 
 #include "score.h"
 
+#include "export.h"
 #include "record.h"
 
-#include <errno.h>
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -130,44 +130,29 @@ static ds_status read_question(question *q, const ds_world_tables *t, const json
     return DS_OK;
 }
 
-static ds_status read_questions(question **out, int64_t *count, const ds_world_tables *t,
-                                const char *folder, ds_error *err)
+typedef struct questions {
+    const ds_world_tables *t;
+    question *q;
+    int64_t count, room;
+} questions;
+
+static ds_status add_question(void *user, const json_t *line, ds_error *err)
 {
-    char path[1200];
-    json_error_t why;
-    int64_t room = 0;
-    ds_status st = DS_OK;
-    json_t *line;
-    FILE *f;
+    questions *all = user;
 
-    *out = NULL;
-    *count = 0;
-    snprintf(path, sizeof path, "%s/captions.jsonl", folder);
-    f = fopen(path, "r");
-    if (f == NULL)
-        return ds_fail_at(err, ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno)), path, -1);
-    while (st == DS_OK && (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, &why)) != NULL) {
-        if (*count == room) {
-            question *more = ds_calloc((size_t)(room = room == 0 ? 256 : 2 * room), sizeof *more);
+    if (all->count == all->room) {
+        int64_t room = all->room == 0 ? 256 : 2 * all->room;
+        question *more = ds_calloc((size_t)room, sizeof *more);
 
-            if (more == NULL) {
-                st = ds_fail(err, DS_E_NOMEM, "%lld captions", (long long)room);
-                json_decref(line);
-                break;
-            }
-            if (*out != NULL)
-                memcpy(more, *out, (size_t)*count * sizeof *more);
-            ds_free(*out);
-            *out = more;
-        }
-        st = read_question(&(*out)[(*count)++], t, line, err);
-        json_decref(line);
+        if (more == NULL)
+            return ds_fail(err, DS_E_NOMEM, "%lld captions", (long long)room);
+        if (all->q != NULL)
+            memcpy(more, all->q, (size_t)all->count * sizeof *more);
+        ds_free(all->q);
+        all->q = more;
+        all->room = room;
     }
-    if (st == DS_OK && !feof(f) && fgetc(f) != EOF)
-        st = ds_fail(err, DS_E_FORMAT, "%s: %s after %lld captions", path, why.text,
-                     (long long)*count);
-    fclose(f);
-    return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
+    return read_question(&all->q[all->count++], all->t, line, err);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------
@@ -237,21 +222,37 @@ static void count_person(totals *s, const question *q, const ds_world_tables *t)
         add(&s->skin, x->skin == q->skin);
 }
 
+/* The sense that the picture shows. With a companion, the homonym is the thing that one of its
+ * senses fits better.                                                                           */
+static int sense_of(const question *q)
+{
+    int at = found_as(q, q->ambiguous);
+    const ds_verdict_thing *x = &q->v.thing[at], *other = &q->v.thing[!at];
+
+    if (q->things == 2 && fminf(other->asked[0], other->asked[1]) < fminf(x->asked[0], x->asked[1]))
+        x = other;
+    return x->asked[1] < x->asked[0];
+}
+
+/* Does the picture show all that its set asks for?                                              */
+static bool is_right(const question *q)
+{
+    bool all = q->v.things > 0 || q->things == 0;
+
+    if (q->homonym >= 0)
+        return all && (q->neutral || sense_of(q) == q->sense);
+    for (int i = 0; i < q->things; i++)
+        all &= among(&q->v.thing[found_as(q, i)], q->concept[i], 1);
+    return all && (q->kind != DS_SCENE_PAIR || is_placed(q));
+}
+
 static void count_homonym(totals *s, const question *q)
 {
-    int at = found_as(q, q->ambiguous), other = !at;
-    const ds_verdict_thing *x = &q->v.thing[at];
-    int sense = x->asked[1] < x->asked[0];
-
-    /* With a companion, the homonym is the thing that one of its senses fits better. */
-    if (q->things == 2 && fminf(q->v.thing[other].asked[0], q->v.thing[other].asked[1]) <
-                              fminf(x->asked[0], x->asked[1]))
-        sense = q->v.thing[other].asked[1] < q->v.thing[other].asked[0];
     if (!q->neutral)
-        add(&s->sense, q->v.things > 0 && sense == q->sense);
+        add(&s->sense, is_right(q));
     else if (q->homonym < HOMONYMS) {
         s->neutral[q->homonym]++;
-        s->first[q->homonym] += sense == 0;
+        s->first[q->homonym] += sense_of(q) == 0;
     }
 }
 
@@ -343,9 +344,9 @@ static json_t *verdicts_of(const question *q, int64_t n, const ds_world_tables *
                                                     (double)x->cost[0], "style",
                                                     x->style < 0 ? NULL : t->style[x->style].id));
         }
-        json_array_append_new(all,
-                              json_pack("{s:s, s:s, s:o}", "file", q[i].file, "background",
-                                        t->background[q[i].v.background].id, "things", things));
+        json_array_append_new(
+            all, json_pack("{s:s, s:b, s:s, s:o}", "file", q[i].file, "right", is_right(&q[i]),
+                           "background", t->background[q[i].v.background].id, "things", things));
     }
     return all;
 }
@@ -395,13 +396,16 @@ ds_status ds_world_score(json_t **out, const ds_world *w, const ds_judge *j, con
 {
     const ds_world_tables *t = ds_world_words(w);
     totals *s = ds_calloc(1, sizeof *s);
-    question *q = NULL;
-    int64_t n = 0;
+    questions all = { .t = t };
+    question *q;
+    int64_t n;
     ds_status st = s == NULL ? ds_fail(err, DS_E_NOMEM, "a score") : DS_OK;
 
     *out = NULL;
     if (st == DS_OK)
-        st = read_questions(&q, &n, t, folder, err);
+        st = ds_world_read_lines(folder, add_question, &all, err);
+    q = all.q;
+    n = all.count;
     if (st == DS_OK) {
 #pragma omp parallel for schedule(dynamic) num_threads(ds_threads())
         for (int64_t i = 0; i < n; i++)

@@ -22,7 +22,14 @@ $(BUILD)/world/%.o: override CFLAGS += -O3
 
 all run-tests: $(WORLD)
 
+# MODEL=DIR, QUICK=1 (three minutes of one core), SEEDS=N per occupation, QUALITY_OUT=DIR.
+MODEL ?= models/specimen
+QUALITY_OUT ?= out/quality
+specimen-quality: $(WORLD) ## the table of how well a model has learnt the world (MODEL=DIR, QUICK=1)
+	@$(WORLD) quality -m $(MODEL) --out $(QUALITY_OUT) $(if $(QUICK),--quick) \
+	    $(if $(SEEDS),--seeds $(SEEDS)) $(QUALITY_FLAGS)
+
 world-data: ## rebuild world/sprites from the published drawings (npm, librsvg, Python)
 	world/fetch-sprites
 
-.PHONY: world-data
+.PHONY: world-data specimen-quality

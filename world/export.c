@@ -1,0 +1,144 @@
+/* export.c - writes scenes into a folder, and reads its captions again.
+ *
+ * Thread rule: a folder is written by one thread.                                               */
+
+#include "export.h"
+
+#include "record.h"
+#include "select.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct exporter {
+    const ds_world *w;
+    const char *out;
+    FILE *lines;
+    ds_scene *scene;
+} exporter;
+
+static ds_status write_json(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    if (j == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: memory is exhausted", path);
+    if (json_dumpf(j, to, flags | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', to) == EOF)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    json_decref(j);
+    return st;
+}
+
+/* One picture and its line.                                                                     */
+static ds_status export_scene(exporter *e, ds_split split, int64_t index, ds_error *err)
+{
+    char path[1200], file[64];
+    ds_status st = ds_world_scene(e->w, split, index, e->scene, err);
+
+    snprintf(file, sizeof file, "images/%s-%07lld.png", ds_split_name(split), (long long)index);
+    snprintf(path, sizeof path, "%s/%s", e->out, file);
+    if (st == DS_OK)
+        st = ds_world_write_png(path, e->scene->rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, err);
+    if (st == DS_OK)
+        st = write_json(ds_world_record(e->w, e->scene, file), e->lines, "captions.jsonl",
+                        JSON_COMPACT, err);
+    return st;
+}
+
+static ds_status write_tables(const exporter *e, ds_error *err)
+{
+    char path[1200];
+    ds_status st;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/world.json", e->out);
+    f = fopen(path, "w");
+    if (f == NULL)
+        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    st = write_json(ds_world_table_record(e->w), f, path, JSON_INDENT(1), err);
+    if (fclose(f) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    return st;
+}
+
+static ds_status begin(exporter *e, const ds_world *w, const char *out, ds_error *err)
+{
+    char path[1200];
+    ds_status st;
+
+    *e = (exporter){ .w = w, .out = out };
+    if (strlen(out) > 1024)
+        return ds_fail(err, DS_E_ARG, "the path of the folder is too long");
+    e->scene = ds_alloc(sizeof *e->scene);
+    if (e->scene == NULL)
+        return ds_fail(err, DS_E_NOMEM, "a scene: %zu bytes", sizeof *e->scene);
+    snprintf(path, sizeof path, "%s/images", out);
+    st = ds_folder_make(path, err);
+    if (st != DS_OK)
+        return st;
+    snprintf(path, sizeof path, "%s/captions.jsonl", out);
+    e->lines = fopen(path, "w");
+    return e->lines != NULL ? DS_OK : ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+}
+
+static ds_status end(exporter *e, ds_status st, ds_error *err)
+{
+    if (e->lines != NULL && fclose(e->lines) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s/captions.jsonl: %s", e->out, strerror(errno));
+    ds_free(e->scene);
+    return st == DS_OK ? write_tables(e, err) : st;
+}
+
+ds_status ds_world_export(const ds_world *w, ds_split split, int64_t first, int64_t count,
+                          const char *out, ds_error *err)
+{
+    exporter e;
+    ds_status st = begin(&e, w, out, err);
+
+    for (int64_t i = first; st == DS_OK && i < first + count; i++)
+        st = export_scene(&e, split, i, err);
+    return end(&e, st, err);
+}
+
+ds_status ds_world_export_set(const ds_world *w, const char *set, int64_t count, const char *out,
+                              ds_error *err)
+{
+    exporter e;
+    ds_selection *s = NULL;
+    ds_split split;
+    int64_t index;
+    ds_status st = ds_selection_open(&s, w, set, count, err);
+
+    if (st != DS_OK)
+        return st;
+    st = begin(&e, w, out, err);
+    while (st == DS_OK && ds_selection_next(s, &split, &index))
+        st = export_scene(&e, split, index, err);
+    ds_selection_close(s);
+    return end(&e, st, err);
+}
+
+ds_status ds_world_read_lines(const char *folder, ds_world_line *each, void *user, ds_error *err)
+{
+    char path[1200];
+    json_error_t why;
+    long long count = 0;
+    ds_status st = DS_OK;
+    json_t *line;
+    FILE *f;
+
+    snprintf(path, sizeof path, "%s/captions.jsonl", folder);
+    f = fopen(path, "r");
+    if (f == NULL)
+        return ds_fail_at(err, ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno)), path, -1);
+    while (st == DS_OK && (line = json_loadf(f, JSON_DISABLE_EOF_CHECK, &why)) != NULL) {
+        st = each(user, line, err);
+        count++;
+        json_decref(line);
+    }
+    if (st == DS_OK && !feof(f) && fgetc(f) != EOF)
+        st = ds_fail(err, DS_E_FORMAT, "%s: %s after %lld captions", path, why.text, count);
+    fclose(f);
+    return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
+}

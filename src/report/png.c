@@ -201,8 +201,10 @@ static void write_bytes(png_structp png, png_bytep from, size_t n)
     stream *s = png_get_io_ptr(png);
 
     ds__buffer_add(s->to, from, n);
-    if (s->to->failed)
-        png_error(png, "no memory for its bytes");
+    if (!s->to->failed)
+        return;
+    s->st = ds_fail(s->err, DS_E_NOMEM, "%s: no memory for its bytes", s->name);
+    png_error(png, "no memory");
 }
 
 static void flush_bytes(png_structp png)

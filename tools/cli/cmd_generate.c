@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <diffuscope/image.h>
 #include <diffuscope/run.h>
 
 #include "commands.h"
@@ -13,41 +12,15 @@
 #include "model_option.h"
 #include "progress.h"
 #include "report.h"
+#include "run_option.h"
 #include "show.h"
 
 static const ds_opt options[] = {
     { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "what to draw", NULL, true },
-    { "negative-prompt", 'n', OPT_TEXT, "TEXT", NULL, 0, 0, "what to keep away from", NULL, false },
-    { "steps", 0, OPT_INT, "N", "20", 1, 1000, "steps of the sampler", NULL, false },
-    { "cfg-scale", 0, OPT_REAL, "X", "7", -100, 100,
-      "guidance: how much further than the negative prompt; 1 is none, and twice as fast", NULL,
-      false },
-    { "sampler", 0, OPT_TEXT, "S", NULL, 0, 0,
-      "sampler, in the spelling of diffusers, A1111 or ComfyUI; without it the model's own",
-      "sampling-method", false },
-    { "scheduler", 0, OPT_TEXT, "default|karras", NULL, 0, 0, "spacing of the noise levels", NULL,
-      false },
-    { "timestep-spacing", 0, OPT_TEXT, "leading|trailing|linspace", NULL, 0, 0,
-      "spacing of the time steps; without it the model's own", NULL, false },
-    { "set-alpha-to-one", 0, OPT_FLAG, NULL, NULL, 0, 0,
-      "end at no noise instead of the first level of the schedule", NULL, false },
-    { "eta", 0, OPT_REAL, "X", "0", 0, 1, "noise of ddim: 1 is as noisy as ddpm", NULL, false },
-    { "width", 'W', OPT_INT, "N", NULL, 8, 16384,
-      "width in pixels, a multiple of 8; without it the model's own", NULL, false },
-    { "height", 'H', OPT_INT, "N", NULL, 8, 16384, "the same for the height", NULL, false },
-    { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed; below 0 for a random one", NULL, false },
-    { "rng", 0, OPT_TEXT, "torch-cpu|torch-cuda", "torch-cpu", 0, 0,
-      "generator that the seed is for", NULL, false },
-    { "batch-count", 'b', OPT_INT, "N", "1", 1, 1024,
-      "pictures; each has the seed that follows the one before", NULL, false },
-    { "latent", 0, OPT_TEXT, "F", NULL, 0, 0,
-      "safetensors file whose tensor \"latent\" is the noise to start from", NULL, false },
-    { "init-img", 'i', OPT_TEXT, "FILE", NULL, 0, 0, "PNG or JPEG to start from", NULL, false },
-    { "strength", 0, OPT_REAL, "X", "0.75", 0, 1,
-      "with --init-img: share of the steps that is run, above 0; 1 keeps next to nothing", NULL,
-      false },
-    { "vae-tiling", 0, OPT_FLAG, NULL, NULL, 0, 0,
-      "decode in tiles, with less memory; pictures of more than 1024 by 1024 pixels always are",
+    RUN_OPTIONS,
+    { "long-prompt", 0, OPT_CHOICE, "cut|chunks", "cut", 0, 0,
+      "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web front ends "
+      "do",
       NULL, false },
     { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
       "run folder: pictures, report.html, run.json, result.json, tensors.safetensors", NULL,
@@ -60,88 +33,9 @@ static const ds_opt options[] = {
 typedef struct job {
     const ds_args *args;
     ds_model *model;
-    ds_bundle *latent;
-    float *planes; /* of the initial picture */
-    ds_tensor image;
+    run_inputs inputs;
     ds_run *run;
 } job;
-
-static ds_status load_latent(job *j, ds_run_options *o, ds_error *err)
-{
-    const char *path = opt_text(j->args, "latent");
-    ds_status st;
-
-    if (path == NULL)
-        return DS_OK;
-    st = ds_bundle_load(&j->latent, path, err);
-    if (st != DS_OK)
-        return st;
-    o->latent = ds_bundle_find(j->latent, "latent");
-    if (o->latent != NULL)
-        return DS_OK;
-    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor \"latent\", found none", path);
-    return ds_fail_at(err, DS_E_SHAPE, path, -1);
-}
-
-/* With a size, the middle of the picture fills it; without, sides are rounded to multiples of 8. */
-static ds_status load_image(job *j, ds_run_options *o, ds_error *err)
-{
-    const char *path = opt_text(j->args, "init-img");
-    ds_image raw = { 0 }, sized = { 0 };
-    int64_t width, height;
-    ds_status st;
-
-    if (path == NULL)
-        return DS_OK;
-    st = ds_image_load(&raw, path, err);
-    if (st != DS_OK)
-        return st;
-    width = o->width > 0 ? o->width : raw.width < 8 ? 8 : raw.width / 8 * 8;
-    height = o->height > 0 ? o->height : raw.height < 8 ? 8 : raw.height / 8 * 8;
-    st = o->width > 0 || o->height > 0
-             ? ds_image_fit(&sized, &raw, width, height, DS_FILTER_LANCZOS, err)
-             : ds_image_resize(&sized, &raw, width, height, DS_FILTER_LANCZOS, err);
-    if (st == DS_OK)
-        j->planes = ds_alloc((size_t)(3 * width * height) * sizeof *j->planes);
-    if (st == DS_OK && j->planes == NULL)
-        st = ds_fail(err, DS_E_NOMEM, "no memory for the initial picture");
-    if (st == DS_OK) {
-        ds_image_to_planes(j->planes, &sized);
-        j->image = (ds_tensor){ DS_DTYPE_F32, 4, { 1, 3, height, width }, j->planes };
-        o->image = &j->image;
-    }
-    ds_image_clear(&raw);
-    ds_image_clear(&sized);
-    return st;
-}
-
-static ds_status read_options(job *j, ds_run_options *o, ds_error *err)
-{
-    const ds_args *a = j->args;
-    ds_status st = ds_rng_kind_parse(&o->rng, opt_text(a, "rng"), err);
-
-    o->prompt = opt_text(a, "prompt");
-    o->negative_prompt = opt_text(a, "negative-prompt");
-    o->steps = (int)opt_int(a, "steps");
-    o->cfg_scale = opt_real(a, "cfg-scale");
-    o->sampler = opt_text(a, "sampler");
-    o->scheduler = opt_text(a, "scheduler");
-    o->spacing = opt_text(a, "timestep-spacing");
-    o->set_alpha_to_one = opt_flag(a, "set-alpha-to-one") ? 1 : -1;
-    o->eta = opt_real(a, "eta");
-    o->width = opt_given(a, "width") ? opt_int(a, "width") : 0;
-    o->height = opt_given(a, "height") ? opt_int(a, "height") : 0;
-    o->seed = opt_seed(a, "seed");
-    o->images = opt_given(a, "batch-count") ? opt_int(a, "batch-count") : 0;
-    o->strength = opt_real(a, "strength");
-    o->vae_tiling = opt_flag(a, "vae-tiling") ? 1 : -1;
-    o->cancel = cancel_on_interrupt();
-    if (st == DS_OK && opt_given(a, "latent") && opt_given(a, "init-img"))
-        st = ds_fail(err, DS_E_ARG, "--latent and --init-img exclude each other");
-    if (st == DS_OK)
-        st = load_latent(j, o, err);
-    return st == DS_OK ? load_image(j, o, err) : st;
-}
 
 static ds_status run_steps(job *j, ds_run_record *record, ds_error *err)
 {
@@ -165,7 +59,10 @@ static ds_status generate(job *j, ds_run_record *record, ds_error *err)
 {
     ds_run_options o = DS_RUN_OPTIONS_INIT;
     const char *remark_text;
-    ds_status st = read_options(j, &o, err);
+    ds_status st = run_options_read(&j->inputs, &o, j->args, err);
+
+    o.prompt = opt_text(j->args, "prompt");
+    o.chunks = strcmp(opt_text(j->args, "long-prompt"), "chunks") == 0;
 
     if (st == DS_OK)
         st = generate_check_files(j->args, o.images, err);
@@ -199,8 +96,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = generate(&j, &record, err);
     ds_run_free(j.run);
-    ds_bundle_free(j.latent);
-    ds_free(j.planes);
+    run_inputs_free(&j.inputs);
     ds_model_close(j.model);
     run_record_free(&record);
     return st;

@@ -1,0 +1,249 @@
+/* cmd_daam.c - `diffuscope daam`: which pixels did each word drive? */
+
+#include <string.h>
+
+#include "commands.h"
+#include "daam_job.h"
+#include "report.h"
+#include "show.h"
+
+static const ds_opt options[] = {
+    { "prompt", 'p', OPT_TEXTS, "TEXT", NULL, 0, 0,
+      "what to draw; several are drawn one after another, each --batch-count times", NULL, false },
+    { "word", 0, OPT_TEXTS, "W", NULL, 0, 0,
+      "word or phrase whose map to make; without --word and --token, every word", NULL, false },
+    { "token", 0, OPT_TEXTS, "I", NULL, 0, 0, "map of token I of the prompt, from 0", NULL, false },
+    { "ask", 0, OPT_TEXTS, "TEXT", NULL, 0, 0,
+      "map of words that need not be in the prompt (open vocabulary)", NULL, false },
+    { "image", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+      "PNG or JPEG to look at instead of drawing; -p says what it shows", NULL, false },
+    { "approach", 0, OPT_CHOICE, "noise|invert", "noise", 0, 0,
+      "with --image: add noise at a set of levels, or run DDIM backwards", NULL, false },
+    { "levels", 0, OPT_INT, "N", "10", 1, 1000, "with --image: levels of noise, or steps back",
+      NULL, false },
+    { "level-from", 0, OPT_REAL, "X", "0.05", 0, 1,
+      "with --image: least noise, as a share of the schedule's time", NULL, false },
+    { "level-to", 0, OPT_REAL, "X", "0.95", 0, 1, "with --image: most noise", NULL, false },
+    { "from", 0, OPT_TEXT, "RUN", NULL, 0, 0,
+      "run folder with a trace (--save-trace) to make other maps of", NULL, false },
+    { "preset", 0, OPT_CHOICE, "best|paper", "best", 0, 0,
+      "paper: layers, sizes, weights and word search of the DAAM package, to the letter", NULL,
+      false },
+    { "branch", 0, OPT_CHOICE, "cond|uncond", "cond", 0, 0,
+      "uncond: maps of the negative prompt's words", NULL, false },
+    { "layers", 0, OPT_TEXT, "LIST", NULL, 0, 0,
+      "numbers and ranges in the paper's order, as 0,3-5, or patterns over names of sites", NULL,
+      false },
+    { "heads", 0, OPT_TEXT, "LIST", NULL, 0, 0, "numbers and ranges", NULL, false },
+    { "at-steps", 0, OPT_TEXT, "LIST", NULL, 0, 0, "numbers and ranges of steps or levels, from 0",
+      NULL, false },
+    { "resolutions", 0, OPT_TEXT, "LIST", NULL, 0, 0,
+      "how many times coarser than the latent: 1,2,4; with --preset paper, the package's factors",
+      NULL, false },
+    { "reduce", 0, OPT_CHOICE, "per-resolution|paper", NULL, 0, 0,
+      "weights: every resolution the same, or every layer and head (paper); without it, as the "
+      "preset",
+      NULL, false },
+    { "normalize", 0, OPT_FLAG, NULL, NULL, 0, 0, "each pixel's shares of the words sum to one",
+      NULL, false },
+    { "refine", 0, OPT_CHOICE, "smooth|guided|diffuse", NULL, 0, 0,
+      "mend the maps by self-attention", NULL, false },
+    { "map-size", 0, OPT_TEXT, "N|HxW", NULL, 0, 0,
+      "size of the maps; without it the latent's, or the paper's 64 or 96", NULL, false },
+    { "threshold", 0, OPT_REAL, "X", "0.4", -1000, 1000000, "masks are where a map is above this",
+      NULL, false },
+    { "relative", 0, OPT_FLAG, NULL, NULL, 0, 0,
+      "thresholds are shares of the way from a map's minimum to its maximum (so by default)", NULL,
+      false },
+    { "absolute", 0, OPT_FLAG, NULL, NULL, 0, 0, "thresholds are compared with the values", NULL,
+      false },
+    { "low-memory", 0, OPT_FLAG, NULL, NULL, 0, 0,
+      "of each block of the network the first layer alone", NULL, false },
+    { "budget", 0, OPT_INT, "MB", "160", 1, 1 << 20,
+      "memory for the sums; what does not fit is summed over steps, heads, layers, and said", NULL,
+      false },
+    { "save-trace", 0, OPT_FLAG, NULL, NULL, 0, 0, "write trace.safetensors, for --from", NULL,
+      false },
+    { "save-heads", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
+      "write every probability of every call to this folder (gigabytes at full size)", NULL,
+      false },
+    { "load-heads", 0, OPT_TEXT, "DIR", NULL, 0, 0,
+      "put these probabilities in the place of the run's own: a changed prompt keeps the layout",
+      NULL, false },
+    { "long-prompt", 0, OPT_CHOICE, "chunks|cut", "chunks", 0, 0,
+      "a prompt that does not fit is read in chunks, as web front ends do, or cut", NULL, false },
+    RUN_OPTIONS,
+    { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
+      "run folder: pictures, overlays, masks.json, report.html, run.json, result.json, "
+      "tensors.safetensors",
+      NULL, true },
+    { 0 },
+};
+
+/* ---- the folder -------------------------------------------------------------------------------
+ */
+
+/* The folder of picture b: the run's own, or one below it where there are several. */
+static ds_status folder_of(char *buf, size_t size, const daam_job *j, int64_t b, ds_error *err)
+{
+    const char *dir = opt_text(j->args, "out");
+    int n = j->images == 1 ? snprintf(buf, size, "%s", dir)
+                           : snprintf(buf, size, "%s/%03lld", dir, (long long)b);
+
+    if (n < 0 || (size_t)n >= size)
+        return ds_fail(err, DS_E_ARG, "the path of --out is too long");
+    return run_folder_make(buf, err);
+}
+
+static ds_status save_item(const daam_job *j, int64_t b, json_t *results, ds_error *err)
+{
+    char dir[4096];
+    daam_item it = { 0 };
+    ds_status st = folder_of(dir, sizeof dir, j, b, err);
+
+    if (st == DS_OK)
+        st = daam_item_begin(&it, j, b, err);
+    if (st == DS_OK)
+        st = daam_item_tensors(&it, dir, err);
+    if (st == DS_OK)
+        st = daam_item_masks(&it, dir, err);
+    if (st == DS_OK)
+        st = daam_item_pictures(&it, dir, err);
+    if (st == DS_OK)
+        st = daam_item_page(&it, dir, err);
+    if (st == DS_OK)
+        json_array_append_new(results, daam_item_json(&it));
+    daam_item_free(&it);
+    return st;
+}
+
+static json_t *summary(const daam_job *j, json_t *results)
+{
+    const ds_daam_info i = ds_daam_describe(j->d);
+    const bool paper = strcmp(opt_text(j->args, "preset"), "paper") == 0;
+    json_t *warnings = json_array(), *layers = json_array();
+    ds_daam_layer l;
+
+    for (int k = 0; ds_daam_warning(j->d, k) != NULL; k++)
+        json_array_append_new(warnings, json_string(ds_daam_warning(j->d, k)));
+    for (int64_t k = 0; ds_daam_layer_at(j->d, k, &l); k++)
+        json_array_append_new(layers,
+                              json_pack("{s:I, s:s, s:I, s:I, s:I}", "index", (json_int_t)l.index,
+                                        "site", l.site, "heads", (json_int_t)l.heads, "height",
+                                        (json_int_t)l.height, "width", (json_int_t)l.width));
+    return json_pack("{s:O, s:s, s:I, s:I, s:I, s:I, s:b, s:b, s:s, s:o, s:o}", "pictures", results,
+                     "unit", paper ? "attention, summed over steps" : "share of attention", "calls",
+                     (json_int_t)i.calls, "steps", (json_int_t)i.steps, "step_groups",
+                     (json_int_t)i.groups, "bytes", (json_int_t)i.bytes, "heads_apart",
+                     i.heads_apart, "layers_apart", i.layers_apart, "plan", i.plan, "layers",
+                     layers, "warnings", warnings);
+}
+
+static ds_status save_result(const daam_job *j, json_t *results, ds_error *err)
+{
+    const char *dir = opt_text(j->args, "out");
+    json_t *root = summary(j, results);
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, dir, "result.json", err);
+
+    if (st == DS_OK && (root == NULL || json_dump_file(root, path, JSON_INDENT(1)) != 0))
+        st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
+    if (st == DS_OK && opt_flag(j->args, "json")) {
+        json_dumpf(root, stdout, 0);
+        putchar('\n');
+    } else if (st == DS_OK) {
+        puts(dir);
+    }
+    json_decref(root);
+    return st;
+}
+
+static ds_status record_run(const daam_job *j, ds_error *err)
+{
+    const char *model =
+        opt_text(j->args, "model") != NULL ? opt_text(j->args, "model") : j->folder_model;
+    ds_run *run = ds_daam_run(j->d);
+    ds_status st = ds_record_model(j->record->record, model, err);
+
+    if (st == DS_OK && run != NULL) {
+        const ds_run_info i = ds_run_describe(run);
+
+        st = ds_record_ints(j->record->record, "prompt_ids", i.prompt_ids, i.tokens, err);
+        if (st == DS_OK && i.negative_ids != NULL)
+            st = ds_record_ints(j->record->record, "negative_ids", i.negative_ids, i.tokens, err);
+        if (st == DS_OK)
+            st = ds_record_text(j->record->record, "run.sampler", i.sampler, err);
+        if (st == DS_OK)
+            st = ds_record_int(j->record->record, "run.denoiser_calls", i.calls, err);
+    }
+    return st;
+}
+
+static ds_status save_trace(const daam_job *j, ds_error *err)
+{
+    char path[4096];
+    ds_status st;
+
+    if (!opt_flag(j->args, "save-trace"))
+        return DS_OK;
+    st = run_folder_file(path, sizeof path, opt_text(j->args, "out"), "trace.safetensors", err);
+    return st == DS_OK ? ds_daam_save(j->d, path, err) : st;
+}
+
+static ds_status save_all(const daam_job *j, ds_error *err)
+{
+    const char *dir = opt_text(j->args, "out");
+    json_t *results = json_array();
+    ds_status st = run_folder_make(dir, err);
+
+    if (st == DS_OK)
+        st = record_run(j, err);
+    for (int64_t b = 0; st == DS_OK && b < j->images; b++)
+        st = save_item(j, b, results, err);
+    if (st == DS_OK)
+        st = save_trace(j, err);
+    if (st == DS_OK)
+        st = save_result(j, results, err);
+    json_decref(results);
+    return st == DS_OK ? run_record_end(j->record, dir, err) : st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    ds_run_record record = { 0 };
+    daam_job j = { .args = a, .record = &record };
+    ds_status st = show_check(a, err);
+
+    if (st == DS_OK)
+        st = run_record_begin(&record, a, err);
+    if (st == DS_OK)
+        st = daam_job_begin(&j, err);
+    if (st == DS_OK)
+        st = save_all(&j, err);
+    daam_job_free(&j);
+    run_record_free(&record);
+    return st;
+}
+
+const ds_command cmd_daam = {
+    .name = "daam",
+    .purpose = "which pixels did each word drive?",
+    .description =
+        "Draws a picture as `diffuscope generate` does, bit for bit, and sums the probabilities "
+        "with "
+        "which its pixels read each word, over layers, heads and steps: one map per word (DAAM, "
+        "arXiv 2210.04885). With --image, an existing picture is read under a prompt instead.\n\n"
+        "The run folder holds image.png, WORD.heat_map.png, sheet.png, report.html, masks.json "
+        "(COCO's run lengths), result.json, run.json, and tensors.safetensors with \"global\" "
+        "[tokens,h,w] (start, tokens, end) and \"word/WORD\" [h,w] of --map-size, and "
+        "\"expanded/WORD\", \"mask/WORD\" of the picture's size; other maps are \"token/I\", "
+        "\"ask/TEXT\" and \"ask/TEXT/WORD\". Several pictures have a folder each below it: 000, "
+        "001, and so on.\n\n"
+        "A word that has several tokens, or occurs several times, gets the mean of their maps. A "
+        "word that does not occur is looked for in its other forms (dog, dogs), which is said.",
+    .example = "diffuscope daam -m sd15 -p \"a cat on a mat\" --word cat --out run",
+    .options = options,
+    .common = COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON |
+              COMMON_PROGRESS | COMMON_SHOW,
+    .run = run,
+};

@@ -1,0 +1,401 @@
+/* daam_item.c - the maps of one picture, and what is said about them in numbers. */
+
+#include "daam_job.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <diffuscope/rle.h>
+
+#include "report.h"
+
+static ds_status no_memory(ds_error *err)
+{
+    return ds_fail(err, DS_E_NOMEM, "no memory for maps");
+}
+
+/* ---- options ----------------------------------------------------------------------------------
+ */
+
+static ds_status read_size(ds_daam_map_options *o, const char *text, ds_error *err)
+{
+    char *end;
+
+    if (text == NULL)
+        return DS_OK;
+    o->height = o->width = strtoll(text, &end, 10);
+    if (*end == 'x')
+        o->width = strtoll(end + 1, &end, 10);
+    if (*end == '\0' && o->height > 0 && o->width > 0)
+        return DS_OK;
+    return ds_fail(err, DS_E_ARG, "--map-size: expected N or HEIGHTxWIDTH, found \"%.40s\"", text);
+}
+
+static ds_status read_map_options(ds_daam_map_options *o, const ds_args *a, ds_error *err)
+{
+    const char *reduce = opt_text(a, "reduce"), *refine = opt_text(a, "refine");
+    const bool paper = strcmp(opt_text(a, "preset"), "paper") == 0;
+
+    o->weights = reduce != NULL
+                     ? strcmp(reduce, "paper") == 0 ? DS_DAAM_PAPER : DS_DAAM_PER_RESOLUTION
+                 : paper ? DS_DAAM_PAPER
+                         : DS_DAAM_PER_RESOLUTION;
+    o->normalize = opt_flag(a, "normalize");
+    o->layers = opt_text(a, "layers");
+    o->heads = opt_text(a, "heads");
+    o->steps = opt_text(a, "at-steps");
+    o->resolutions = opt_text(a, "resolutions");
+    if (refine != NULL)
+        o->refine = refine[0] == 's'   ? DS_DAAM_SMOOTH
+                    : refine[0] == 'g' ? DS_DAAM_GUIDED
+                                       : DS_DAAM_DIFFUSE;
+    return read_size(o, opt_text(a, "map-size"), err);
+}
+
+/* ---- words ------------------------------------------------------------------------------------
+ */
+
+static bool has_letter(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80)
+            return true;
+    return false;
+}
+
+static char *join(const char *a, const char *b)
+{
+    size_t n = strlen(a) + strlen(b) + 2;
+    char *s = ds_alloc(n);
+
+    if (s != NULL)
+        snprintf(s, n, "%s/%s", a, b);
+    return s;
+}
+
+/* Room for one more map, with its name. NULL (and DS_OK) if there is one of that name. */
+static ds_status new_word(daam_item *it, daam_word **out, const char *group, const char *name,
+                          ds_error *err)
+{
+    const size_t small = (size_t)(it->height * it->width);
+    const size_t big = (size_t)(it->big_height * it->big_width);
+    daam_word *w = &it->word[it->count];
+    char *key = join(group, name);
+
+    *out = NULL;
+    for (int i = 0; key != NULL && i < it->count; i++)
+        if (strcmp(it->word[i].key, key) == 0) {
+            ds_free(key);
+            return DS_OK;
+        }
+    *w = (daam_word){ .key = key, .name = ds_strdup(name), .asked = strncmp(group, "ask", 3) == 0 };
+    it->count++;
+    w->map = ds_calloc(small, sizeof *w->map);
+    w->big = ds_calloc(big, sizeof *w->big);
+    w->mask = ds_calloc(big, 1);
+    if (key == NULL || w->name == NULL || w->map == NULL || w->big == NULL || w->mask == NULL)
+        return no_memory(err);
+    *out = w;
+    return DS_OK;
+}
+
+static ds_status add_word(daam_item *it, const ds_daam_maps *maps, const char *group,
+                          const char *name, ds_error *err)
+{
+    daam_word *w;
+    ds_status st = new_word(it, &w, group, name, err);
+
+    return st == DS_OK && w != NULL ? ds_daam_word(maps, w->map, name, &w->match, err) : st;
+}
+
+static ds_status add_all_words(daam_item *it, ds_error *err)
+{
+    const ds_tokens *t = ds_daam_tokens(it->job->d, 0, it->image);
+    ds_daam_maps *m = it->maps;
+    const int64_t fit = ds_daam_global(m).dim[0] - 2;
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < t->word_count; i++)
+        if (has_letter(t->words[i].text) && t->words[i].last < fit)
+            st = add_word(it, m, "word", t->words[i].text, err);
+    return st;
+}
+
+static ds_status add_tokens(daam_item *it, const char *const *list, int n, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < n; i++) {
+        char *end;
+        const int64_t index = strtoll(list[i], &end, 10);
+        daam_word *w;
+
+        if (*end != '\0' || list[i][0] == '\0')
+            return ds_fail(err, DS_E_ARG, "--token: expected a number, found \"%.40s\"", list[i]);
+        st = new_word(it, &w, "token", list[i], err);
+        if (st == DS_OK && w != NULL) {
+            w->match = (ds_daam_match){ .count = 1, .token = { index }, .tokens = 1 };
+            st = ds_daam_token(it->maps, w->map, index, err);
+        }
+    }
+    return st;
+}
+
+/* A text that was asked for: as a whole, and its words if there are several. */
+static ds_status add_asked(daam_item *it, int64_t text, const ds_daam_map_options *o, ds_error *err)
+{
+    const ds_daam *d = it->job->d;
+    const char *name = ds_daam_text(d, text, it->image);
+    const ds_tokens *t = ds_daam_tokens(d, text, it->image);
+    char *group = join("ask", name);
+    ds_daam_maps *m = NULL;
+    daam_word *w;
+    ds_status st = group != NULL ? ds_daam_reduce(d, &m, text, it->image, o, err) : no_memory(err);
+
+    if (st == DS_OK)
+        st = new_word(it, &w, "ask", name, err);
+    if (st == DS_OK && w != NULL) {
+        w->match = (ds_daam_match){ .count = 1, .tokens = t->count };
+        for (int64_t i = 0; i < t->count; i++)
+            w->match.token[i] = i;
+        st = ds_daam_whole(m, w->map, err);
+    }
+    for (int64_t i = 0; st == DS_OK && t->word_count > 1 && i < t->word_count; i++)
+        if (has_letter(t->words[i].text))
+            st = add_word(it, m, group, t->words[i].text, err);
+    ds_daam_maps_free(m);
+    ds_free(group);
+    return st;
+}
+
+static int64_t most_words(const daam_item *it)
+{
+    const ds_daam *d = it->job->d;
+    const ds_daam_info info = ds_daam_describe(d);
+    int words, tokens;
+    int64_t n = 0;
+
+    opt_texts(it->job->args, "word", &words);
+    opt_texts(it->job->args, "token", &tokens);
+    for (int64_t t = 0; t < info.texts; t++)
+        n += 1 + ds_daam_tokens(d, t, it->image)->word_count;
+    return n + words + tokens;
+}
+
+static ds_status add_words(daam_item *it, const ds_daam_map_options *o, ds_error *err)
+{
+    const ds_args *a = it->job->args;
+    int words, tokens;
+    const char *const *word = opt_texts(a, "word", &words);
+    const char *const *token = opt_texts(a, "token", &tokens);
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < words; i++)
+        st = add_word(it, it->maps, "word", word[i], err);
+    if (st == DS_OK)
+        st = add_tokens(it, token, tokens, err);
+    if (st == DS_OK && words + tokens == 0)
+        st = add_all_words(it, err);
+    for (int64_t t = 1; st == DS_OK && t < ds_daam_describe(it->job->d).texts; t++)
+        st = add_asked(it, t, o, err);
+    return st;
+}
+
+/* ---- expansion and masks ----------------------------------------------------------------------
+ */
+
+static ds_status expand(daam_item *it, ds_error *err)
+{
+    const ds_args *a = it->job->args;
+    const bool relative = !opt_flag(a, "absolute");
+    const float tau = (float)opt_real(a, "threshold");
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < it->count; i++) {
+        daam_word *w = &it->word[i];
+
+        st = ds_daam_expand(w->big, it->big_height, it->big_width, w->map, it->height, it->width,
+                            relative, err);
+        for (int64_t k = 0; st == DS_OK && k < it->big_height * it->big_width; k++)
+            w->mask[k] = w->big[k] > tau;
+        if (st == DS_OK && w->match.form[0] != '\0')
+            remark(a, "\"%s\" does not stand in the prompt; its map is that of \"%s\"", w->name,
+                   w->match.form);
+    }
+    return st;
+}
+
+ds_status daam_item_begin(daam_item *it, const daam_job *j, int64_t image, ds_error *err)
+{
+    ds_daam_map_options o = DS_DAAM_MAP_OPTIONS_INIT;
+    ds_tensor t;
+    ds_status st = read_map_options(&o, j->args, err);
+
+    *it = (daam_item){ .job = j, .image = image };
+    if (st == DS_OK && opt_flag(j->args, "absolute") && opt_flag(j->args, "relative"))
+        st = ds_fail(err, DS_E_ARG, "--relative and --absolute exclude each other");
+    if (st == DS_OK)
+        st = ds_daam_reduce(j->d, &it->maps, 0, image, &o, err);
+    if (st != DS_OK)
+        return st;
+    t = ds_daam_global(it->maps);
+    it->height = t.dim[1];
+    it->width = t.dim[2];
+    it->big_height = j->shown[image].height;
+    it->big_width = j->shown[image].width;
+    it->word = ds_calloc((size_t)most_words(it), sizeof *it->word);
+    st = it->word != NULL ? add_words(it, &o, err) : no_memory(err);
+    return st == DS_OK ? expand(it, err) : st;
+}
+
+void daam_item_free(daam_item *it)
+{
+    for (int i = 0; i < it->count; i++) {
+        ds_free(it->word[i].name);
+        ds_free(it->word[i].key);
+        ds_free(it->word[i].map);
+        ds_free(it->word[i].big);
+        ds_free(it->word[i].mask);
+    }
+    ds_free(it->word);
+    ds_daam_maps_free(it->maps);
+}
+
+/* ---- tensors ----------------------------------------------------------------------------------
+ */
+
+static ds_status add_tensor(ds_bundle *b, const char *group, const char *key, ds_dtype type,
+                            int rank, const int64_t *dim, const void *data, ds_error *err)
+{
+    char *name = key != NULL ? join(group, key) : ds_strdup(group);
+    ds_tensor *t = NULL;
+    ds_status st = name != NULL ? ds_bundle_add(b, name, type, rank, dim, &t, err) : no_memory(err);
+
+    if (st == DS_OK)
+        memcpy(t->data, data, (size_t)ds_tensor_count(t) * ds_dtype_size(type));
+    ds_free(name);
+    return st;
+}
+
+/* word/cat [h,w] of the maps' size; expanded/cat [H,W] and mask/cat of the picture's. Those of
+ * other groups keep them: expanded/ask/..., mask/token/3. */
+static ds_status add_word_tensors(ds_bundle *b, const daam_item *it, const daam_word *w,
+                                  ds_error *err)
+{
+    const char *plain = strncmp(w->key, "word/", 5) == 0 ? w->key + 5 : w->key;
+    const int64_t big[2] = { it->big_height, it->big_width };
+    ds_status st =
+        add_tensor(b, w->key, NULL, DS_DTYPE_F32, DS_DIMS(it->height, it->width), w->map, err);
+
+    if (st == DS_OK)
+        st = add_tensor(b, "expanded", plain, DS_DTYPE_F32, 2, big, w->big, err);
+    return st == DS_OK ? add_tensor(b, "mask", plain, DS_DTYPE_U8, 2, big, w->mask, err) : st;
+}
+
+ds_status daam_item_tensors(const daam_item *it, const char *dir, ds_error *err)
+{
+    const ds_tensor global = ds_daam_global(it->maps);
+    char path[4096];
+    ds_bundle *b = NULL;
+    ds_status st = run_folder_file(path, sizeof path, dir, "tensors.safetensors", err);
+
+    if (st == DS_OK)
+        st = ds_bundle_new(&b, err);
+    if (st == DS_OK)
+        st = add_tensor(b, "global", NULL, DS_DTYPE_F32, global.rank, global.dim, global.data, err);
+    for (int i = 0; st == DS_OK && i < it->count; i++)
+        st = add_word_tensors(b, it, &it->word[i], err);
+    if (st == DS_OK)
+        st = ds_bundle_save(b, path, err);
+    ds_bundle_free(b);
+    return st;
+}
+
+/* ---- numbers ----------------------------------------------------------------------------------
+ */
+
+static json_t *rounded(double x)
+{
+    return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
+}
+
+/* Largest value, mean, centre of mass as shares of the sides, and the share of pixels in the mask.
+ */
+static json_t *word_json(const daam_item *it, const daam_word *w)
+{
+    double sum = 0, x = 0, y = 0, high = -INFINITY;
+    int64_t area = 0, big = it->big_height * it->big_width;
+    json_t *tokens = json_array(), *root;
+
+    for (int64_t r = 0; r < it->height; r++)
+        for (int64_t c = 0; c < it->width; c++) {
+            const double v = w->map[r * it->width + c];
+
+            sum += v;
+            y += v * ((double)r + 0.5) / (double)it->height;
+            x += v * ((double)c + 0.5) / (double)it->width;
+            high = fmax(high, v);
+        }
+    for (int64_t k = 0; k < big; k++)
+        area += w->mask[k];
+    for (int64_t k = 0; k < w->match.tokens; k++)
+        json_array_append_new(tokens, json_integer(w->match.token[k]));
+    root = json_pack("{s:s, s:s, s:o, s:I}", "text", w->name, "tensor", w->key, "tokens", tokens,
+                     "occurrences", (json_int_t)w->match.count);
+    if (w->match.form[0] != '\0')
+        json_object_set_new(root, "form", json_string(w->match.form));
+    json_object_set_new(root, "mean", rounded(sum / (double)(it->height * it->width)));
+    json_object_set_new(root, "max", rounded(high));
+    json_object_set_new(root, "centre_x", rounded(x / sum));
+    json_object_set_new(root, "centre_y", rounded(y / sum));
+    json_object_set_new(root, "area", rounded((double)area / (double)big));
+    return root;
+}
+
+json_t *daam_item_json(const daam_item *it)
+{
+    const ds_daam *d = it->job->d;
+    json_t *words = json_array();
+
+    for (int i = 0; i < it->count; i++)
+        json_array_append_new(words, word_json(it, &it->word[i]));
+    return json_pack("{s:s, s:I, s:I, s:o}", "text", ds_daam_text(d, 0, it->image), "map_height",
+                     (json_int_t)it->height, "map_width", (json_int_t)it->width, "words", words);
+}
+
+/* One annotation of COCO's results form. */
+static json_t *mask_json(const daam_item *it, const daam_word *w, ds_error *err)
+{
+    char *rle = NULL;
+    json_t *root;
+
+    if (ds_rle_encode(&rle, w->mask, it->big_height, it->big_width, err) != DS_OK)
+        return NULL;
+    root = json_pack("{s:I, s:s, s:s, s:{s:[I,I], s:s}}", "image_id", (json_int_t)it->image,
+                     "category", w->name, "tensor", w->key, "segmentation", "size",
+                     (json_int_t)it->big_height, (json_int_t)it->big_width, "counts", rle);
+    ds_free(rle);
+    return root;
+}
+
+ds_status daam_item_masks(const daam_item *it, const char *dir, ds_error *err)
+{
+    json_t *root = json_array();
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, dir, "masks.json", err);
+
+    for (int i = 0; st == DS_OK && i < it->count; i++) {
+        json_t *one = mask_json(it, &it->word[i], err);
+
+        if (one == NULL)
+            st = no_memory(err);
+        else
+            json_array_append_new(root, one);
+    }
+    if (st == DS_OK && json_dump_file(root, path, JSON_INDENT(1)) != 0)
+        st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
+    json_decref(root);
+    return st;
+}

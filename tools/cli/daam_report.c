@@ -1,0 +1,181 @@
+/* daam_report.c - what there is to see: the picture, an overlay for each word, all of them side by
+ * side, and the page. */
+
+#include "daam_job.h"
+
+#include <string.h>
+
+#include <diffuscope/figure.h>
+#include <diffuscope/page.h>
+
+#include "report_page.h"
+#include "show.h"
+
+static ds_map map_of(const daam_item *it, const daam_word *w)
+{
+    return (ds_map){ .values = w->map, .width = it->width, .height = it->height };
+}
+
+static ds_figure_options figure_of(const daam_item *it)
+{
+    const bool paper = strcmp(opt_text(it->job->args, "preset"), "paper") == 0;
+    ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
+
+    o.picture = &it->job->shown[it->image];
+    o.unit = opt_flag(it->job->args, "normalize") ? "share among the words"
+             : paper                              ? "attention, summed over steps"
+                                                  : "share of attention";
+    o.own_scales = true; /* words differ by orders of magnitude: each bar has its numbers */
+    if (paper) {
+        o.colors = DS_COLORS_JET;
+        o.heat_alpha = true;
+    }
+    return o;
+}
+
+/* A name that is safe in any folder: what might not be becomes an underscore. */
+static void file_name(char *out, size_t size, const daam_item *it, int index)
+{
+    const daam_word *w = &it->word[index];
+    const char *name = strncmp(w->key, "word/", 5) == 0 ? w->name : w->key;
+    size_t n = 0;
+
+    for (; name[n] != '\0' && n + 32 < size && n < 100; n++) {
+        const unsigned char c = (unsigned char)name[n];
+
+        out[n] = c < 0x21 || strchr("/\\:*?\"<>|.", c) != NULL ? '_' : (char)c;
+    }
+    while (n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80) /* no letter is cut in two */
+        n--;
+    snprintf(out + n, size - n, ".heat_map.png");
+}
+
+static ds_status save(const ds_image *image, const char *dir, const char *name, ds_error *err)
+{
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, dir, name, err);
+
+    return st == DS_OK ? ds_image_save_png(image, path, NULL, 0, err) : st;
+}
+
+static ds_status make_sheet(const daam_item *it, ds_image *sheet, ds_error *err)
+{
+    const ds_figure_options o = figure_of(it);
+    ds_panel *panel = ds_calloc((size_t)it->count + 1, sizeof *panel);
+    ds_status st;
+
+    if (panel == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a sheet");
+    panel[0] = (ds_panel){ .title = "picture" };
+    for (int i = 0; i < it->count; i++)
+        panel[i + 1] = (ds_panel){ .title = it->word[i].name, .map = map_of(it, &it->word[i]) };
+    st = ds_map_sheet(sheet, NULL, panel, it->count + 1, 0, &o, err);
+    ds_free(panel);
+    return st;
+}
+
+ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err)
+{
+    const ds_figure_options o = figure_of(it);
+    ds_image image = { 0 };
+    char name[256];
+    ds_status st = save(&it->job->shown[it->image], dir, "image.png", err);
+
+    for (int i = 0; st == DS_OK && i < it->count; i++) {
+        const ds_map map = map_of(it, &it->word[i]);
+
+        file_name(name, sizeof name, it, i);
+        st = ds_map_figure(&image, it->word[i].name, &map, &o, err);
+        if (st == DS_OK)
+            st = save(&image, dir, name, err);
+        ds_image_clear(&image);
+    }
+    if (st == DS_OK)
+        st = make_sheet(it, &image, err);
+    if (st == DS_OK)
+        st = save(&image, dir, "sheet.png", err);
+    if (st == DS_OK)
+        st = show_image(it->job->args, &image, err);
+    ds_image_clear(&image);
+    return st;
+}
+
+/* ---- the page ---------------------------------------------------------------------------------
+ */
+
+/* The map of the word that stands at this place of the prompt; NULL: it has none. */
+static const daam_word *word_at(const daam_item *it, int64_t token)
+{
+    for (int i = 0; i < it->count; i++) {
+        const daam_word *w = &it->word[i];
+
+        for (int64_t k = 0; !w->asked && k < w->match.tokens; k++)
+            if (w->match.token[k] == token)
+                return w;
+    }
+    return NULL;
+}
+
+static ds_status add_words(const daam_item *it, ds_page *p, ds_error *err)
+{
+    const ds_tokens *t = ds_daam_tokens(it->job->d, 0, it->image);
+    const ds_figure_options o = figure_of(it);
+    ds_page_word *list = ds_calloc((size_t)(t->word_count + it->count), sizeof *list);
+    int64_t n = 0;
+    ds_status st;
+
+    if (list == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a page");
+    for (int64_t i = 0; i < t->word_count; i++) {
+        const daam_word *w = word_at(it, t->words[i].first);
+
+        list[n].text = t->words[i].text;
+        if (w != NULL)
+            list[n].map = map_of(it, w);
+        n++;
+    }
+    for (int i = 0; i < it->count; i++)
+        if (it->word[i].asked)
+            list[n++] = (ds_page_word){ .text = it->word[i].name,
+                                        .map = map_of(it, &it->word[i]),
+                                        .asked = true };
+    st = ds_page_words(p, NULL, "The picture whose words have maps", list, n, &o, err);
+    ds_free(list);
+    return st;
+}
+
+static const char about[] =
+    "A word's map says with which share the pixels of the latent read the word's tokens in the "
+    "network's cross-attention, over all layers, heads and steps that were kept. It shows where "
+    "the "
+    "network looked at the word, which is often, but not always, where the word is to be seen. "
+    "Small and frequent words, and words that the model does not know, give maps that mean little; "
+    "compare maps by their own scales, whose numbers stand beside them.";
+
+ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
+{
+    const ds_daam *d = it->job->d;
+    ds_image sheet = { 0 };
+    ds_page *p = NULL;
+    ds_status st = ds_page_new(&p, ds_daam_text(d, 0, it->image), err);
+
+    if (st == DS_OK)
+        st = add_words(it, p, err);
+    if (st == DS_OK)
+        st = ds_page_section(p, "All maps", err);
+    if (st == DS_OK)
+        st = make_sheet(it, &sheet, err);
+    if (st == DS_OK)
+        st = ds_page_picture(p, &sheet, "The picture, and the map of each word over it", NULL, err);
+    if (st == DS_OK)
+        st = ds_page_text(p, about, err);
+    if (st == DS_OK)
+        st = ds_page_text(p, ds_daam_describe(d).plan, err);
+    for (int i = 0; st == DS_OK && ds_daam_warning(d, i) != NULL; i++)
+        st = ds_page_text(p, ds_daam_warning(d, i), err);
+    if (st == DS_OK)
+        st = report_page_save(p, it->job->args, it->job->record, dir, err);
+    ds_image_clear(&sheet);
+    ds_page_free(p);
+    return st;
+}

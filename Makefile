@@ -122,7 +122,7 @@ include bench/bench.mk
 include fuzz/fuzz.mk
 
 SHARE = $(DESTDIR)$(PREFIX)/share
-install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)
+install: all ## copy program, specimen, libraries, headers, manual to $(DESTDIR)$(PREFIX)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/diffuscope
 	install -m755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/
@@ -133,6 +133,8 @@ install: all ## copy program, libraries, headers, manual to $(DESTDIR)$(PREFIX)
 	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
 	    -e 's,@OPTIONAL@,$(if $(LINK_GRAMMAR),-llink-grammar ),' diffuscope.pc.in \
 	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/diffuscope.pc
+	for f in $$(cd models && find specimen -type f 2>/dev/null); do \
+	    install -D -m644 models/$$f $(SHARE)/diffuscope/$$f || exit 1; done
 	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions
 	$(PROGRAM) help --completion bash > $(SHARE)/bash-completion/completions/diffuscope
 	$(PROGRAM) help --completion zsh > $(SHARE)/zsh/site-functions/_diffuscope

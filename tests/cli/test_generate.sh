@@ -43,7 +43,7 @@ expect 2 'is not empty' new-model --like "$dir/small.json" --out "$m" --seed 3
 expect 2 'expected sd15, sd21, sdxl or a JSON file' new-model --like sd16 --out "$dir/x"
 expect 3 'expected an object "unet"' new-model --like "$m/model_index.json" --out "$dir/x"
 
-expect 2 'not there yet' generate -p x -o "$dir/x.png"
+expect 3 'nowhere' generate -p x -o "$dir/x.png" -m "$dir/nowhere"
 expect 2 '--out DIR or -o FILE.png is needed' generate -m "$m" -p x
 expect 2 '--prompt' generate -m "$m" -o "$dir/x.png"
 expect 2 'must be multiples of 8' generate -m "$m" -p x -W 100 -o "$dir/x.png"

@@ -54,7 +54,7 @@ info() {
     echo info -m "$m" --steps 2
 }
 
-expect 2 'not there yet' info -p "$p"
+expect 3 'nowhere' info -p "$p" -m "$dir/nowhere"
 expect 2 'a picture is needed' info -m "$m" --word bed --kind mi
 expect 2 'exclude each other' $(info) -p "$p" --word bed --against x
 expect 2 'is not a word of the prompt; its words are a, bed, in, a, bedroom' $(info) -p "$p" \

@@ -51,7 +51,6 @@ expect 0 'total: 2 tensors, 2,000 parameters' "$f"
 expect 0 '# format: p?t' "$f"
 expect 0 '"shape": [' "$f" --json
 expect 2 'either --model or a file' -m "$m" "$f"
-expect 2 'either --model or'
 expect 3 'no such folder' -m "$dir/nowhere"
 # a PNG of one white pixel with the text "a cat" under "parameters"
 base64 -d >"$dir/p.png" <<'PNG'

@@ -36,6 +36,12 @@ for f in bin/diffuscope lib/libdiffuscope.a lib/libdiffuscope.so lib/pkgconfig/d
 done
 grep -rqF "$dest" "$usr/lib/pkgconfig" && fail 'diffuscope.pc names the staging folder'
 
+if [ -f models/specimen/model_index.json ]; then
+    (cd / && "$usr/bin/diffuscope" sites >/dev/null) || fail 'the specimen was not installed'
+else
+    echo 'skip: no weights in models/specimen'
+fi
+
 # ---- a user's program, shared and static --------------------------------------------------------
 cat >"$dest/user.c" <<'END'
 #include <diffuscope/base.h>

@@ -54,7 +54,6 @@ printf 'a\0b' >"$dir/in"
 expect 2 'zero byte' -m "$m" -
 expect 2 'no component tokenizer_2' -m "$m" --tokenizer 2 a
 expect 2 '--tokenizer' -m "$m" --tokenizer 3 a
-expect 2 '--model' a
 expect 2 'TEXT' -m "$m"
 echo 'c a' >>"$t/merges.txt"
 expect 3 'the resulting token of the merge' -m "$m" a

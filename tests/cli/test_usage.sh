@@ -48,7 +48,7 @@ expect 2 '--seed: expected a whole number below 2^64' random --seed 184467440737
 expect 0 '' random --seed 18446744073709551615 -q
 expect 0 '' random --seed -1 --count 3
 expect 3 'nonexistent' inspect -m /nonexistent
-expect 2 '--model MODEL is needed' sites
+expect 2 'is needed' forward -m x
 expect 2 '--module: expected one of' forward -m x --module unnet --inputs a --outputs b
 touch "$out.there"
 expect 2 'give --force to overwrite it' forward -m x --module unet --inputs a --outputs "$out.there"

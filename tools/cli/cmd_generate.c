@@ -83,11 +83,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     ds_run_record record = { 0 };
     ds_status st = DS_OK;
 
-    if (opt_text(a, "model") == NULL)
-        st = ds_fail(err, DS_E_ARG,
-                     "-m MODEL is needed: the model that comes with this program is "
-                     "not there yet");
-    else if (opt_text(a, "out") == NULL && opt_text(a, "output") == NULL)
+    if (opt_text(a, "out") == NULL && opt_text(a, "output") == NULL)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
     if (st == DS_OK)
         st = show_check(a, err);
@@ -120,7 +116,7 @@ const ds_command cmd_generate = {
     .example =
         "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
     .options = options,
-    .common = COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON |
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON |
               COMMON_PROGRESS | COMMON_SHOW,
     .run = run,
 };

@@ -239,14 +239,15 @@ static ds_status print_description(const char *text, bool model, ds_error *err)
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
-    const char *model = opt_text(a, "model");
     const char *file = opts_count(a) > 0 ? opts_positional(a, 0) : NULL;
+    const char *model = file == NULL || opt_given(a, "model") ? opt_text(a, "model") : NULL;
     bool hashes = opt_flag(a, "sha256"), as_json = opt_flag(a, "json");
     char *text;
     ds_status st;
 
     if ((model == NULL) == (file == NULL))
-        return ds_fail(err, DS_E_ARG, "expected either --model or a file");
+        return ds_fail(err, DS_E_ARG, "expected either --model or a file%s",
+                       model == NULL ? ": no model comes with this program" : "");
     if (file != NULL && is_png(file))
         return inspect_picture(file, as_json, err);
     st = model != NULL ? ds_inspect_model(&text, model, hashes, err)
@@ -272,7 +273,7 @@ const ds_command cmd_inspect = {
     .name = "inspect",
     .purpose = "tell what a model folder, a tensor file or a picture holds",
     .positional = "[FILE]",
-    .description = "With --model: the components of a diffusers folder (or of a model in the "
+    .description = "Without FILE: the components of a diffusers folder (or of a model in the "
                    "Hugging Face cache), their files, parameters and configuration. With FILE: "
                    "the tensors of a safetensors file, or the size of a PNG and the settings that "
                    "made it. Nothing is run.",

@@ -169,6 +169,6 @@ const ds_command cmd_pid = {
     .example = "diffuscope pid -m sd15 -p \"a cow and a giraffe\" --words cow giraffe --out pid",
     .options = options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

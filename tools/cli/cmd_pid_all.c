@@ -420,7 +420,7 @@ const ds_command cmd_pid_all = {
     .example = "diffuscope pid all -m sd15 -p \"a dog and a cat on a mat\" --out all",
     .options = all_options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run_all,
 };
 
@@ -436,6 +436,6 @@ const ds_command cmd_pid_homonym = {
                "--words bat baseball swung he --out bat",
     .options = homonym_options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run_homonym,
 };

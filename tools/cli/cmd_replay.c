@@ -93,10 +93,11 @@ static const ds_opt *option_of(const ds_command *c, const char *name)
 }
 
 /* Such an option is left out: some commands tell "not given" from the default. Where the default
- * has changed since the run, the recorded value is given. */
+ * has changed since the run, the recorded value is given; that of the model may be changed by the
+ * environment. */
 static bool is_default(const ds_opt *o, const json_t *value)
 {
-    if (o->standard == NULL)
+    if (o->standard == NULL || strcmp(o->name, "model") == 0)
         return false;
     if (json_is_integer(value))
         return json_integer_value(value) == strtoll(o->standard, NULL, 10);

@@ -68,14 +68,10 @@ static ds_status read_options(info_job *j, ds_error *err)
 ds_status info_job_begin(info_job *j, const ds_args *a, ds_error *err)
 {
     const char *draw = opt_text(a, "draw") != NULL ? opt_text(a, "draw") : opt_text(a, "prompt");
-    ds_status st = DS_OK;
+    ds_status st;
 
     *j = (info_job){ .args = a };
-    if (opt_text(a, "model") == NULL)
-        st = ds_fail(err, DS_E_ARG,
-                     "-m MODEL is needed: the model that comes with this program is not there yet");
-    if (st == DS_OK)
-        st = read_options(j, err);
+    st = read_options(j, err);
     if (st == DS_OK)
         st = run_record_begin(&j->record, a, err);
     if (st == DS_OK)

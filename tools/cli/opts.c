@@ -2,6 +2,8 @@
 
 #include "opts.h"
 
+#include "specimen.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
@@ -17,6 +19,7 @@
 typedef struct opt_value {
     bool given;
     const char *text;
+    const char *written; /* where `text` is not what the user wrote */
     int64_t whole;
     uint64_t seed;
     double real;
@@ -31,6 +34,7 @@ struct ds_args {
     opt_value value[MAX_OPTIONS];
     int count;
     const char **positional; /* a copy of the list: getopt_long sorts the caller's */
+    char *specimen;          /* its folder, if this is the model */
 };
 
 /* ---- the common options ---------------------------------------------------------------------- */
@@ -42,12 +46,11 @@ static const struct {
     unsigned groups;
     ds_opt opt;
 } common[] = {
-    { COMMON_MODEL,
-      { "model", 'm', OPT_TEXT, "MODEL", NULL, 0, 0,
-        "model: a diffusers folder, or owner/name in the Hugging Face cache", NULL, true } },
-    { COMMON_MODEL_OPTIONAL,
-      { "model", 'm', OPT_TEXT, "MODEL", NULL, 0, 0,
-        "model: a diffusers folder, or owner/name in the Hugging Face cache", NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "model", 'm', OPT_TEXT, "MODEL", SPECIMEN, 0, 0,
+        "model: a diffusers folder, owner/name in the Hugging Face cache, or the model that comes "
+        "with this program; " SPECIMEN_VARIABLE " names another default",
+        NULL, false } },
     { COMMON_THREADS,
       { "threads", 't', OPT_INT, "N", NULL, 1, 1024,
         "threads; without it OMP_NUM_THREADS or the number of cores", NULL, false } },
@@ -334,6 +337,27 @@ static ds_status set_defaults(ds_args *a, ds_error *err)
     return st;
 }
 
+/* The word "specimen" becomes a folder, or nothing where a command may go without it. */
+static ds_status set_model(ds_args *a, ds_error *err)
+{
+    unsigned group = a->command->common & (COMMON_MODEL | COMMON_MODEL_OPTIONAL);
+    const char *other = getenv(SPECIMEN_VARIABLE);
+    opt_value *v = NULL;
+    ds_status st;
+
+    for (int i = 0; group != 0 && i < a->option_count; i++)
+        if (strcmp(a->option[i]->name, "model") == 0)
+            v = &a->value[i];
+    if (v != NULL && !v->given && other != NULL && other[0] != '\0')
+        v->text = other;
+    if (v == NULL || strcmp(v->text, SPECIMEN) != 0)
+        return DS_OK;
+    st = specimen_find(&a->specimen, v->given || group == COMMON_MODEL ? err : NULL);
+    v->written = st == DS_OK ? v->text : NULL;
+    v->text = a->specimen;
+    return v->given || group == COMMON_MODEL ? st : DS_OK;
+}
+
 static ds_status check_presence(const ds_args *a, ds_error *err)
 {
     const ds_command *c = a->command;
@@ -371,6 +395,8 @@ ds_status opts_parse(ds_args **out, const ds_command *c, int argc, char **argv, 
         st = set_defaults(a, err);
     if (st == DS_OK && !opt_flag(a, "help"))
         st = check_presence(a, err);
+    if (st == DS_OK && !opt_flag(a, "help"))
+        st = set_model(a, err);
     if (st != DS_OK) {
         opts_free(a);
         return st;
@@ -386,6 +412,7 @@ void opts_free(ds_args *a)
     for (int i = 0; i < a->option_count; i++)
         ds_free(a->value[i].list);
     ds_free(a->positional);
+    ds_free(a->specimen);
     ds_free(a);
 }
 
@@ -458,6 +485,13 @@ double opt_real(const ds_args *a, const char *name)
 const char *opt_text(const ds_args *a, const char *name)
 {
     return value(a, name)->text;
+}
+
+const char *opt_written(const ds_args *a, const char *name)
+{
+    const opt_value *v = value(a, name);
+
+    return v->written != NULL ? v->written : v->text;
 }
 
 const char *const *opt_texts(const ds_args *a, const char *name, int *count)

@@ -41,8 +41,8 @@ typedef struct ds_opt {
 /* Groups of the common options; a command names those that it honours. --quiet, --verbose and
  * --help are always there, --force where an OPT_OUT... is. */
 enum {
-    COMMON_MODEL = 1 << 0,          /* -m/--model, must be given */
-    COMMON_MODEL_OPTIONAL = 1 << 1, /* -m/--model, the command decides */
+    COMMON_MODEL = 1 << 0,          /* -m/--model, or the specimen; refused without either */
+    COMMON_MODEL_OPTIONAL = 1 << 1, /* the same, but NULL without either */
     COMMON_THREADS = 1 << 2,        /* -t/--threads; the frame applies it */
     COMMON_COMPUTE = 1 << 3,        /* --compute f32|bf16 */
     COMMON_JSON = 1 << 4,           /* --json */
@@ -91,6 +91,8 @@ int64_t opt_int(const ds_args *a, const char *name);
 uint64_t opt_seed(const ds_args *a, const char *name);
 double opt_real(const ds_args *a, const char *name);
 const char *opt_text(const ds_args *a, const char *name); /* NULL if neither given nor default */
+/* The same as the user wrote it or would: "specimen", where opt_text has its folder. */
+const char *opt_written(const ds_args *a, const char *name);
 const char *const *opt_texts(const ds_args *a, const char *name, int *count);
 
 /* True if this command has the option at all. */

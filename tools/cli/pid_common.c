@@ -159,10 +159,6 @@ ds_status pid_job_open(pid_job *j, const ds_args *a, const char *title, ds_error
     ds_status st;
 
     *j = (pid_job){ .args = a };
-    if (opt_text(a, "model") == NULL)
-        return ds_fail(err, DS_E_ARG,
-                       "-m MODEL is needed: the model that comes with this program is not there "
-                       "yet");
     st = run_record_begin(&j->record, a, err);
     if (st == DS_OK)
         st = read_question(j, err);

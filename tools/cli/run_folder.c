@@ -33,7 +33,7 @@ static ds_status add_option(ds_record *r, const ds_args *a, const ds_opt *o, ds_
     int count;
 
     snprintf(path, sizeof path, "options.%s", o->name);
-    if (o->kind != OPT_FLAG && opt_text(a, o->name) == NULL)
+    if (o->kind != OPT_FLAG && opt_written(a, o->name) == NULL)
         return ds_record_null(r, path, err);
     switch (o->kind) {
     case OPT_FLAG:
@@ -54,7 +54,7 @@ static ds_status add_option(ds_record *r, const ds_args *a, const ds_opt *o, ds_
     case OPT_OUTDIR:
         break;
     }
-    return ds_record_text(r, path, opt_text(a, o->name), err);
+    return ds_record_text(r, path, opt_written(a, o->name), err);
 }
 
 static ds_status add_arguments(ds_record *r, const ds_args *a, ds_error *err)

@@ -1,0 +1,76 @@
+#!/bin/sh
+# The model that comes with the program: where it is looked for, what names another, what is said
+# when there is none. A copy of the program in a folder of its own, and a very small model.
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+bad=0
+unset DIFFUSCOPE_MODEL
+top=$(pwd)
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$dir/out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    (cd "$dir" && "$d" "$@") >"$dir/out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "diffuscope $*: exit $rc, expected $code"
+    [ -z "$text" ] || grep -qF -- "$text" "$dir/out" || fail "diffuscope $*: expected to read: $text"
+}
+
+mkdir "$dir/bin" "$dir/empty"
+cp "${BUILD:-build}/diffuscope" "$dir/bin/"
+d=$dir/bin/diffuscope
+
+# ---- none -----------------------------------------------------------------------------------------
+expect 2 "neither at $dir/share/diffuscope/specimen nor at $dir/models/specimen" sites
+expect 2 'DIFFUSCOPE_MODEL' generate -p cat -o "$dir/cat.png"
+expect 2 'neither at' tokenize cat
+expect 2 'neither at' sites -m specimen
+expect 2 'no model comes with this program' inspect
+expect 0 'default specimen' sites --help
+expect 3 'nowhere' sites -m nowhere
+
+# ---- one ------------------------------------------------------------------------------------------
+expect 0 '' new-model --like "$top/scripts/demo-model.json" --out "$dir/models/specimen" --seed 1 -q
+expect 0 'unet.conv_in' sites
+expect 0 'unet.conv_in' sites -m specimen
+expect 0 "$dir/models/specimen" inspect
+expect 0 'ids' tokenize cat --json
+expect 0 '' generate -p cat --steps 2 --out "$dir/run" -q
+grep -q '"model": "specimen"' "$dir/run/run.json" || fail 'the record does not say specimen'
+expect 0 'latents: the same bits' replay "$dir/run" --out "$dir/again"
+expect 0 'Model: specimen' inspect "$dir/run/image.png"
+mkdir -p "$dir/share/diffuscope"
+cp -r "$dir/models/specimen" "$dir/share/diffuscope/"
+expect 0 "$dir/share/diffuscope/specimen" inspect
+rm -r "$dir/share"
+
+# ---- another default ------------------------------------------------------------------------------
+expect 0 '' new-model --like "$top/scripts/demo-model.json" --out "$dir/other" --seed 2 -q
+export DIFFUSCOPE_MODEL="$dir/other"
+expect 0 "$dir/other" inspect
+expect 0 "$dir/models/specimen" inspect -m specimen
+expect 0 'latents: the same bits' replay "$dir/run" --out "$dir/once-more"
+export DIFFUSCOPE_MODEL="$dir/nowhere"
+expect 3 "$dir/nowhere" sites
+export DIFFUSCOPE_MODEL=
+expect 0 "$dir/models/specimen" inspect
+
+# ---- the real one ---------------------------------------------------------------------------------
+unset DIFFUSCOPE_MODEL
+if [ -f "$top/models/specimen/model_index.json" ]; then
+    d=$(realpath "$top/${BUILD:-build}/diffuscope" 2>/dev/null || realpath "${BUILD:-build}/diffuscope")
+    expect 0 "$top/models/specimen" inspect
+    expect 0 '' generate -p 'a twemoji cat on a red background' --steps 3 -o "$dir/cat.png"
+else
+    echo 'SKIPPED in part: no weights in models/specimen'
+fi
+
+[ $bad = 0 ] && echo 'test_specimen: ok'
+exit $((bad > 0))

@@ -12,6 +12,7 @@ extern const ds_command cmd_help;
 extern const ds_command cmd_new_model;
 extern const ds_command cmd_pid;
 extern const ds_command cmd_pid_all;
+extern const ds_command cmd_pid_bias;
 extern const ds_command cmd_pid_homonym;
 extern const ds_command cmd_info;
 extern const ds_command cmd_info_words;

@@ -9,12 +9,31 @@
 #include "commands.h"
 #include "report.h"
 
+/* clang-format off: one in a line */
 const ds_command *const ds_commands[] = {
-    &cmd_generate, &cmd_daam,        &cmd_info,     &cmd_info_words, &cmd_pid,
-    &cmd_pid_all,  &cmd_pid_homonym, &cmd_help,     &cmd_new_model,  &cmd_inspect,
-    &cmd_sites,    &cmd_forward,     &cmd_tokenize, &cmd_sample,     &cmd_random,
-    &cmd_replay,   &cmd_report,      &cmd_train,    &cmd_version,    NULL,
+    &cmd_generate,
+    &cmd_daam,
+    &cmd_info,
+    &cmd_info_words,
+    &cmd_pid,
+    &cmd_pid_all,
+    &cmd_pid_bias,
+    &cmd_pid_homonym,
+    &cmd_help,
+    &cmd_new_model,
+    &cmd_inspect,
+    &cmd_sites,
+    &cmd_forward,
+    &cmd_tokenize,
+    &cmd_sample,
+    &cmd_random,
+    &cmd_replay,
+    &cmd_report,
+    &cmd_train,
+    &cmd_version,
+    NULL,
 };
+/* clang-format on */
 
 const ds_command *command_find(const char *name)
 {

@@ -9,6 +9,7 @@
 
 #include "model_option.h"
 #include "report.h"
+#include "report_page.h"
 
 #define PATH_SIZE 4096
 
@@ -17,10 +18,11 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for the result");
 }
 
-/* ---- surprisals ------------------------------------------------------------------------------ */
+/* ---- words and numbers
+ * ------------------------------------------------------------------------------ */
 
 /* Lines "word number"; the word may have blanks. */
-static ds_status surprisal_line(json_t *out, char *line, int number, ds_error *err)
+static ds_status number_line(json_t *out, char *line, int number, ds_error *err)
 {
     char *end = line + strlen(line), *cut, *rest;
     double h;
@@ -42,17 +44,17 @@ static ds_status surprisal_line(json_t *out, char *line, int number, ds_error *e
     return json_object_set_new(out, line, json_real(h)) == 0 ? DS_OK : no_memory(err);
 }
 
-static ds_status surprisal_lines(json_t *out, FILE *f, ds_error *err)
+static ds_status number_lines(json_t *out, FILE *f, ds_error *err)
 {
     char line[512];
     ds_status st = DS_OK;
 
     for (int n = 1; st == DS_OK && fgets(line, sizeof line, f) != NULL; n++)
-        st = surprisal_line(out, line, n, err);
+        st = number_line(out, line, n, err);
     return st;
 }
 
-static ds_status surprisal_object(json_t **out, FILE *f, ds_error *err)
+static ds_status number_object(json_t **out, FILE *f, ds_error *err)
 {
     json_error_t at;
     const char *word;
@@ -69,7 +71,7 @@ static ds_status surprisal_object(json_t **out, FILE *f, ds_error *err)
     return DS_OK;
 }
 
-static ds_status load_surprisal(json_t **out, const char *path, ds_error *err)
+ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err)
 {
     FILE *f = fopen(path, "r");
     ds_status st;
@@ -85,7 +87,7 @@ static ds_status load_surprisal(json_t **out, const char *path, ds_error *err)
     while (c != EOF && isspace(c));
     if (c != EOF)
         ungetc(c, f);
-    st = c == '{' ? surprisal_object(out, f, err) : surprisal_lines(*out, f, err);
+    st = c == '{' ? number_object(out, f, err) : number_lines(*out, f, err);
     fclose(f);
     return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
 }
@@ -144,7 +146,7 @@ static ds_status read_question(pid_job *j, ds_error *err)
     if (st == DS_OK && opt_text(a, "delta") != NULL)
         st = parse_delta(&q->delta, opt_text(a, "delta"), err);
     if (st == DS_OK && opt_text(a, "surprisal") != NULL)
-        st = load_surprisal(&j->surprisal, opt_text(a, "surprisal"), err);
+        st = pid_word_numbers(&j->surprisal, opt_text(a, "surprisal"), err);
     j->swept =
         q->redundancy == DS_REDUNDANCY_PM && opt_text(a, "delta") == NULL && j->surprisal == NULL;
     if (st == DS_OK && j->swept)
@@ -325,21 +327,6 @@ static ds_status save_json(const pid_job *j, ds_error *err)
     return st;
 }
 
-static ds_status save_page(pid_job *j, ds_error *err)
-{
-    char path[PATH_SIZE], *json = NULL;
-    ds_status st = ds_record_dump(j->record.record, &json, err);
-
-    if (st == DS_OK)
-        st = ds_page_record(j->page, "Record", json, err);
-    if (st == DS_OK)
-        st = file_in_folder(j, path, "report.html", err);
-    if (st == DS_OK)
-        st = ds_page_save(j->page, path, err);
-    ds_free(json);
-    return st;
-}
-
 static ds_status save_folder(pid_job *j, ds_error *err)
 {
     char path[PATH_SIZE];
@@ -352,7 +339,7 @@ static ds_status save_folder(pid_job *j, ds_error *err)
     if (st == DS_OK)
         st = ds_bundle_save(j->tensors, path, err);
     if (st == DS_OK)
-        st = save_page(j, err);
+        st = report_page_save(j->page, j->args, &j->record, opt_text(j->args, "out"), err);
     return st == DS_OK ? run_record_end(&j->record, opt_text(j->args, "out"), err) : st;
 }
 

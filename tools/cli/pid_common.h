@@ -75,6 +75,9 @@ ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_
  * the file of surprisals lacks. */
 ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *b, ds_error *err);
 
+/* {"word": number}, from a JSON object or lines "word number"; "#" begins a remark. */
+ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err);
+
 /* Surprisal of a word in the file; NaN without one. */
 double pid_surprisal(const pid_job *j, const char *word);
 

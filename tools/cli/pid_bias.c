@@ -1,0 +1,258 @@
+/* pid_bias.c - see pid_bias.h. */
+
+#include "pid_bias.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "report.h"
+
+static const char *const places[2] = { "{attribute}", "{occupation}" };
+
+/* ---- texts ----------------------------------------------------------------------------------- */
+
+/* Replaces the first `place` in *text, which is freed. */
+static ds_status fill_place(char **text, const char *place, const char *by, ds_error *err)
+{
+    char *at = strstr(*text, place), *out;
+    size_t before, after;
+
+    if (at == NULL)
+        return ds_fail(err, DS_E_ARG, "the template \"%.100s\" lacks %s", *text, place);
+    before = (size_t)(at - *text);
+    after = before + strlen(place);
+    if (by == NULL && (*text)[after] == ' ')
+        after++;
+    else if (by == NULL && before > 0 && (*text)[before - 1] == ' ')
+        before--;
+    by = by != NULL ? by : "";
+    out = ds_alloc(before + strlen(by) + strlen(*text + after) + 1);
+    if (out == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a prompt");
+    memcpy(out, *text, before);
+    strcpy(out + before, by);
+    strcat(out, *text + after);
+    ds_free(*text);
+    *text = out;
+    return DS_OK;
+}
+
+ds_status pid_fill(char **out, const char *pattern, const char *attribute, const char *occupation,
+                   ds_error *err)
+{
+    char *text = ds_strdup(pattern);
+    ds_status st = text != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a prompt");
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = fill_place(&text, places[0], attribute, err);
+    if (st == DS_OK)
+        st = fill_place(&text, places[1], occupation, err);
+    if (st == DS_OK)
+        *out = text;
+    else
+        ds_free(text);
+    return st;
+}
+
+/* The texts of one occupation; quads point into them. */
+typedef struct texts {
+    char *base, *occupation, *alone[2], *both[2];
+    char *drawn[2]; /* what pictures are drawn from */
+    ds_pid_quad quad[2];
+} texts;
+
+static void texts_free(texts *t)
+{
+    ds_free(t->base);
+    ds_free(t->occupation);
+    for (int k = 0; k < 2; k++) {
+        ds_free(t->alone[k]);
+        ds_free(t->both[k]);
+        ds_free(t->drawn[k]);
+    }
+}
+
+static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
+                           const char *const attribute[2], ds_error *err)
+{
+    const char *pattern = opt_text(a, "template");
+    bool context = opt_text(a, "given")[0] == 'c', both = opt_text(a, "picture-of")[0] == 'b';
+    ds_status st = DS_OK;
+
+    *t = (texts){ .base = NULL };
+    if (context)
+        st = pid_fill(&t->base, pattern, NULL, NULL, err);
+    if (st == DS_OK && context)
+        st = pid_fill(&t->occupation, pattern, NULL, occupation, err);
+    for (int k = 0; k < 2 && st == DS_OK; k++) {
+        if (context)
+            st = pid_fill(&t->alone[k], pattern, attribute[k], NULL, err);
+        if (st == DS_OK)
+            st = pid_fill(&t->both[k], pattern, attribute[k], occupation, err);
+        if (st == DS_OK)
+            st = pid_fill(&t->drawn[k], pattern, both ? attribute[k] : NULL, occupation, err);
+        t->quad[k] = (ds_pid_quad){ context ? t->base : "", context ? t->alone[k] : attribute[k],
+                                    context ? t->occupation : occupation, t->both[k] };
+    }
+    return st;
+}
+
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+/* All pictures' numbers for one question: value and error [2, BIAS_NUMBERS, pictures]. */
+typedef struct series {
+    double *value, *se;
+    bool dominated;
+} series;
+
+static double *at(double *x, int64_t pictures, int k, int number, int64_t shot)
+{
+    return x + (k * BIAS_NUMBERS + number) * pictures + shot;
+}
+
+static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int64_t shot, int k,
+                             int64_t pair, const char *attribute, const char *occupation,
+                             const ds_pid_question *question, ds_error *err)
+{
+    ds_pid_question q = *question;
+    ds_pid_value v[BIAS_NUMBERS];
+    ds_pid_answer a;
+    ds_status st = DS_OK;
+
+    if (q.redundancy == DS_REDUNDANCY_PM && isfinite(q.delta))
+        st = pid_delta(j, &q.delta, attribute, occupation, err);
+    if (st == DS_OK)
+        st = ds_pid_solve(j->pid, &a, NULL, NULL, pair, &q, err);
+    if (st != DS_OK)
+        return st;
+    v[BIAS_R_IMAGE] = a.image[DS_PID_R];
+    v[BIAS_R_SUM] = a.sum[DS_PID_R];
+    v[BIAS_MI] = a.i_a;
+    s->dominated = s->dominated && a.dominated;
+    for (int n = 0; n < BIAS_NUMBERS; n++) {
+        *at(s->value, pictures, k, n, shot) = v[n].value;
+        *at(s->se, pictures, k, n, shot) = v[n].se;
+    }
+    return DS_OK;
+}
+
+/* Mean of a - b (b NULL: of a) over pictures; its error is that of their scatter, or for one
+ * picture that of its estimate. */
+static ds_pid_value mean_of(const double *a, const double *b, const double *se_a,
+                            const double *se_b, int64_t n)
+{
+    ds_pid_value v = { 0, NAN };
+    double square = 0.0;
+
+    for (int64_t i = 0; i < n; i++)
+        v.value += (a[i] - (b != NULL ? b[i] : 0)) / (double)n;
+    for (int64_t i = 0; i < n; i++) {
+        double d = a[i] - (b != NULL ? b[i] : 0) - v.value;
+
+        square += d * d;
+    }
+    if (n > 1)
+        v.se = sqrt(square / ((double)n * (double)(n - 1)));
+    else
+        v.se = hypot(se_a[0], se_b != NULL ? se_b[0] : 0);
+    return v;
+}
+
+static void fill_row(bias_row *row, series *s, int64_t pictures)
+{
+    row->dominated = s->dominated;
+    for (int n = 0; n < BIAS_NUMBERS; n++) {
+        const double *x[2], *se[2];
+
+        for (int k = 0; k < 2; k++) {
+            x[k] = at(s->value, pictures, k, n, 0);
+            se[k] = at(s->se, pictures, k, n, 0);
+            row->of[k][n] = mean_of(x[k], NULL, se[k], NULL, pictures);
+        }
+        row->gap[n] = mean_of(x[0], x[1], se[0], se[1], pictures);
+    }
+}
+
+/* ---- measuring ------------------------------------------------------------------------------- */
+
+typedef struct study {
+    pid_job *job;
+    const texts *texts;
+    const char *occupation;
+    const char *const *attribute;
+    const ds_pid_question *question;
+    int64_t questions, pictures;
+    series *series; /* [questions] */
+} study;
+
+/* One picture under both pairs, or (picture-of both) each pair on its own picture. */
+static ds_status measure_picture(study *s, int64_t shot, ds_error *err)
+{
+    pid_job *j = s->job;
+    bool both = opt_text(j->args, "picture-of")[0] == 'b';
+    uint64_t seed = opt_seed(j->args, "seed") + (uint64_t)shot;
+    ds_status st = DS_OK;
+
+    for (int k = 0; st == DS_OK && k < (both ? 2 : 1); k++) {
+        ds_pid_options o = DS_PID_OPTIONS_INIT;
+
+        o.quad = s->texts->quad + k;
+        o.quads = both ? 1 : 2;
+        picture_clear(&j->picture);
+        st = picture_draw(&j->picture, j->model, j->args, s->texts->drawn[k], seed, err);
+        if (st == DS_OK)
+            st = pid_measure(j, &o, s->occupation, err);
+        for (int64_t p = 0; st == DS_OK && p < o.quads; p++)
+            for (int64_t q = 0; st == DS_OK && q < s->questions; q++)
+                st = take_answer(j, &s->series[q], s->pictures, shot, both ? k : (int)p, p,
+                                 s->attribute[both ? k : p], s->occupation, &s->question[q], err);
+    }
+    return st;
+}
+
+static ds_status measure_occupation(pid_job *j, bias_row *row, int64_t stride,
+                                    const char *occupation, const char *const attribute[2],
+                                    const ds_pid_question *question, int64_t questions,
+                                    ds_error *err)
+{
+    int64_t pictures = opt_int(j->args, "pictures"), each = 2 * BIAS_NUMBERS * pictures;
+    series *all = ds_calloc((size_t)questions, sizeof *all);
+    double *numbers = ds_calloc((size_t)(2 * questions * each), sizeof *numbers);
+    texts t = { .base = NULL };
+    study s = { j, &t, occupation, attribute, question, questions, pictures, all };
+    ds_status st = DS_OK;
+
+    if (all == NULL || numbers == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    for (int64_t q = 0; st == DS_OK && q < questions; q++)
+        all[q] = (series){ numbers + 2 * q * each, numbers + (2 * q + 1) * each, true };
+    if (st == DS_OK)
+        st = texts_new(&t, j->args, occupation, attribute, err);
+    for (int64_t p = 0; st == DS_OK && p < pictures; p++)
+        st = measure_picture(&s, p, err);
+    for (int64_t q = 0; st == DS_OK && q < questions; q++) {
+        row[q * stride].occupation = occupation;
+        fill_row(&row[q * stride], &all[q], pictures);
+    }
+    texts_free(&t);
+    ds_free(all);
+    ds_free(numbers);
+    return st;
+}
+
+ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation, int64_t count,
+                        const char *const attribute[2], const ds_pid_question *question,
+                        int64_t questions, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    if (j->estimate.options.state != NULL)
+        return ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
+    for (int64_t i = 0; st == DS_OK && i < count; i++) {
+        detail(j->args, "%lld of %lld: %s", (long long)i + 1, (long long)count, occupation[i]);
+        st = measure_occupation(j, row + i, count, occupation[i], attribute, question, questions,
+                                err);
+    }
+    return st;
+}

@@ -145,6 +145,33 @@ expect 2 'the prompt has one word' pid all -m "$m" -p "cow,"
 expect 0 'S(cow, pig)' pid homonym -m "$m" -p "$p" --words cow $fast --out "$dir/c"
 holds "$dir/c/result.json" "[x['S']['value'] for x in r['ranking']] == sorted((x['S']['value'] for x in r['ranking']), reverse=True)"
 
+# ---- bias
+printf 'nurse 0.9\nwelder 0.1\nstudent 0.5\n' >"$dir/truth.txt"
+expect 0 'rank correlation of the gap in mi' pid bias -m "$m" --attributes woman man \
+    --occupations nurse welder "office worker" --pictures 2 --steps 2 --replicates 4 --nodes 1 \
+    --truth "$dir/truth.txt" --out "$dir/e"
+holds "$dir/e/result.json" "len(r['occupations']) == 3 and r['truth']['occupations'] == 2"
+holds "$dir/e/result.json" \
+    "all(abs(o['woman']['mi']['value'] - o['man']['mi']['value'] - o['gap']['mi']['value']) < 1e-6 * (1 + abs(o['woman']['mi']['value'])) for o in r['occupations'])"
+holds "$dir/e/result.json" "[o['gap']['R_image']['value'] for o in r['occupations']] == sorted((o['gap']['R_image']['value'] for o in r['occupations']), reverse=True)"
+cut -d' ' -f1 "$dir/truth.txt" >"$dir/names.txt"
+expect 0 'prior dominated' pid bias -m "$m" --attributes woman man --occupations-file "$dir/names.txt" \
+    --pictures 1 --steps 2 --nodes 1 --picture-of both --given context --redundancy pm --delta 1e6
+expect 2 'lacks {occupation}' pid bias -m "$m" --attributes woman man --occupations nurse --template 'a {attribute}'
+expect 2 'expected two, found 1' pid bias -m "$m" --attributes woman --occupations nurse
+expect 2 'is needed' pid bias -m "$m" --attributes woman man
+expect 2 'file of one picture' pid bias -m "$m" --attributes woman man --occupations nurse --state "$dir/s"
+
+# ---- interventions
+expect 0 'without pig' pid intervene -m "$m" -p "$p" --words cow pig $fast --out "$dir/f"
+holds "$dir/f/result.json" "[i['word'] for i in r['interventions']] == ['cow', 'pig']"
+holds "$dir/f/result.json" "r['interventions'][0]['prompt'] == 'a  and a pig'"
+holds "$dir/f/result.json" "all(i['change_latent'] > 0 for i in r['interventions'])"
+[ -s "$dir/f/intervention.png" ] || fail 'no picture of the interventions'
+expect 2 'expected two words' pid intervene -m "$m" -p "$p" --words cow
+"$d" pid intervene -m "$m" -p "$p" --words cow dog >"$out" 2>&1 && fail 'a word that is not there'
+grep -qF '"dog" is not a word of the prompt' "$out" || fail 'a word that is not there'
+
 # ---- a run that is repeated
 expect 0 'the same bits' replay "$dir/a" --out "$dir/again"
 

@@ -14,6 +14,7 @@ extern const ds_command cmd_pid;
 extern const ds_command cmd_pid_all;
 extern const ds_command cmd_pid_bias;
 extern const ds_command cmd_pid_homonym;
+extern const ds_command cmd_pid_intervene;
 extern const ds_command cmd_info;
 extern const ds_command cmd_info_words;
 extern const ds_command cmd_inspect;

@@ -19,6 +19,7 @@ const ds_command *const ds_commands[] = {
     &cmd_pid_all,
     &cmd_pid_bias,
     &cmd_pid_homonym,
+    &cmd_pid_intervene,
     &cmd_help,
     &cmd_new_model,
     &cmd_inspect,

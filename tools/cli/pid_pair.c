@@ -402,7 +402,8 @@ static ds_status page_text(pid_job *j, const char *a, const char *b, const ds_pi
     return ds_page_text(j->page, text, err);
 }
 
-static ds_status report(pid_job *j, maps *m, const char *const *words, int64_t pair, ds_error *err)
+static ds_status report(pid_job *j, maps *m, const char *const *words, int64_t pair, bool print,
+                        ds_error *err)
 {
     const ds_pid_pair p = ds_pid_pair_at(j->pid, pair);
     const char *a = words[p.word_a], *b = words[p.word_b];
@@ -438,18 +439,29 @@ static ds_status report(pid_job *j, maps *m, const char *const *words, int64_t p
         st = add_others(j, pair, err);
     if (st == DS_OK)
         st = add_sweep(j, a, b, pair, &answer, err);
-    if (st == DS_OK && !opt_flag(j->args, "json"))
+    if (st == DS_OK && print && !opt_flag(j->args, "json"))
         print_table(j, a, b, &answer);
     return st;
 }
 
-ds_status pid_pair_report(pid_job *j, const char *const *words, int64_t pair, ds_error *err)
+static ds_status with_maps(pid_job *j, const char *const *words, int64_t pair, bool print,
+                           ds_error *err)
 {
     maps m;
     ds_status st = maps_new(&m, ds_pid_info(j->pid), err);
 
     if (st == DS_OK)
-        st = report(j, &m, words, pair, err);
+        st = report(j, &m, words, pair, print, err);
     maps_free(&m);
     return st;
+}
+
+ds_status pid_pair_files(pid_job *j, const char *const *words, int64_t pair, ds_error *err)
+{
+    return with_maps(j, words, pair, false, err);
+}
+
+ds_status pid_pair_report(pid_job *j, const char *const *words, int64_t pair, ds_error *err)
+{
+    return with_maps(j, words, pair, true, err);
 }

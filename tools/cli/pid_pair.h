@@ -10,8 +10,10 @@
 ds_status pid_pair_json(json_t **out, const pid_job *j, const char *const *words, int64_t pair,
                         const ds_pid_question *q, const ds_pid_answer *answer, ds_error *err);
 
-/* The whole report of a pair: result, tensors, pictures, page, and (without --json) a table on
- * standard output. */
+/* Result, tensors, pictures and page of a pair. */
+ds_status pid_pair_files(pid_job *j, const char *const *words, int64_t pair, ds_error *err);
+
+/* The same, and (without --json) a table on standard output. */
 ds_status pid_pair_report(pid_job *j, const char *const *words, int64_t pair, ds_error *err);
 
 #endif

@@ -112,7 +112,7 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
-$(BUILD)/tools/cli/cmd_train.o: CPPFLAGS += -Iworld
+$(BUILD)/tools/cli/%.o: CPPFLAGS += -Iworld
 $(PROGRAM): $(CLI_OBJ) $(BUILD)/libworld.a $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 

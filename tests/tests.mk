@@ -18,7 +18,7 @@ $(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(STATIC) $(LDLIBS) -lcmocka -o $@
 
 # The frame of the command line, without its commands.
-CLI_FRAME := $(filter-out $(BUILD)/tools/cli/main.o $(BUILD)/tools/cli/cmd_%,$(CLI_OBJ))
+CLI_FRAME := $(filter-out $(addprefix $(BUILD)/tools/cli/,main.o cmd_% eval_%),$(CLI_OBJ))
 $(BUILD)/tests/cli/%: CPPFLAGS += -Itools/cli
 $(filter $(BUILD)/tests/cli/%,$(TEST_BIN)): $(CLI_FRAME)
 

@@ -648,6 +648,27 @@ ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, 
     return DS_OK;
 }
 
+ds_status ds_judge_masks(const ds_judge *j, uint8_t *masks, const uint8_t *rgb, int things,
+                         ds_error *err)
+{
+    ds_verdict v = { .background = find_background(j, rgb) };
+    uint8_t all[PIXELS];
+    int at, placed = DS_REL_NONE;
+
+    if (things < 1 || things > DS_WORLD_THINGS)
+        return ds_fail(err, DS_E_ARG, "expected 1 to %d things, found %d", DS_WORLD_THINGS, things);
+    v.watermark = find_watermark(rgb);
+    find_foreground(j, rgb, &v, all);
+    at = things == 2 ? cut(all, &placed) : SIDE;
+    for (int i = 0; i < things; i++)
+        for (int p = 0; p < PIXELS; p++) {
+            int where = placed == DS_REL_ABOVE ? p / SIDE : p % SIDE;
+
+            masks[i * PIXELS + p] = all[p] != 0 && (where < at) == (i == 0);
+        }
+    return DS_OK;
+}
+
 ds_status ds_judge_open(ds_judge **out, const ds_world *w, ds_error *err)
 {
     const ds_world_tables *t = ds_world_words(w);

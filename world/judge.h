@@ -39,4 +39,9 @@ void ds_judge_close(ds_judge *j); /* NULL is allowed                            
 ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, int things,
                         const int asked[DS_JUDGE_ASKED], ds_error *err);
 
+/* Which pixels the things cover: what the background does not explain, cut in two where two things
+ * are expected. masks [things][DS_WORLD_SIDE * DS_WORLD_SIDE], in the order of a verdict's things. */
+ds_status ds_judge_masks(const ds_judge *j, uint8_t *masks, const uint8_t *rgb, int things,
+                         ds_error *err);
+
 #endif

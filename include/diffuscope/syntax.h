@@ -53,39 +53,6 @@ typedef struct ds_syntax {
 DS_API ds_status ds_parser_parse(ds_parser *p, ds_syntax **out, const char *text, ds_error *err);
 DS_API void ds_syntax_free(ds_syntax *s); /* NULL is allowed */
 
-/* ---- overlaps of maps under these relations ----------------------------------------------------
- */
-
-/* For a relation with binary maps D of the dependent and H of the head, over pairs:
- *     mIoD = mean |D and H| / |D|   mIoH = mean |D and H| / |H|   mIoU   delta = |mIoD - mIoH|
- * mIoD above mIoH: the head's map is the larger one and holds the dependent's. */
-typedef struct ds_syntax_overlap {
-    char name[24]; /* of the relation; "all" and "unrelated" are added */
-    int64_t pairs;
-    double iod, ioh, iou;
-} ds_syntax_overlap;
-
-typedef struct ds_syntax_tag {
-    char tag[8];
-    int64_t words;
-    double intensity; /* mean share of pixels that are on */
-} ds_syntax_tag;
-
-/* Sums over any number of captions. */
-typedef struct ds_syntax_table ds_syntax_table;
-
-DS_API ds_status ds_syntax_table_new(ds_syntax_table **out, ds_error *err);
-DS_API void ds_syntax_table_free(ds_syntax_table *t); /* NULL is allowed */
-
-/* masks[i] is the binary map [n] of word i; NULL for a word without one, whose relations are left
- * out, as are pairs of which a map is empty. */
-DS_API ds_status ds_syntax_table_add(ds_syntax_table *t, const ds_syntax *s,
-                                     const uint8_t *const *masks, int64_t n, ds_error *err);
-
-/* Row i, sorted by name, "all" and "unrelated" first; false past the end. */
-DS_API bool ds_syntax_table_relation(const ds_syntax_table *t, int64_t i, ds_syntax_overlap *out);
-DS_API bool ds_syntax_table_tag(const ds_syntax_table *t, int64_t i, ds_syntax_tag *out);
-
 #ifdef __cplusplus
 }
 #endif

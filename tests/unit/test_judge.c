@@ -140,6 +140,53 @@ static void nothing_is_seen_where_nothing_is(void **state)
     assert_int_equal(ds_judge_look(judge, &verdict, scene.rgb, 3, NULL, NULL), DS_E_ARG);
 }
 
+/* Mean overlap of the foreground with the true masks; pairs by the cut between them.            */
+static double foreground_overlap(const char *set, int64_t count)
+{
+    static uint8_t masks[DS_WORLD_THINGS * DS_WORLD_SIDE * DS_WORLD_SIDE];
+    const int pixels = DS_WORLD_SIDE * DS_WORLD_SIDE;
+    ds_selection *s;
+    ds_split split;
+    int64_t index, n = 0;
+    double sum = 0.0;
+
+    ts_ok(ds_selection_open(&s, world, set, count, &oops), &oops);
+    while (ds_selection_next(s, &split, &index)) {
+        int things;
+
+        ts_ok(ds_world_scene(world, split, index, &scene, &oops), &oops);
+        things = scene.factors.things;
+        ts_ok(ds_judge_masks(judge, masks, scene.rgb, things, &oops), &oops);
+        for (int i = 0; i < things; i++, n++) {
+            double best = 0.0; /* of the two orders: which is which is the verdict's to say */
+
+            for (int k = 0; k < things; k++) {
+                int64_t both = 0, any = 0;
+
+                for (int p = 0; p < pixels; p++) {
+                    both += scene.entity[i].mask[p] && masks[k * pixels + p];
+                    any += scene.entity[i].mask[p] || masks[k * pixels + p];
+                }
+                best = (double)both / (double)any > best ? (double)both / (double)any : best;
+            }
+            sum += best;
+        }
+    }
+    ds_selection_close(s);
+    print_message("%s: mean overlap of foreground and truth %.3f\n", set, sum / (double)n);
+    return sum / (double)n;
+}
+
+static void foreground_is_where_things_are(void **state)
+{
+    (void)state;
+    need_judge();
+    assert_true(foreground_overlap("single", 40) > 0.85);
+    assert_true(foreground_overlap("pair", 40) > 0.75);
+    assert_int_equal(ds_judge_masks(judge, NULL, scene.rgb, 3, &oops), DS_E_ARG);
+    oops = (ds_error){ 0 };
+}
+
 static void unknown_sets_are_reported(void **state)
 {
     ds_selection *s;
@@ -157,6 +204,7 @@ int main(void)
         cmocka_unit_test(places_are_seen),
         cmocka_unit_test(sense_of_a_homonym_is_seen),
         cmocka_unit_test(nothing_is_seen_where_nothing_is),
+        cmocka_unit_test(foreground_is_where_things_are),
         cmocka_unit_test(unknown_sets_are_reported),
     };
 

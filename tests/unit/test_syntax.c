@@ -1,9 +1,8 @@
-/* test_syntax.c - relations of a sample of captions, checked by hand, and the table of overlaps. */
+/* test_syntax.c - relations of a sample of captions, checked by hand. */
 
 #include "support.h"
 
 #include <diffuscope/syntax.h>
-#include <math.h>
 #include <string.h>
 
 /* Captions with their words' tags and all relations, name(head,dependent), by order of dependents.
@@ -139,55 +138,11 @@ static void odd_text_does_no_harm(void **state)
     ds_syntax_free(NULL);
 }
 
-/* Three words: 1 depends on 0; 2 has no map; 0 and 3 are unrelated. */
-static void overlaps_are_averaged(void **state)
-{
-    static const ds_syntax_word words[] = {
-        { "cat", 0, 3, "NOUN" }, { "red", 4, 7, "ADJ" }, { "a", 8, 9, "DET" }, { "x", 9, 9, "NOUN" }
-    };
-    static const ds_syntax_relation relations[] = { { 0, 1, "amod" }, { 0, 2, "det" } };
-    const ds_syntax s = { 4, 2, words, relations, 0 };
-    const uint8_t head[8] = { 1, 1, 1, 1, 0, 0, 0, 0 }, red[8] = { 0, 0, 0, 1, 1, 0, 0, 0 };
-    const uint8_t wide[8] = { 1, 1, 1, 1, 1, 1, 0, 0 }, other[8] = { 0, 0, 0, 0, 0, 0, 0, 1 };
-    const uint8_t none[8] = { 0 };
-    const uint8_t *first[] = { head, red, NULL, other }, *second[] = { head, wide, NULL, none };
-    ds_syntax_table *t;
-    ds_syntax_overlap r;
-    ds_syntax_tag g;
-    ds_error err = { 0 };
-
-    (void)state;
-    ts_ok(ds_syntax_table_new(&t, &err), &err);
-    ts_ok(ds_syntax_table_add(t, &s, first, 8, &err), &err);
-    ts_ok(ds_syntax_table_add(t, &s, second, 8, &err), &err);
-    assert_true(ds_syntax_table_relation(t, 0, &r));
-    assert_string_equal(r.name, "all");
-    assert_int_equal(r.pairs, 2);
-    assert_true(ds_syntax_table_relation(t, 1, &r));
-    assert_string_equal(r.name, "unrelated");
-    assert_int_equal(r.pairs, 2); /* other with head and red; in the second its map is empty */
-    assert_true(r.iou == 0.0);
-    assert_true(ds_syntax_table_relation(t, 2, &r));
-    assert_string_equal(r.name, "amod");
-    assert_true(fabs(r.iod - (1.0 / 2 + 4.0 / 6) / 2) < 1e-12);
-    assert_true(fabs(r.ioh - (1.0 / 4 + 4.0 / 4) / 2) < 1e-12);
-    assert_true(fabs(r.iou - (1.0 / 5 + 4.0 / 6) / 2) < 1e-12);
-    assert_false(ds_syntax_table_relation(t, 3, &r)); /* det had no map */
-    assert_true(ds_syntax_table_tag(t, 0, &g));
-    assert_string_equal(g.tag, "ADJ");
-    assert_true(g.words == 2 && fabs(g.intensity - 0.5) < 1e-12);
-    assert_true(ds_syntax_table_tag(t, 1, &g));
-    assert_true(g.words == 4 && fabs(g.intensity - 9.0 / 32) < 1e-12);
-    ds_syntax_table_free(t);
-    ds_syntax_table_free(NULL);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(captions_checked_by_hand),
         cmocka_unit_test(odd_text_does_no_harm),
-        cmocka_unit_test(overlaps_are_averaged),
     };
 
     return cmocka_run_group_tests_name("syntax", tests, NULL, NULL);

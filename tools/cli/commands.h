@@ -6,6 +6,7 @@
 #include "opts.h"
 
 extern const ds_command cmd_daam;
+extern const ds_command cmd_eval_daam;
 extern const ds_command cmd_forward;
 extern const ds_command cmd_generate;
 extern const ds_command cmd_help;

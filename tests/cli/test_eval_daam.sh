@@ -1,0 +1,111 @@
+#!/bin/sh
+# `diffuscope eval daam` on a very small model with random weights: both kinds of folders, resuming,
+# refusals. That the maps mean something is shown elsewhere (docs/evaluation.md).
+d=${BUILD:-build}/diffuscope
+w=${BUILD:-build}/diffuscope-world
+t=$(mktemp -d)
+trap 'rm -rf "$t"' EXIT
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    cat "$t/log" 2>/dev/null | tail -5
+}
+
+# expect CODE TEXT ARGUMENTS...
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$t/log" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "diffuscope $*: exit $rc, expected $code"
+    grep -qF -- "$text" "$t/log" || fail "diffuscope $*: expected to read: $text"
+}
+
+cat >"$t/tiny.json" <<'END'
+{"vae": {"block_out_channels": [8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+         "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
+         "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false,
+               "beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.012,
+               "steps_offset": 1},
+ "text_encoder": {"architectures": ["CLIPTextModel"], "vocab_size": 520, "hidden_size": 16,
+                  "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32,
+                  "projection_dim": 16, "eos_token_id": 519, "hidden_act": "quick_gelu"},
+ "unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "sample_size": 16,
+          "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "layers_per_block": 1,
+          "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"], "cross_attention_dim": 16,
+          "attention_head_dim": 2}}
+END
+"$d" new-model --like "$t/tiny.json" -o "$t/model" -q || fail "no model"
+"$w" export --split test --count 4 --out "$t/world" >/dev/null || fail "no scenes"
+
+eval="eval daam -m $t/model --levels 2 -q"
+expect 0 'random-weights' $eval --data "$t/world" --out "$t/a" --pictures 1
+expect 0 '"held_out' $eval --data "$t/world" --out "$t/whole" --settings whole disc best --json
+[ -s "$t/a/scene-000000.png" ] || fail "no picture of the first scene"
+python3 - "$t/a/result.json" <<'END' || fail "result.json"
+import json, sys
+r = json.load(open(sys.argv[1]))
+s = r["settings"]
+assert list(s) == ["whole", "disc", "paper", "best", "ask", "smooth", "guided", "diffuse",
+                   "other-word", "wrong-words", "random-weights"], list(s)
+assert r["counts"]["words"] >= 4, r["counts"]
+for name, x in s.items():
+    e = x["miou_held_out"] if x["miou_held_out"]["value"] is not None else x["miou_tuned"]
+    assert 0 <= e["low"] <= e["value"] <= e["high"] <= 1, (name, e)
+    assert e["count"] == r["counts"]["words"], (name, e)
+    if name not in ("whole", "disc", "ask", "other-word"):
+        assert x["scene_best"]["value"] >= x["scene_hungarian"]["value"] - 1e-9, name
+assert "best - paper" in r["differences_held_out"]
+END
+
+# An interrupted run that goes on says the same as one that was not, also after half a line.
+set='--settings whole paper best ask'
+expect 0 'paper' $eval $set --data "$t/world" --out "$t/one"
+expect 0 'paper' $eval $set --data "$t/world" --out "$t/two" --limit 3
+head -c -40 "$t/two/pairs.jsonl" >"$t/cut" && mv "$t/cut" "$t/two/pairs.jsonl"
+expect 2 '--resume' $eval $set --data "$t/world" --out "$t/two"
+expect 0 'paper' $eval $set --data "$t/world" --out "$t/two" --resume
+cmp "$t/one/result.json" "$t/two/result.json" || fail "resumed and uninterrupted runs differ"
+cmp "$t/one/pairs.jsonl" "$t/two/pairs.jsonl" || fail "their lines differ"
+expect 3 'no setting "smooth"' $eval --settings smooth --data "$t/world" --out "$t/two" --resume
+
+# Drawn pictures: random weights draw nothing that the judge knows; masks of one's own go with them.
+expect 0 'does not show' $eval --mode generate --steps 2 --limit 2 --settings whole best \
+    --data "$t/world" --out "$t/drawn"
+expect 0 'best' $eval --mode generate --masks data --steps 2 --limit 2 --settings whole paper best \
+    --data "$t/world" --out "$t/own"
+expect 2 'needs given pictures' $eval --mode generate --settings wrong-words --data "$t/world" \
+    --out "$t/no"
+
+# A COCO folder whose picture is not square.
+mkdir -p "$t/coco/annotations" "$t/coco/images"
+cp "$t/world/images/test-0000000.png" "$t/coco/images/a.png"
+cat >"$t/coco/annotations/instances_toy.json" <<'END'
+{"images": [{"id": 5, "file_name": "a.png", "width": 80, "height": 48}],
+ "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dining table"}],
+ "annotations": [{"image_id": 5, "category_id": 1, "segmentation": [[10, 10, 40, 10, 40, 30, 10, 30]]},
+                 {"image_id": 5, "category_id": 2, "segmentation": {"size": [48, 80], "counts": [1920, 1920]}}]}
+END
+cat >"$t/coco/annotations/captions_toy.json" <<'END'
+{"annotations": [{"image_id": 5, "caption": "Two cats asleep on a dining table."}]}
+END
+expect 0 '1 scenes, 2 words' $eval --settings whole disc paper best --data "$t/coco" --out "$t/c"
+grep -q '"word":"dining table"' "$t/c/pairs.jsonl" || fail "a category of two words"
+
+# A setting of one's own, and refusals.
+expect 0 'coarse' $eval --settings whole --setting 'coarse:resolutions=1;weights=paper' \
+    --data "$t/world" --limit 1 --out "$t/s"
+expect 2 'no setting is called "besst"' $eval --settings besst --data "$t/world" --out "$t/x1"
+expect 2 'expected NAME:key=value' $eval --setting oops --data "$t/world" --out "$t/x2"
+expect 2 'refine=raw|smooth' $eval --setting 'a:refine=soft' --data "$t/world" --out "$t/x3"
+expect 2 'given twice' $eval --settings best best --data "$t/world" --out "$t/x4"
+expect 2 'captions.jsonl' $eval --data "$t/model" --out "$t/x5"
+rm "$t/world/images/test-0000001.png"
+expect 3 'test-0000001.png' $eval --settings best --data "$t/world" --out "$t/x6"
+expect 0 'best' $eval --settings best --data "$t/world" --out "$t/x6" --limit 1 --resume
+
+[ $bad = 0 ] && echo "eval daam: all right"
+exit $bad

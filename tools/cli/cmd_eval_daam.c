@@ -1,0 +1,463 @@
+/* cmd_eval_daam.c - `diffuscope eval daam`: word maps against masks, over a folder of pictures
+ * whose truth is known. One line per scene goes to pairs.jsonl as soon as it is scored; the summary
+ * is made of these lines alone, so a killed run goes on with --resume. */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <diffuscope/inspect.h>
+
+#include "commands.h"
+#include "eval_daam.h"
+#include "model_option.h"
+#include "progress.h"
+#include "report.h"
+#include "run_folder.h"
+
+/* ---- lines that are there -------------------------------------------------------------------- */
+
+/* Reads the complete lines; the file is cut behind them, since the last one may be half written. */
+static ds_status read_lines(json_t *lines, const char *path, ds_error *err)
+{
+    FILE *f = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n;
+    long good = 0;
+    ds_status st = DS_OK;
+
+    if (f == NULL)
+        return DS_OK; /* nothing was done */
+    while (st == DS_OK && (n = getline(&text, &room, f)) > 0 && text[n - 1] == '\n') {
+        json_error_t je;
+        json_t *line = json_loadb(text, (size_t)n, 0, &je);
+
+        if (line == NULL)
+            st = ds_fail(err, DS_E_FORMAT, "%s: line %zu: %s", path, json_array_size(lines) + 1,
+                         je.text);
+        else
+            json_array_append_new(lines, line);
+        good = ftell(f);
+    }
+    free(text);
+    fclose(f);
+    if (st == DS_OK && truncate(path, good) != 0)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    return st;
+}
+
+static bool is_done(const json_t *lines, int64_t scene)
+{
+    size_t i;
+    json_t *line;
+
+    json_array_foreach (lines, i, line)
+        if (json_integer_value(json_object_get(line, "scene")) == scene)
+            return true;
+    return false;
+}
+
+static ds_status append(FILE *f, const json_t *line, ds_error *err)
+{
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
+    bool ok = text != NULL && fprintf(f, "%s\n", text) > 0 && fflush(f) == 0;
+
+    free(text);
+    return ok ? DS_OK : ds_fail(err, DS_E_IO, "pairs.jsonl: %s", strerror(errno));
+}
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+static int64_t list_size(const json_t *config, const char *name)
+{
+    return (int64_t)json_array_size(json_object_get(config, name));
+}
+
+/* Sizes that the network takes, and the configurations for a model with random weights. */
+static ds_status read_sizes(eval *e, json_t **components, ds_error *err)
+{
+    char *text;
+    json_t *all;
+    const json_t *unet, *vae;
+    ds_status st = ds_inspect_model(&text, opt_text(e->a, "model"), false, err);
+
+    if (st != DS_OK)
+        return st;
+    all = json_loads(text, 0, NULL);
+    ds_free(text);
+    *components = json_incref(json_object_get(all, "components"));
+    json_decref(all);
+    unet = json_object_get(json_object_get(*components, "unet"), "config");
+    vae = json_object_get(json_object_get(*components, "vae"), "config");
+    if (unet == NULL || vae == NULL)
+        return ds_fail(err, DS_E_UNSUPPORTED, "%s: expected a unet and a vae",
+                       opt_text(e->a, "model"));
+    e->factor = (int64_t)1 << (list_size(vae, "block_out_channels") - 1);
+    e->side = e->factor << (list_size(unet, "block_out_channels") - 1);
+    e->latent_side = json_integer_value(json_object_get(unet, "sample_size"));
+    return DS_OK;
+}
+
+/* The model's VAE beside random networks: the picture is encoded as it was. */
+static ds_status link_vae(const char *model, const char *folder, ds_error *err)
+{
+    char own[4096], aside[4096], real[4096], vae[4160];
+
+    snprintf(own, sizeof own, "%s/vae", folder);
+    snprintf(aside, sizeof aside, "%s/vae-random", folder);
+    if (realpath(model, real) == NULL)
+        return ds_fail(err, DS_E_IO, "%s: expected a folder, to take its VAE from", model);
+    snprintf(vae, sizeof vae, "%s/vae", real);
+    if (rename(own, aside) != 0 || symlink(vae, own) != 0)
+        return ds_fail(err, DS_E_IO, "%s: %s", own, strerror(errno));
+    return DS_OK;
+}
+
+static ds_status open_random(eval *e, const json_t *components, ds_error *err)
+{
+    static const char *const names[] = { "unet", "vae", "text_encoder", "text_encoder_2",
+                                         "scheduler" };
+    char folder[4096], like[4096], words[4096];
+    ds_create_options o = DS_CREATE_OPTIONS_INIT;
+    json_t *config = json_object();
+    ds_status st = run_folder_file(folder, sizeof folder, e->out, "random-weights", err);
+
+    snprintf(like, sizeof like, "%.4000s/random-weights.json", e->out);
+    snprintf(words, sizeof words, "%.4000s/tokenizer", opt_text(e->a, "model"));
+    for (size_t i = 0; i < DS_COUNT(names); i++) {
+        json_t *c = json_object_get(json_object_get(components, names[i]), "config");
+
+        if (c != NULL)
+            json_object_set(config, names[i], c);
+    }
+    if (st == DS_OK && access(folder, F_OK) != 0) {
+        if (json_dump_file(config, like, JSON_INDENT(1)) != 0)
+            st = ds_fail(err, DS_E_IO, "%s: cannot be written", like);
+        o.like = like;
+        o.tokenizer = words;
+        o.seed = 1;
+        o.dtype = DS_DTYPE_F32;
+        if (st == DS_OK)
+            st = ds_model_create(folder, &o, NULL, err);
+        if (st == DS_OK)
+            st = link_vae(opt_text(e->a, "model"), folder, err);
+    }
+    json_decref(config);
+    return st == DS_OK ? ds_model_open(&e->random, folder, NULL, err) : st;
+}
+
+static ds_status open_models(eval *e, ds_error *err)
+{
+    json_t *components = NULL;
+    bool trace = false, random = false;
+    ds_status st = read_sizes(e, &components, err);
+
+    for (int i = 0; i < e->settings; i++) {
+        trace |= e->setting[i].source >= EVAL_OURS;
+        random |= e->setting[i].source == EVAL_RANDOM;
+    }
+    if (st == DS_OK && (trace || e->generate))
+        st = model_from_options(&e->model, e->a, err);
+    if (st == DS_OK && random)
+        st = open_random(e, components, err);
+    json_decref(components);
+    return st;
+}
+
+static ds_status open_judge(eval *e, ds_error *err)
+{
+    ds_status st;
+
+    if (!e->generate || strcmp(opt_text(e->a, "masks"), "judge") != 0)
+        return DS_OK;
+    st = ds_world_open(&e->world, opt_text(e->a, "world"), err);
+    return st == DS_OK ? ds_judge_open(&e->judge, e->world, err) : st;
+}
+
+/* ---- the run --------------------------------------------------------------------------------- */
+
+static ds_status score_all(eval *e, json_t *lines, const char *path, ds_error *err)
+{
+    int64_t first = opt_int(e->a, "first"), limit = opt_int(e->a, "limit");
+    int64_t end = ds_truth_count(e->truth);
+    FILE *f = fopen(path, "a");
+    progress p;
+    ds_status st = DS_OK;
+
+    if (f == NULL)
+        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    end = limit > 0 && first + limit < end ? first + limit : end;
+    progress_begin(&p, e->a, "scenes", end - first);
+    for (int64_t i = first; st == DS_OK && i < end; i++) {
+        json_t *line;
+
+        if (is_done(lines, i))
+            continue;
+        st = e->cancel->requested ? ds_fail(err, DS_E_CANCELLED, "interrupted")
+                                  : eval_scene(e, i, &line, err);
+        if (st != DS_OK)
+            break;
+        st = append(f, line, err);
+        json_array_append_new(lines, line);
+        progress_step(&p, i + 1 - first);
+    }
+    progress_end(&p);
+    if (fclose(f) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    return st;
+}
+
+static ds_status save_result(const eval *e, const json_t *result, ds_error *err)
+{
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, e->out, "result.json", err);
+
+    if (st == DS_OK && json_dump_file(result, path, JSON_INDENT(1) | JSON_REAL_PRECISION(7)) != 0)
+        st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
+    return st;
+}
+
+static ds_status finish(eval *e, const json_t *lines, ds_run_record *record, ds_error *err)
+{
+    json_t *result = NULL;
+    ds_status st = eval_summary(e, lines, &result, err);
+
+    if (st == DS_OK)
+        st = save_result(e, result, err);
+    if (st == DS_OK && e->model != NULL)
+        st = ds_record_model(record->record, opt_text(e->a, "model"), err);
+    if (st == DS_OK)
+        st = run_record_end(record, e->out, err);
+    if (st == DS_OK && opt_flag(e->a, "json")) {
+        json_dumpf(result, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(7));
+        putchar('\n');
+    } else if (st == DS_OK) {
+        eval_print(stdout, result);
+    }
+    json_decref(result);
+    return st;
+}
+
+/* A folder with lines of another run is left alone. */
+static ds_status check_folder(const eval *e, const char *pairs, ds_error *err)
+{
+    if (access(pairs, F_OK) == 0 && !opt_flag(e->a, "resume"))
+        return ds_fail(err, DS_E_ARG,
+                       "%s holds an evaluation; --resume goes on with it, or name another folder",
+                       e->out);
+    return run_folder_make(e->out, err);
+}
+
+static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
+{
+    ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
+    char pairs[4096];
+    json_t *lines = json_array();
+    ds_status st = run_folder_file(pairs, sizeof pairs, e->out, "pairs.jsonl", err);
+
+    o.images = opt_text(e->a, "images");
+    o.synonyms = opt_text(e->a, "synonyms");
+    if (st == DS_OK)
+        st = check_folder(e, pairs, err);
+    if (st == DS_OK)
+        st = ds_truth_open(&e->truth, opt_text(e->a, "data"), &o, err);
+    if (st == DS_OK)
+        st = eval_settings_read(e, err);
+    if (st == DS_OK)
+        st = open_models(e, err);
+    if (st == DS_OK)
+        st = open_judge(e, err);
+    if (st == DS_OK)
+        st = read_lines(lines, pairs, err);
+    if (st == DS_OK)
+        st = score_all(e, lines, pairs, err);
+    if (st == DS_OK)
+        st = finish(e, lines, record, err);
+    json_decref(lines);
+    return st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    eval *e = calloc(1, sizeof *e);
+    ds_run_record record = { 0 };
+    ds_status st;
+
+    if (e == NULL)
+        return ds_fail(err, DS_E_NOMEM, "an evaluation");
+    e->a = a;
+    e->cancel = cancel_on_interrupt();
+    e->out = opt_text(a, "out");
+    e->generate = strcmp(opt_text(a, "mode"), "generate") == 0;
+    e->fixed = opt_real(a, "threshold");
+    e->pictures = opt_int(a, "pictures");
+    for (int i = 0; i < EVAL_TAUS; i++)
+        e->tau[i] = 0.025 * (i + 1);
+    st = ds_threshold_parse(&e->mode, opt_text(a, "threshold-kind"), err);
+    if (st == DS_OK)
+        st = run_record_begin(&record, a, err);
+    if (st == DS_OK)
+        st = evaluate(e, &record, err);
+    run_record_free(&record);
+    eval_settings_free(e);
+    ds_judge_close(e->judge);
+    ds_world_close(e->world);
+    ds_truth_close(e->truth);
+    ds_model_close(e->random);
+    ds_model_close(e->model);
+    free(e);
+    return st;
+}
+
+static const ds_opt options[] = {
+    { .name = "data",
+      .kind = OPT_TEXT,
+      .arg = "DIR",
+      .required = true,
+      .help = "pictures with captions and masks: an export of the world, or a COCO folder" },
+    { .name = "out",
+      .kind = OPT_TEXT,
+      .arg = "DIR",
+      .required = true,
+      .help = "run folder: result.json, pairs.jsonl with one line per scene, run.json" },
+    { .name = "resume", .kind = OPT_FLAG, .help = "go on with the lines that DIR holds" },
+    { .name = "mode",
+      .kind = OPT_CHOICE,
+      .arg = "image|generate",
+      .standard = "image",
+      .help = "trace the given pictures, or draw new ones from their captions" },
+    { .name = "masks",
+      .kind = OPT_CHOICE,
+      .arg = "judge|data",
+      .standard = "judge",
+      .help = "of drawn pictures: found by the world's judge, or the folder's, which then must be "
+              "masks of these very drawings" },
+    { .name = "settings",
+      .kind = OPT_WORDS,
+      .arg = "NAME...",
+      .help = "built-in settings: whole disc paper best ask smooth guided diffuse other-word "
+              "wrong-words random-weights; all without this" },
+    { .name = "setting",
+      .kind = OPT_TEXTS,
+      .arg = "NAME:KEY=VALUE;...",
+      .help = "another one; keys are layers, heads, steps, resolutions, weights, refine, "
+              "normalize, word, trace" },
+    { .name = "limit",
+      .kind = OPT_INT,
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 1e9,
+      .help = "score this many scenes; 0 is all" },
+    { .name = "first",
+      .kind = OPT_INT,
+      .arg = "I",
+      .standard = "0",
+      .min = 0,
+      .max = 1e9,
+      .help = "scene to begin with" },
+    { .name = "role",
+      .kind = OPT_WORDS,
+      .arg = "ROLE...",
+      .help = "words to score: object, frame, size, ...; object without this" },
+    { .name = "threshold",
+      .kind = OPT_REAL,
+      .arg = "X",
+      .standard = "0.4",
+      .min = 0,
+      .max = 1,
+      .help = "the fixed one, beside those that are tuned and held out" },
+    { .name = "threshold-kind",
+      .kind = OPT_CHOICE,
+      .arg = "relative|absolute|of-max",
+      .standard = "relative",
+      .help = "what it is compared with" },
+    { .name = "levels",
+      .kind = OPT_INT,
+      .arg = "N",
+      .standard = "10",
+      .min = 1,
+      .max = 1000,
+      .help = "noise levels of a given picture" },
+    { .name = "from",
+      .kind = OPT_REAL,
+      .arg = "X",
+      .standard = "0.05",
+      .min = 0,
+      .max = 1,
+      .help = "lowest level, as a share of the schedule's time" },
+    { .name = "to",
+      .kind = OPT_REAL,
+      .arg = "X",
+      .standard = "0.95",
+      .min = 0,
+      .max = 1,
+      .help = "highest level" },
+    { .name = "approach",
+      .kind = OPT_CHOICE,
+      .arg = "noise|invert",
+      .standard = "noise",
+      .help = "add noise to a given picture, or invert it with DDIM" },
+    { .name = "steps",
+      .kind = OPT_INT,
+      .arg = "N",
+      .standard = "30",
+      .min = 1,
+      .max = 1000,
+      .help = "sampling steps of a drawn picture" },
+    { .name = "sampling-method",
+      .kind = OPT_TEXT,
+      .arg = "NAME",
+      .help = "sampler of a drawn picture; the model's without this" },
+    { .name = "cfg-scale",
+      .kind = OPT_REAL,
+      .arg = "X",
+      .standard = "7",
+      .min = 0,
+      .max = 100,
+      .help = "guidance of a drawn picture" },
+    { .name = "seed",
+      .letter = 's',
+      .kind = OPT_SEED,
+      .arg = "N",
+      .standard = "42",
+      .help = "noise of scene i uses seed + i; a drawn picture uses seed + its id" },
+    { .name = "images", .kind = OPT_TEXT, .arg = "DIR", .help = "COCO: folder of the pictures" },
+    { .name = "synonyms",
+      .kind = OPT_TEXT,
+      .arg = "FILE",
+      .help = "COCO: lines with a word, a tab, and the category that it names" },
+    { .name = "world",
+      .kind = OPT_TEXT,
+      .arg = "DIR",
+      .standard = "world",
+      .help = "the world's folder, for the judge" },
+    { .name = "pictures",
+      .kind = OPT_INT,
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 1e6,
+      .help = "draw the first N scenes with their maps, for the eye" },
+    { 0 },
+};
+
+const ds_command cmd_eval_daam = {
+    .name = "eval-daam",
+    .purpose = "score word maps against masks",
+    .description =
+        "Called as \"diffuscope eval daam\". For each picture the maps of the words that name "
+        "something in it are compared with its mask: intersection over union at a fixed threshold, "
+        "at the best one, and at one that was chosen on the other half of the scenes; against the "
+        "whole image and discs in the middle; and with words, prompts and weights that are wrong, "
+        "which must score worse.\n\n"
+        "An interrupted or killed run goes on with --resume. docs/evaluation.md explains the "
+        "numbers.",
+    .example = "diffuscope eval daam -m out/specimen/model --data scenes --out eval --limit 100",
+    .options = options,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .run = run,
+};

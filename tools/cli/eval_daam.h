@@ -1,0 +1,79 @@
+/* eval_daam.h - what the files of `diffuscope eval daam` share: settings, one scene, the summary.
+ */
+
+#ifndef DS_CLI_EVAL_DAAM_H
+#define DS_CLI_EVAL_DAAM_H
+
+#include <jansson.h>
+
+#include <diffuscope/daam.h>
+#include <diffuscope/image.h>
+#include <diffuscope/model.h>
+#include <diffuscope/score.h>
+#include <diffuscope/truth.h>
+
+#include "judge.h"
+#include "opts.h"
+
+enum { EVAL_SETTINGS = 32, EVAL_TAUS = 39, EVAL_WORDS = 16 };
+
+/* Where a setting's map comes from. Traces are made once per scene and source. */
+typedef enum eval_source {
+    EVAL_WHOLE = 0,   /* no map: the whole image */
+    EVAL_DISC,        /* no map: discs in the middle */
+    EVAL_OURS,        /* a trace of all layers */
+    EVAL_PAPER,       /* a trace as the DAAM package makes it */
+    EVAL_WRONG_WORDS, /* ours, with another scene's words in the prompt: shall be worse */
+    EVAL_RANDOM,      /* ours, with random weights in UNet and text encoder: shall be worse */
+    EVAL_SOURCES
+} eval_source;
+
+typedef struct eval_setting {
+    char name[32];
+    char *text; /* what was given, cut into the strings below; NULL for a built-in */
+    eval_source source;
+    bool other_word; /* the map of another word of the prompt: shall be worse */
+    bool ask;        /* open vocabulary: the word alone, not the prompt */
+    ds_daam_map_options map;
+} eval_setting;
+
+typedef struct eval {
+    const ds_args *a;
+    ds_cancel *cancel;
+    ds_model *model, *random;
+    ds_truth *truth;
+    ds_world *world; /* of the judge; NULL unless pictures are generated */
+    ds_judge *judge;
+    bool generate;
+    int settings;
+    eval_setting setting[EVAL_SETTINGS];
+    double tau[EVAL_TAUS];
+    ds_threshold mode;
+    double fixed;        /* threshold of the package */
+    int64_t side;        /* sides of a picture are multiples of it */
+    int64_t factor;      /* pixels of a picture per latent pixel, along a side */
+    int64_t latent_side; /* of the model's own size */
+    int64_t pictures;    /* scenes that are drawn for the eye */
+    const char *out;
+} eval;
+
+/* The built-in settings that --settings names, and those of --setting. */
+ds_status eval_settings_read(eval *e, ds_error *err);
+void eval_settings_free(eval *e);
+const char *eval_settings_known(void); /* "paper|best|..." */
+
+/* Scores one scene: the line of pairs.jsonl, a new reference. A scene without a word to score, or
+ * whose picture does not show what it should, gives a line that says so. */
+ds_status eval_scene(const eval *e, int64_t i, json_t **line, ds_error *err);
+
+/* What all lines (an array) say together: result.json, a new reference. */
+ds_status eval_summary(const eval *e, const json_t *lines, json_t **result, ds_error *err);
+void eval_print(FILE *to, const json_t *result);
+
+/* The masks of a picture that the model drew, by background difference; false if the judge does not
+ * find what the words name. masks[k] [64,64] of word k. */
+ds_status eval_judged_masks(const eval *e, const ds_truth_scene *s, const ds_image *picture,
+                            const ds_truth_word *const *words, int n, uint8_t *const *masks,
+                            const char **rejected, ds_error *err);
+
+#endif

@@ -38,12 +38,12 @@ cat >"$t/tiny.json" <<'END'
           "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"], "cross_attention_dim": 16,
           "attention_head_dim": 2}}
 END
-"$d" new-model --like "$t/tiny.json" -o "$t/model" -q || fail "no model"
+"$d" new-model --like "$t/tiny.json" --out "$t/model" -q || fail "no model"
 "$w" export --split test --count 4 --out "$t/world" >/dev/null || fail "no scenes"
 
 eval="eval daam -m $t/model --levels 2 -q"
 expect 0 'random-weights' $eval --data "$t/world" --out "$t/a" --pictures 1
-expect 0 '"held_out' $eval --data "$t/world" --out "$t/whole" --settings whole disc best --json
+expect 0 '"miou_held_out"' $eval --data "$t/world" --out "$t/whole" --settings whole disc best --json
 [ -s "$t/a/scene-000000.png" ] || fail "no picture of the first scene"
 python3 - "$t/a/result.json" <<'END' || fail "result.json"
 import json, sys

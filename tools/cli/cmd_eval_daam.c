@@ -3,6 +3,7 @@
  * is made of these lines alone, so a killed run goes on with --resume. */
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,14 +105,18 @@ static ds_status read_sizes(eval *e, json_t **components, ds_error *err)
 /* The model's VAE beside random networks: the picture is encoded as it was. */
 static ds_status link_vae(const char *model, const char *folder, ds_error *err)
 {
-    char own[4096], aside[4096], real[4096], vae[4160];
+    char own[4096], aside[4096], vae[4096], real[PATH_MAX];
+    ds_status st = run_folder_file(own, sizeof own, folder, "vae", err);
 
-    snprintf(own, sizeof own, "%s/vae", folder);
-    snprintf(aside, sizeof aside, "%s/vae-random", folder);
-    if (realpath(model, real) == NULL)
+    if (st == DS_OK)
+        st = run_folder_file(aside, sizeof aside, folder, "vae-random", err);
+    if (st == DS_OK)
+        st = run_folder_file(vae, sizeof vae, model, "vae", err);
+    if (st != DS_OK)
+        return st;
+    if (realpath(vae, real) == NULL)
         return ds_fail(err, DS_E_IO, "%s: expected a folder, to take its VAE from", model);
-    snprintf(vae, sizeof vae, "%s/vae", real);
-    if (rename(own, aside) != 0 || symlink(vae, own) != 0)
+    if (rename(own, aside) != 0 || symlink(real, own) != 0)
         return ds_fail(err, DS_E_IO, "%s: %s", own, strerror(errno));
     return DS_OK;
 }
@@ -125,8 +130,10 @@ static ds_status open_random(eval *e, const json_t *components, ds_error *err)
     json_t *config = json_object();
     ds_status st = run_folder_file(folder, sizeof folder, e->out, "random-weights", err);
 
-    snprintf(like, sizeof like, "%.4000s/random-weights.json", e->out);
-    snprintf(words, sizeof words, "%.4000s/tokenizer", opt_text(e->a, "model"));
+    if (st == DS_OK)
+        st = run_folder_file(like, sizeof like, e->out, "random-weights.json", err);
+    if (st == DS_OK)
+        st = run_folder_file(words, sizeof words, opt_text(e->a, "model"), "tokenizer", err);
     for (size_t i = 0; i < DS_COUNT(names); i++) {
         json_t *c = json_object_get(json_object_get(components, names[i]), "config");
 
@@ -270,6 +277,8 @@ static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
         st = open_models(e, err);
     if (st == DS_OK)
         st = open_judge(e, err);
+    if (st == DS_OK && opt_flag(e->a, "syntax"))
+        st = ds_parser_open(&e->parser, err);
     if (st == DS_OK)
         st = read_lines(lines, pairs, err);
     if (st == DS_OK)
@@ -303,6 +312,7 @@ static ds_status run(const ds_args *a, ds_error *err)
         st = evaluate(e, &record, err);
     run_record_free(&record);
     eval_settings_free(e);
+    ds_parser_close(e->parser);
     ds_judge_close(e->judge);
     ds_world_close(e->world);
     ds_truth_close(e->truth);
@@ -435,6 +445,10 @@ static const ds_opt options[] = {
       .arg = "DIR",
       .standard = "world",
       .help = "the world's folder, for the judge" },
+    { .name = "syntax",
+      .kind = OPT_FLAG,
+      .help = "overlaps of head and dependent, and parts of speech, under the first setting with "
+              "maps (needs link-grammar)" },
     { .name = "pictures",
       .kind = OPT_INT,
       .arg = "N",

@@ -30,7 +30,7 @@ static void masks_free(masks *m)
 static bool word_map(const ds_daam *d, const ds_daam_maps *maps, const ds_syntax_word *word,
                      float *out, float *one, int64_t pixels)
 {
-    const ds_tokens *t = ds_daam_tokens(d, 0);
+    const ds_tokens *t = ds_daam_tokens(d, 0, 0);
     int64_t n = 0;
 
     memset(out, 0, (size_t)pixels * sizeof *out);
@@ -156,7 +156,7 @@ ds_status daam_syntax(json_t **out, ds_parser *p, const ds_daam *d, const ds_daa
 {
     ds_syntax *s;
     masks m = { 0 };
-    ds_status st = ds_parser_parse(p, &s, ds_daam_text(d, 0), err);
+    ds_status st = ds_parser_parse(p, &s, ds_daam_text(d, 0, 0), err);
 
     *out = NULL;
     if (st != DS_OK)
@@ -261,8 +261,8 @@ ds_status daam_syntax_table(json_t **out, const json_t *parsed, ds_error *err)
     json_t *rows = json_array(), *tags = json_array(), *one, *pair, *row;
     size_t i, k;
 
-    if (rows != NULL)
-        find_row(rows, "relation", "all");
+    find_row(rows, "relation", "all");
+    find_row(rows, "relation", "unrelated");
     json_array_foreach (parsed, i, one) {
         json_array_foreach (json_object_get(one, "pairs"), k, pair) {
             const char *name = json_string_value(json_object_get(pair, "relation"));

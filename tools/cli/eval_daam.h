@@ -12,6 +12,7 @@
 #include <diffuscope/score.h>
 #include <diffuscope/truth.h>
 
+#include "daam_syntax.h"
 #include "judge.h"
 #include "opts.h"
 
@@ -53,6 +54,7 @@ typedef struct eval {
     int64_t side;        /* sides of a picture are multiples of it */
     int64_t factor;      /* pixels of a picture per latent pixel, along a side */
     int64_t latent_side; /* of the model's own size */
+    ds_parser *parser;   /* with --syntax, whose maps are those of the first traced setting */
     int64_t pictures;    /* scenes that are drawn for the eye */
     const char *out;
 } eval;

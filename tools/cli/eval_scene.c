@@ -334,7 +334,7 @@ static ds_status word_map(work *w, const eval_setting *x, int k, ds_error *err)
     if (native == NULL) {
         st = ds_fail(err, DS_E_NOMEM, "a map");
     } else if (x->other_word) {
-        const ds_tokens *tokens = ds_daam_tokens(d, 0);
+        const ds_tokens *tokens = ds_daam_tokens(d, 0, 0);
         int64_t n = other_count(w, tokens);
 
         st = n == 0 ? ds_fail(err, DS_E_NOMATCH, "\"%s\" has no other word", w->s->caption)
@@ -441,7 +441,7 @@ static void fill_column(const work *w, double *score, int64_t columns, int64_t j
 static ds_status match_words(work *w, const eval_setting *x, json_t *out, ds_error *err)
 {
     const ds_daam *d = w->trace[x->source];
-    const ds_tokens *tokens = ds_daam_tokens(d, 0);
+    const ds_tokens *tokens = ds_daam_tokens(d, 0, 0);
     int64_t others = other_count(w, tokens), columns = w->n + others, pixels = 0;
     size_t n = (size_t)(w->height * w->width);
     double *score = calloc((size_t)(w->n * columns), sizeof *score);
@@ -606,6 +606,30 @@ static ds_status score_settings(work *w, json_t *line, ds_error *err)
     return st;
 }
 
+/* Head and dependent under the first setting that has a trace of the prompt. */
+static ds_status add_syntax(const work *w, json_t *line, ds_error *err)
+{
+    const daam_syntax_options o = DAAM_SYNTAX_INIT;
+    const eval_setting *x = NULL;
+    ds_daam_maps *maps;
+    json_t *syntax = NULL;
+    ds_status st;
+
+    for (int i = w->e->settings - 1; i >= 0; i--)
+        if (w->e->setting[i].source == EVAL_OURS || w->e->setting[i].source == EVAL_PAPER)
+            x = &w->e->setting[i];
+    if (x == NULL)
+        return ds_fail(err, DS_E_ARG, "--syntax needs a setting with maps, such as paper or best");
+    st = ds_daam_reduce(w->trace[x->source], &maps, 0, 0, &x->map, err);
+    if (st != DS_OK)
+        return st;
+    st = daam_syntax(&syntax, w->e->parser, w->trace[x->source], maps, &o, err);
+    ds_daam_maps_free(maps);
+    if (st == DS_OK)
+        json_object_set_new(line, "syntax", syntax);
+    return st;
+}
+
 static void work_free(work *w)
 {
     for (int i = 0; i < EVAL_SOURCES; i++)
@@ -643,6 +667,8 @@ ds_status eval_scene(const eval *e, int64_t i, json_t **line, ds_error *err)
         json_object_set_new(out, "rejected", json_string(w.rejected));
     else if (st == DS_OK)
         st = score_settings(&w, out, err);
+    if (st == DS_OK && w.rejected == NULL && e->parser != NULL)
+        st = add_syntax(&w, out, err);
     work_free(&w);
     if (st != DS_OK) {
         json_decref(out);

@@ -222,6 +222,24 @@ static json_t *count_lines(const json_t *lines)
     return o;
 }
 
+/* The table of --syntax over all lines; nothing without it. */
+static ds_status add_syntax(const eval *e, const json_t *lines, json_t *o, ds_error *err)
+{
+    json_t *parsed = json_array(), *table = NULL, *line;
+    size_t i;
+    ds_status st = DS_OK;
+
+    json_array_foreach (lines, i, line)
+        if (json_object_get(line, "syntax") != NULL)
+            json_array_append(parsed, json_object_get(line, "syntax"));
+    if (e->parser != NULL)
+        st = daam_syntax_table(&table, parsed, err);
+    if (table != NULL)
+        json_object_set_new(o, "syntax", table);
+    json_decref(parsed);
+    return st;
+}
+
 ds_status eval_summary(const eval *e, const json_t *lines, json_t **result, ds_error *err)
 {
     column *c = calloc(EVAL_SETTINGS, sizeof *c);
@@ -249,6 +267,8 @@ ds_status eval_summary(const eval *e, const json_t *lines, json_t **result, ds_e
     }
     if (st == DS_OK)
         st = differences(e, c, apart, err);
+    if (st == DS_OK)
+        st = add_syntax(e, lines, o, err);
     for (int i = 0; c != NULL && i < e->settings; i++)
         column_free(&c[i]);
     free(c);
@@ -300,4 +320,8 @@ void eval_print(FILE *to, const json_t *result)
                 percent(b, sizeof b, json_object_get(s, "miou_held_out")),
                 percent(c, sizeof c, json_object_get(s, "peak_inside")),
                 percent(d, sizeof d, json_object_get(s, "mass_on_right_object")));
+    if (json_object_get(result, "syntax") != NULL) {
+        fputc('\n', to);
+        daam_syntax_print(to, json_object_get(result, "syntax"));
+    }
 }

@@ -107,5 +107,16 @@ rm "$t/world/images/test-0000001.png"
 expect 3 'test-0000001.png' $eval --settings best --data "$t/world" --out "$t/x6"
 expect 0 'best' $eval --settings best --data "$t/world" --out "$t/x6" --limit 1 --resume
 
+# Grammar, where the library is there; without it, what to install.
+cat='a small cat on a red mat'
+if pkg-config --exists link-grammar 2>/dev/null; then
+    expect 0 'nmod:on' daam -m "$t/model" -p "$cat" --steps 2 --syntax --out "$t/d" -q
+    grep -q 'IoD (relative)' "$t/d/report.html" || fail "the page lacks the table"
+    grep -q '"syntax"' "$t/d/result.json" || fail "result.json lacks the pairs"
+    expect 0 'unrelated' $eval --settings paper --syntax --data "$t/world" --limit 1 --out "$t/g"
+else
+    expect 3 'install' daam -m "$t/model" -p "$cat" --steps 2 --syntax --out "$t/d" -q
+fi
+
 [ $bad = 0 ] && echo "eval daam: all right"
 exit $bad

@@ -4,6 +4,7 @@
 
 #include "commands.h"
 #include "daam_job.h"
+#include "daam_syntax.h"
 #include "report.h"
 #include "show.h"
 
@@ -57,6 +58,10 @@ static const ds_opt options[] = {
       false },
     { "absolute", 0, OPT_FLAG, NULL, NULL, 0, 0, "thresholds are compared with the values", NULL,
       false },
+    { "syntax", 0, OPT_FLAG, NULL, NULL, 0, 0,
+      "overlaps of the maps of head and dependent, and part-of-speech intensities, at a relative "
+      "and an absolute threshold (needs link-grammar)",
+      NULL, false },
     { "low-memory", 0, OPT_FLAG, NULL, NULL, 0, 0,
       "of each block of the network the first layer alone", NULL, false },
     { "budget", 0, OPT_INT, "MB", "160", 1, 1 << 20,
@@ -113,6 +118,8 @@ static ds_status save_item(const daam_job *j, int64_t b, json_t *results, ds_err
         st = daam_item_page(&it, dir, err);
     if (st == DS_OK)
         json_array_append_new(results, daam_item_json(&it));
+    if (st == DS_OK && it.syntax_table != NULL && !opt_flag(j->args, "json"))
+        daam_syntax_print(stdout, it.syntax_table);
     daam_item_free(&it);
     return st;
 }

@@ -303,9 +303,9 @@ static ds_status run(const ds_args *a, ds_error *err)
     e->generate = strcmp(opt_text(a, "mode"), "generate") == 0;
     e->fixed = opt_real(a, "threshold");
     e->pictures = opt_int(a, "pictures");
-    for (int i = 0; i < EVAL_TAUS; i++)
-        e->tau[i] = 0.025 * (i + 1);
     st = ds_threshold_parse(&e->mode, opt_text(a, "threshold-kind"), err);
+    for (int i = 0; i < EVAL_TAUS; i++) /* absolute ones are shares of attention per call */
+        e->tau[i] = (e->mode == DS_THRESHOLD_ABSOLUTE ? 0.002 : 0.025) * (i + 1);
     if (st == DS_OK)
         st = run_record_begin(&record, a, err);
     if (st == DS_OK)

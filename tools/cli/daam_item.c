@@ -1,6 +1,7 @@
 /* daam_item.c - the maps of one picture, and what is said about them in numbers. */
 
 #include "daam_job.h"
+#include "daam_syntax.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -227,6 +228,26 @@ static ds_status expand(daam_item *it, ds_error *err)
     return st;
 }
 
+static ds_status add_syntax(daam_item *it, ds_error *err)
+{
+    daam_syntax_options o = DAAM_SYNTAX_INIT;
+    json_t *all = json_array();
+    ds_parser *p;
+    ds_status st = ds_parser_open(&p, err);
+
+    o.image = it->image;
+    o.weights = it->weights;
+    if (st == DS_OK)
+        st = daam_syntax(&it->syntax, p, it->job->d, it->maps, &o, err);
+    ds_parser_close(p);
+    if (st == DS_OK)
+        json_array_append(all, it->syntax);
+    if (st == DS_OK)
+        st = daam_syntax_table(&it->syntax_table, all, err);
+    json_decref(all);
+    return st;
+}
+
 ds_status daam_item_begin(daam_item *it, const daam_job *j, int64_t image, ds_error *err)
 {
     ds_daam_map_options o = DS_DAAM_MAP_OPTIONS_INIT;
@@ -243,15 +264,20 @@ ds_status daam_item_begin(daam_item *it, const daam_job *j, int64_t image, ds_er
     t = ds_daam_global(it->maps);
     it->height = t.dim[1];
     it->width = t.dim[2];
+    it->weights = o.weights;
     it->big_height = j->shown[image].height;
     it->big_width = j->shown[image].width;
     it->word = ds_calloc((size_t)most_words(it), sizeof *it->word);
     st = it->word != NULL ? add_words(it, &o, err) : no_memory(err);
-    return st == DS_OK ? expand(it, err) : st;
+    if (st == DS_OK)
+        st = expand(it, err);
+    return st == DS_OK && opt_flag(j->args, "syntax") ? add_syntax(it, err) : st;
 }
 
 void daam_item_free(daam_item *it)
 {
+    json_decref(it->syntax);
+    json_decref(it->syntax_table);
     for (int i = 0; i < it->count; i++) {
         ds_free(it->word[i].name);
         ds_free(it->word[i].key);
@@ -361,8 +387,9 @@ json_t *daam_item_json(const daam_item *it)
 
     for (int i = 0; i < it->count; i++)
         json_array_append_new(words, word_json(it, &it->word[i]));
-    return json_pack("{s:s, s:I, s:I, s:o}", "text", ds_daam_text(d, 0, it->image), "map_height",
-                     (json_int_t)it->height, "map_width", (json_int_t)it->width, "words", words);
+    return json_pack("{s:s, s:I, s:I, s:o, s:O*, s:O*}", "text", ds_daam_text(d, 0, it->image),
+                     "map_height", (json_int_t)it->height, "map_width", (json_int_t)it->width,
+                     "words", words, "syntax", it->syntax, "syntax_means", it->syntax_table);
 }
 
 /* One annotation of COCO's results form. */

@@ -51,6 +51,8 @@ typedef struct daam_item {
     ds_daam_maps *maps;
     int64_t height, width;         /* of the maps */
     int64_t big_height, big_width; /* of the picture */
+    ds_daam_weights weights;
+    json_t *syntax, *syntax_table; /* with --syntax */
     daam_word *word;
     int count;
 } daam_item;

@@ -144,6 +144,57 @@ static ds_status add_words(const daam_item *it, ds_page *p, ds_error *err)
     return st;
 }
 
+/* One row per pair of head and dependent. */
+static ds_status add_syntax(const daam_item *it, ds_page *p, ds_error *err)
+{
+    static const char *const head[] = { "relation",       "head",           "dependent",
+                                        "IoD (relative)", "IoH (relative)", "IoU (relative)",
+                                        "IoD (absolute)", "IoH (absolute)", "IoU (absolute)" };
+    enum { COLUMNS = DS_COUNT(head), DIGITS = 8 };
+    const json_t *pairs = json_object_get(it->syntax, "pairs");
+    const json_t *words = json_object_get(it->syntax, "words");
+    size_t n = json_array_size(pairs), i;
+    const char **cells = ds_calloc(n * COLUMNS + 1, sizeof *cells);
+    char *numbers = ds_calloc(n * COLUMNS + 1, DIGITS);
+    ds_table t = { "Overlaps of the maps of head and dependent", head, cells, 0, COLUMNS };
+    json_t *pair;
+    ds_status st = DS_OK;
+
+    if (cells == NULL || numbers == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a page");
+    json_array_foreach (st == DS_OK ? pairs : NULL, i, pair) {
+        const char **row = cells + t.rows * COLUMNS;
+        const char *name = json_string_value(json_object_get(pair, "relation"));
+
+        if (strcmp(name, "unrelated") == 0)
+            continue;
+        row[0] = name;
+        for (int k = 1; k < COLUMNS; k++) {
+            static const char *const keys[] = { "head", "dependent", "iod", "ioh", "iou" };
+            const json_t *o = k < 3 ? pair : json_object_get(pair, k < 6 ? "relative" : "absolute");
+            const json_t *v = json_object_get(o, keys[k < 3 ? k - 1 : 2 + k % 3]);
+            char *text = numbers + (size_t)(t.rows * COLUMNS + k) * DIGITS;
+
+            if (k < 3) {
+                const json_t *w = json_array_get(words, (size_t)json_integer_value(v));
+
+                row[k] = json_string_value(json_object_get(w, "text"));
+            } else if (json_is_number(v)) {
+                snprintf(text, DIGITS, "%.3f", json_number_value(v));
+                row[k] = text;
+            }
+        }
+        t.rows++;
+    }
+    if (st == DS_OK && t.rows > 0)
+        st = ds_page_section(p, "Grammar", err);
+    if (st == DS_OK && t.rows > 0)
+        st = ds_page_table(p, &t, err);
+    ds_free(cells);
+    ds_free(numbers);
+    return st;
+}
+
 static const char about[] =
     "A word's map says with which share the pixels of the latent read the word's tokens in the "
     "network's cross-attention, over all layers, heads and steps that were kept. It shows where "
@@ -167,6 +218,8 @@ ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
         st = make_sheet(it, &sheet, err);
     if (st == DS_OK)
         st = ds_page_picture(p, &sheet, "The picture, and the map of each word over it", NULL, err);
+    if (st == DS_OK && it->syntax != NULL)
+        st = add_syntax(it, p, err);
     if (st == DS_OK)
         st = ds_page_text(p, about, err);
     if (st == DS_OK)

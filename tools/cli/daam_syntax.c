@@ -28,9 +28,9 @@ static void masks_free(masks *m)
 /* Mean of the maps of the tokens of all words of the prompt that share bytes with [begin, end);
  * false if there are none, or the prompt was cut before them. */
 static bool word_map(const ds_daam *d, const ds_daam_maps *maps, const ds_syntax_word *word,
-                     float *out, float *one, int64_t pixels)
+                     float *out, float *one, int64_t pixels, int64_t image)
 {
-    const ds_tokens *t = ds_daam_tokens(d, 0, 0);
+    const ds_tokens *t = ds_daam_tokens(d, 0, image);
     int64_t n = 0;
 
     memset(out, 0, (size_t)pixels * sizeof *out);
@@ -55,7 +55,7 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
                             const ds_syntax *s, const daam_syntax_options *o, ds_error *err)
 {
     ds_tensor shape = ds_daam_global(maps);
-    double calls = (double)ds_daam_describe(d).calls;
+    double unit = o->weights == DS_DAAM_PAPER ? (double)ds_daam_describe(d).calls : 1.0;
     float *map, *one;
     bool room = true;
 
@@ -66,7 +66,7 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
         m->mask[k] = calloc((size_t)m->words + 1, sizeof *m->mask[k]);
     room = map != NULL && one != NULL && m->mask[0] != NULL && m->mask[1] != NULL;
     for (int64_t i = 0; room && i < m->words; i++) {
-        if (!word_map(d, maps, &s->words[i], map, one, m->pixels))
+        if (!word_map(d, maps, &s->words[i], map, one, m->pixels, o->image))
             continue;
         for (int k = 0; room && k < KINDS; k++) {
             m->mask[k][i] = malloc((size_t)m->pixels);
@@ -74,7 +74,7 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
             if (room)
                 ds_map_mask(m->mask[k][i], map, m->pixels,
                             k == 0 ? DS_THRESHOLD_RELATIVE : DS_THRESHOLD_ABSOLUTE,
-                            k == 0 ? o->relative : o->absolute * calls);
+                            k == 0 ? o->relative : o->absolute * unit);
         }
     }
     free(map);
@@ -156,7 +156,7 @@ ds_status daam_syntax(json_t **out, ds_parser *p, const ds_daam *d, const ds_daa
 {
     ds_syntax *s;
     masks m = { 0 };
-    ds_status st = ds_parser_parse(p, &s, ds_daam_text(d, 0, 0), err);
+    ds_status st = ds_parser_parse(p, &s, ds_daam_text(d, 0, o->image), err);
 
     *out = NULL;
     if (st != DS_OK)

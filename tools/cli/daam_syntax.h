@@ -15,11 +15,13 @@
  * has 0.15 on sums over 30 calls: 0.005. */
 typedef struct daam_syntax_options {
     double relative, absolute;
+    int64_t image;           /* of the trace */
+    ds_daam_weights weights; /* of the maps: the paper's are sums over calls */
 } daam_syntax_options;
 
 #define DAAM_SYNTAX_INIT                                                                           \
     {                                                                                              \
-        0.4, 0.005                                                                                 \
+        0.4, 0.005, 0, DS_DAAM_PER_RESOLUTION                                                      \
     }
 
 /* Parses the prompt of the trace and compares the maps of its words:

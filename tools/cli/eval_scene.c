@@ -345,6 +345,9 @@ static ds_status word_map(work *w, const eval_setting *x, int k, ds_error *err)
     }
     if (st == DS_OK)
         st = expand(w, w->map[k], native, &shape, err);
+    if (st == DS_OK && x->map.weights == DS_DAAM_PAPER) /* sums over calls; ours are means */
+        for (int64_t i = 0; i < w->height * w->width; i++)
+            w->map[k][i] /= (float)ds_daam_describe(d).calls;
     free(native);
     ds_daam_maps_free(maps);
     return st;
@@ -465,6 +468,8 @@ static ds_status match_words(work *w, const eval_setting *x, json_t *out, ds_err
         st = word_of_tokens(maps, native, other_word(w, tokens, (int)j), pixels, err);
         if (st == DS_OK)
             st = expand(w, map, native, &shape, err);
+        for (size_t i = 0; st == DS_OK && x->map.weights == DS_DAAM_PAPER && i < n; i++)
+            map[i] /= (float)ds_daam_describe(d).calls;
         if (st == DS_OK)
             fill_column(w, score, columns, w->n + j, map, mask);
     }
@@ -609,7 +614,7 @@ static ds_status score_settings(work *w, json_t *line, ds_error *err)
 /* Head and dependent under the first setting that has a trace of the prompt. */
 static ds_status add_syntax(const work *w, json_t *line, ds_error *err)
 {
-    const daam_syntax_options o = DAAM_SYNTAX_INIT;
+    daam_syntax_options o = DAAM_SYNTAX_INIT;
     const eval_setting *x = NULL;
     ds_daam_maps *maps;
     json_t *syntax = NULL;
@@ -620,6 +625,7 @@ static ds_status add_syntax(const work *w, json_t *line, ds_error *err)
             x = &w->e->setting[i];
     if (x == NULL)
         return ds_fail(err, DS_E_ARG, "--syntax needs a setting with maps, such as paper or best");
+    o.weights = x->map.weights;
     st = ds_daam_reduce(w->trace[x->source], &maps, 0, 0, &x->map, err);
     if (st != DS_OK)
         return st;

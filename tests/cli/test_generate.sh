@@ -62,9 +62,17 @@ expect 0 'tokens; the last' generate -m "$m" --steps 1 --force -o "$cat" \
 run="generate -m $m -p cat --steps 3 --sampler euler_a"
 expect 0 '"denoiser_calls": 3' $run --out "$dir/one" --json
 expect 0 'image.png' $run --out "$dir/two"
-for f in image.png run.json tensors.safetensors; do
+for f in image.png run.json result.json report.html tensors.safetensors; do
     [ -s "$dir/one/$f" ] || fail "$f is missing"
 done
+grep -qF '"denoiser_calls": 3' "$dir/one/result.json" || fail 'result.json lacks its count'
+grep -qF 'data:image/png;base64,' "$dir/one/report.html" || fail 'report.html lacks the picture'
+grep -qF 'diffuscope generate --prompt cat --steps 3' "$dir/one/report.html" ||
+    fail 'report.html lacks the command'
+expect 0 'both.html' report "$dir/one" "$dir/two" --title 'a <b>' -o "$dir/both.html"
+grep -qF '<h1>a &lt;b&gt;</h1>' "$dir/both.html" || fail 'both.html lacks its title'
+[ "$(grep -c '<h2 id=' "$dir/both.html")" = 2 ] || fail 'both.html lacks a part'
+expect 3 'report.html' report "$dir" -o "$dir/none.html"
 cmp "$dir/one/tensors.safetensors" "$dir/two/tensors.safetensors" >"$out" ||
     fail 'the same seed gave another picture'
 expect 0 'latents' inspect "$dir/one/tensors.safetensors"
@@ -79,6 +87,14 @@ expect 3 'two.safetensors' $run --latent "$dir/two.safetensors" -o "$dir/x.png"
 expect 3 'expected a tensor "latent"' $run --latent "$dir/one/tensors.safetensors" -o "$dir/x.png"
 expect 2 'exclude each other' $run --latent a --init-img b -o "$dir/x.png"
 expect 0 '' $run --cfg-scale 1 --scheduler karras --vae-tiling -W 96 -H 72 -o "$dir/tiled.png"
+
+expect 0 '▀' $run -o "$dir/shown.png" --show blocks
+expect 0 '_Ga=T' $run -o "$dir/shown.png" --force --show kitty
+expect 0 'Pq"1;1;256;256' $run -o "$dir/shown.png" --force --show sixel
+expect 0 'shown.png' $run -o "$dir/shown.png" --force --show auto
+[ "$(wc -l <"$out")" = 1 ] || fail '--show auto wrote a picture to a file'
+expect 2 'exclude each other' $run -o "$dir/shown.png" --force --show blocks --json
+expect 2 'kitty|iterm|sixel|blocks|none' $run -o "$dir/shown.png" --force --show off
 
 "$d" generate -m "$m" -p cat --steps 1000 -W 256 -H 256 -o "$dir/never.png" >"$out" 2>&1 &
 pid=$!

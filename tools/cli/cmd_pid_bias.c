@@ -313,6 +313,6 @@ const ds_command cmd_pid_bias = {
                "--attributes female male --occupations nurse welder --pictures 16 --out bias",
     .options = options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -302,6 +302,6 @@ const ds_command cmd_pid_intervene = {
                "--out drop",
     .options = options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -146,7 +146,20 @@ ds_status picture_from_options(picture *out, ds_model *m, const ds_args *a, cons
                        "one");
     if (image == NULL && latent == NULL)
         return picture_draw(out, m, a, prompt, opt_seed(a, "seed"), err);
-    st = image != NULL ? load_image(out, a, image, err) : load_latent(out, latent, err);
+    if (image != NULL)
+        return picture_load(out, a, image, err);
+    st = load_latent(out, latent, err);
+    if (st != DS_OK)
+        picture_clear(out);
+    return st;
+}
+
+ds_status picture_load(picture *out, const ds_args *a, const char *path, ds_error *err)
+{
+    ds_status st;
+
+    *out = (picture){ .drawn = false };
+    st = load_image(out, a, path, err);
     if (st != DS_OK)
         picture_clear(out);
     return st;

@@ -76,6 +76,9 @@ typedef struct picture {
 ds_status picture_from_options(picture *out, ds_model *m, const ds_args *a, const char *prompt,
                                ds_error *err);
 
+/* From a PNG or JPEG, in the size of --width and --height. */
+ds_status picture_load(picture *out, const ds_args *a, const char *path, ds_error *err);
+
 /* Drawn from a prompt with the options above and this seed. */
 ds_status picture_draw(picture *out, ds_model *m, const ds_args *a, const char *prompt,
                        uint64_t seed, ds_error *err);

@@ -1,0 +1,80 @@
+#!/bin/sh
+# `diffuscope eval pid` on a very small model with random weights: that all sets are read and summed
+# up; what the numbers mean is for a trained model to show.
+d=${BUILD:-build}/diffuscope
+w=${BUILD:-build}/diffuscope-world
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
+}
+
+cat >"$dir/small.json" <<'CONFIG'
+{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+  "cross_attention_dim": 16, "attention_head_dim": 4},
+ "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
+                       "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
+                     "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
+  "hidden_act": "quick_gelu"},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
+CONFIG
+m=$dir/model
+expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
+fast="--steps 2 --replicates 2 --nodes 1 --pictures 1"
+for set in homonym single; do
+    "$w" export --select $set --split test --count 12 --out "$dir/$set" >"$out" 2>&1 || fail "export $set"
+done
+
+expect 0 'bias, mmi-image, s' eval pid -m "$m" --homonyms "$dir/homonym" --synonyms "$dir/single" \
+    --bias "$dir/single" --scenes 6 $fast --out "$dir/e"
+python3 - "$dir/e/result.json" >"$out" 2>&1 <<'CHECK' || fail 'result.json'
+import json, sys
+r = json.load(open(sys.argv[1]))
+names = ["pm, o", "pm, s", "mmi-pixel, o", "mmi-pixel, s", "mmi-image, o", "mmi-image, s"]
+h, s, b = r["homonyms"], r["synonyms"], r["bias"]
+assert h["scenes"] == 6 == len(h["lines"]) and 1 <= s["scenes"] <= 6
+for n in names:
+    for rival, at in (("article", 1), ("unrelated", 2)):
+        above = sum(l[n][0]["value"] > l[n][at]["value"] for l in h["lines"])
+        assert abs(h[n][rival]["share_above"]["value"] - above / 6) < 1e-6
+    same = [l[n][0]["value"] for l in s["lines"]]
+    other = [v["value"] for l in s["lines"] for v in l[n][1:]]
+    auc = sum((x > y) + 0.5 * (x == y) for x in same for y in other) / len(same) / len(other)
+    assert abs(s[n]["auc"]["value"] - auc) < 1e-6
+    assert len(b[n]["occupations"]) == 21 == b[n]["mi"]["count"]
+    assert -1 <= b[n]["R_image"]["value"] <= 1
+for l in h["lines"]:
+    assert l["words"][1] in ("a", "an") and l["words"][0] in l["caption"], l
+    assert l["words"][2] not in l["caption"].split(), l
+for l in s["lines"]:
+    assert l["names"][0] in l["caption"] and l["names"][0] != l["names"][1], l
+CHECK
+
+expect 2 'is needed' eval pid -m "$m"
+expect 3 'world.json' eval pid -m "$m" --homonyms "$dir"
+"$d" eval pid -m "$m" --homonyms "$dir/single" >"$out" 2>&1 && fail 'no homonyms in it'
+grep -qF 'no scene has a homonym' "$out" || fail 'no homonyms in it'
+expect 2 'expected two, found 1' eval pid -m "$m" --bias "$dir/single" --attributes woman
+
+[ $bad = 0 ] && echo "eval pid: all right"
+exit $bad

@@ -1,0 +1,225 @@
+/* cmd_eval_pid.c - `diffuscope eval pid`: decompositions against what is planted in the world. */
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commands.h"
+#include "eval_pid.h"
+#include "pid_bias.h"
+#include "report.h"
+
+#define MOST_OCCUPATIONS 256
+
+/* clang-format off */
+static const ds_opt options[] = {
+    { .name = "homonyms", .kind = OPT_TEXT, .arg = "DIR",
+      .help = "scenes of `diffuscope-world export --select homonym`: synergy with the settling word" },
+    { .name = "synonyms", .kind = OPT_TEXT, .arg = "DIR",
+      .help = "scenes of `diffuscope-world export --select single`: redundancy of synonyms" },
+    { .name = "bias", .kind = OPT_TEXT, .arg = "DIR",
+      .help = "any export, for its tables: redundancy of gender and occupation" },
+    { .name = "scenes", .kind = OPT_INT, .arg = "N", .standard = "200", .min = 1, .max = 100000,
+      .help = "most scenes of each set" },
+    { .name = "attributes", .kind = OPT_WORDS, .arg = "A B",
+      .help = "bias: words for woman and man; without it these" },
+    PID_BIAS_OPTIONS,
+    { .name = "joint", .kind = OPT_CHOICE, .arg = "words|and|prompt", .standard = "words",
+      .help = "PID's text for both words" },
+    { .name = "removal", .kind = OPT_CHOICE, .arg = "delete|underscore|neutral",
+      .standard = "delete", .help = "CPID: what takes the place of a word that is left out" },
+    PICTURE_DRAWN_OPTIONS,
+    PID_QUESTION_OPTIONS,
+    ESTIMATE_OPTIONS,
+    { 0 },
+};
+/* clang-format on */
+
+/* ---- bias ------------------------------------------------------------------------------------ */
+
+typedef struct occupations {
+    const char *name[MOST_OCCUPATIONS];
+    double p_woman[MOST_OCCUPATIONS];
+    int64_t count;
+} occupations;
+
+static ds_status read_occupations(occupations *o, const eval_world *w, ds_error *err)
+{
+    json_t *row;
+    size_t i;
+
+    json_array_foreach (json_object_get(w->tables, "occupations"), i, row) {
+        const char *name = json_string_value(json_array_get(json_object_get(row, "names"), 0));
+        const json_t *p = json_object_get(row, "p_woman");
+
+        if (name == NULL || !json_is_number(p) || o->count == MOST_OCCUPATIONS)
+            return ds_fail(err, DS_E_FORMAT, "world.json: occupation %zu: expected names, p_woman",
+                           i + 1);
+        o->name[o->count] = name;
+        o->p_woman[o->count++] = json_number_value(p);
+    }
+    return o->count > 2 ? DS_OK : ds_fail(err, DS_E_FORMAT, "world.json has no occupations");
+}
+
+static json_t *row_json(const bias_row *row, double p_woman)
+{
+    return json_pack("{s:s, s:f, s:o, s:o, s:o, s:b}", "occupation", row->occupation, "p_woman",
+                     p_woman, "R_image", pid_value_json(row->gap[BIAS_R_IMAGE]), "R_sum_of_pixels",
+                     pid_value_json(row->gap[BIAS_R_SUM]), "mi", pid_value_json(row->gap[BIAS_MI]),
+                     "prior_dominated", row->dominated);
+}
+
+static ds_status correlate(ds_estimate *out, const bias_row *row, const occupations *o, int number,
+                           ds_error *err)
+{
+    double gap[MOST_OCCUPATIONS];
+
+    for (int64_t i = 0; i < o->count; i++)
+        gap[i] = row[i].gap[number].value;
+    return ds_stats_correlation(out, DS_SPEARMAN, gap, o->p_woman, NULL, o->count, err);
+}
+
+static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int question,
+                      ds_error *err)
+{
+    double gap[MOST_OCCUPATIONS], low[MOST_OCCUPATIONS], high[MOST_OCCUPATIONS];
+    const ds_series points = { NULL, DS_SERIES_POINTS, o->count, o->p_woman, gap, low, high };
+    ds_chart chart = DS_CHART_INIT;
+    char file[64], *svg = NULL;
+    ds_status st;
+
+    for (int64_t i = 0; i < o->count; i++) {
+        const ds_pid_value v = row[i].gap[BIAS_R_IMAGE];
+
+        gap[i] = v.value;
+        low[i] = v.value - (isfinite(v.se) ? v.se : 0);
+        high[i] = v.value + (isfinite(v.se) ? v.se : 0);
+    }
+    chart.title = eval_question_name(question);
+    chart.x.label = "planted P(woman)";
+    chart.y.label = "gap of R, nats";
+    chart.series = &points;
+    chart.count = 1;
+    st = ds_chart_svg(&svg, &chart, err);
+    snprintf(file, sizeof file, "bias-%d.svg", question);
+    if (st == DS_OK)
+        st =
+            pid_chart(j, svg, file, "One point for each occupation, with its standard error.", err);
+    ds_free(svg);
+    return st;
+}
+
+static ds_status report_bias(pid_job *j, const bias_row *row, const occupations *o, ds_error *err)
+{
+    static const char *const names[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi" };
+    json_t *all = json_object();
+    ds_status st = DS_OK;
+
+    for (int q = 0; st == DS_OK && q < EVAL_QUESTIONS; q++) {
+        const bias_row *of = row + q * o->count;
+        json_t *one = json_object(), *rows = json_array();
+        ds_estimate r[BIAS_NUMBERS];
+
+        for (int64_t i = 0; i < o->count; i++)
+            json_array_append_new(rows, row_json(&of[i], o->p_woman[i]));
+        json_object_set_new(one, "occupations", rows);
+        for (int n = 0; st == DS_OK && n < BIAS_NUMBERS; n++) {
+            st = correlate(&r[n], of, o, n, err);
+            json_object_set_new(one, names[n],
+                                st == DS_OK ? eval_estimate_json(r[n]) : json_null());
+        }
+        json_object_set_new(all, eval_question_name(q), one);
+        if (st == DS_OK)
+            st = draw(j, of, o, q, err);
+        if (st == DS_OK && !opt_flag(j->args, "json"))
+            printf("bias, %-13s rank correlation with P(woman) of the gap in R %.3f [%.3f, %.3f], "
+                   "sum of pixels %.3f, information %.3f\n",
+                   eval_question_name(q), r[0].value, r[0].low, r[0].high, r[1].value, r[2].value);
+    }
+    return st == DS_OK ? pid_result(j, "bias", all, err) : (json_decref(all), st);
+}
+
+static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
+{
+    static const char *const genders[2] = { "woman", "man" };
+    int count;
+    const char *const *attribute = opt_texts(j->args, "attributes", &count);
+    occupations o = { .count = 0 };
+    ds_pid_question q[EVAL_QUESTIONS];
+    bias_row *row = NULL;
+    ds_status st = read_occupations(&o, w, err);
+
+    if (st == DS_OK && count != 0 && count != 2)
+        st = ds_fail(err, DS_E_ARG, "--attributes: expected two, found %d", count);
+    if (st == DS_OK && (row = ds_calloc((size_t)(EVAL_QUESTIONS * o.count), sizeof *row)) == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    eval_questions(q, j->question.delta);
+    if (st == DS_OK)
+        st = pid_bias_rows(j, row, o.name, o.count, count == 2 ? attribute : genders, q,
+                           EVAL_QUESTIONS, err);
+    if (st == DS_OK)
+        st = report_bias(j, row, &o, err);
+    ds_free(row);
+    return st;
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static ds_status run_set(pid_job *j, const char *option, ds_error *err)
+{
+    const char *dir = opt_text(j->args, option);
+    int64_t most = opt_int(j->args, "scenes");
+    eval_world w = { NULL };
+    ds_status st;
+
+    if (dir == NULL)
+        return DS_OK;
+    st = eval_world_open(&w, dir, err);
+    if (st == DS_OK && most > (int64_t)json_array_size(w.scenes))
+        most = (int64_t)json_array_size(w.scenes);
+    if (st == DS_OK)
+        st = option[0] == 'h'   ? eval_homonyms(j, &w, most, err)
+             : option[0] == 's' ? eval_synonyms(j, &w, most, err)
+                                : eval_bias(j, &w, err);
+    eval_world_close(&w);
+    return st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    static const char *const sets[] = { "homonyms", "synonyms", "bias" };
+    pid_job j = { .args = a };
+    bool any = false;
+    ds_status st = DS_OK;
+
+    for (size_t i = 0; i < DS_COUNT(sets); i++)
+        any = any || opt_text(a, sets[i]) != NULL;
+    if (!any)
+        st = ds_fail(err, DS_E_ARG, "--homonyms, --synonyms or --bias is needed");
+    if (st == DS_OK && opt_text(a, "state") != NULL)
+        st = ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
+    if (st == DS_OK)
+        st = pid_job_open(&j, a, "diffuscope eval pid", err);
+    for (size_t i = 0; st == DS_OK && i < DS_COUNT(sets); i++)
+        st = run_set(&j, sets[i], err);
+    if (st == DS_OK)
+        st = pid_finish(&j, err);
+    pid_job_close(&j);
+    return st;
+}
+
+const ds_command cmd_eval_pid = {
+    .name = "eval-pid",
+    .purpose = "decompositions against what is planted in the world",
+    .description =
+        "Every redundancy in both forms, on the same measurements. Homonyms: in how many scenes is "
+        "the synergy of a homonym with the word that settles it above that with the article? "
+        "Synonyms: how well does the redundancy of two names of the pictured thing tell them from "
+        "one name and another thing's (area under the curve)? Bias: the rank correlation over "
+        "occupations between the gap of redundancies, woman less man, on pictures that the model "
+        "draws, and the planted probability.",
+    .example = "diffuscope eval pid --homonyms H --synonyms S --bias S --out eval",
+    .options = options,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .run = run,
+};

@@ -237,6 +237,8 @@ static ds_status finish(eval *e, const json_t *lines, ds_run_record *record, ds_
     if (st == DS_OK && e->model != NULL)
         st = ds_record_model(record->record, opt_text(e->a, "model"), err);
     if (st == DS_OK)
+        st = eval_report(e, result, record, err);
+    if (st == DS_OK)
         st = run_record_end(record, e->out, err);
     if (st == DS_OK && opt_flag(e->a, "json")) {
         json_dumpf(result, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(7));
@@ -332,7 +334,8 @@ static const ds_opt options[] = {
       .kind = OPT_TEXT,
       .arg = "DIR",
       .required = true,
-      .help = "run folder: result.json, pairs.jsonl with one line per scene, run.json" },
+      .help = "run folder: result.json, report.html, run.json, and pairs.jsonl with one line per "
+              "scene" },
     { .name = "resume", .kind = OPT_FLAG, .help = "go on with the lines that DIR holds" },
     { .name = "mode",
       .kind = OPT_CHOICE,

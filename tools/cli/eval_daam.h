@@ -15,6 +15,7 @@
 #include "daam_syntax.h"
 #include "judge.h"
 #include "opts.h"
+#include "run_folder.h"
 
 enum { EVAL_SETTINGS = 32, EVAL_TAUS = 39, EVAL_WORDS = 16 };
 
@@ -71,6 +72,9 @@ ds_status eval_scene(const eval *e, int64_t i, json_t **line, ds_error *err);
 /* What all lines (an array) say together: result.json, a new reference. */
 ds_status eval_summary(const eval *e, const json_t *lines, json_t **result, ds_error *err);
 void eval_print(FILE *to, const json_t *result);
+
+/* OUT/report.html. */
+ds_status eval_report(const eval *e, const json_t *result, ds_run_record *record, ds_error *err);
 
 /* The masks of a picture that the model drew, by background difference; false if the judge does not
  * find what the words name. masks[k] [64,64] of word k. */

@@ -181,6 +181,9 @@ static ds_status list_others(ds_daam *d, const ds_attention_layers *l, ds_error 
 
     d->other = ds__arena_alloc(&d->arena, (size_t)(l->count + 1) * sizeof *d->other);
     for (int64_t i = 0; d->other != NULL && i < l->count; i++)
+        if (l->layer[i].cross)
+            d->head_floats += l->layer[i].heads * l->layer[i].height * l->layer[i].width;
+    for (int64_t i = 0; d->other != NULL && i < l->count; i++)
         if (l->layer[i].cross && ds__daam_layer_of(d, l->layer[i].site) < 0) {
             d->other[n] = ds__arena_printf(&d->arena, "%s", l->layer[i].site);
             if (d->other[n++] == NULL)

@@ -53,6 +53,7 @@ typedef struct daam_slot {
     int64_t heads;   /* apart; 1: summed (or there is one) */
     int64_t maps;    /* (layer, head) pairs in one of `heads` */
     int64_t *offset; /* [texts]: floats into data */
+    int64_t floats;  /* of data */
     float *data;     /* per text [its images][groups][heads][rows][height * width] */
 } daam_slot;
 
@@ -78,7 +79,8 @@ struct ds_daam {
     int64_t row; /* branch whose rows are traced */
     daam_layer *layer;
     int64_t layers;
-    const char **other; /* sites of cross-attention that are not kept: heads are saved of all */
+    int64_t head_floats; /* probabilities of one row of the batch, of all layers */
+    const char **other;  /* sites of cross-attention that are not kept: heads are saved of all */
     daam_text *text;
     int64_t texts, prompts;
     daam_slot *slot;
@@ -120,6 +122,10 @@ bool ds__daam_step_kept(const ds_daam *d, int64_t step);
 
 /* Divides the budget, once steps and texts are known; fills the plan. */
 ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err);
+
+/* The same for a division that is known: of a loaded trace. */
+ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_apart,
+                          bool layers_apart, ds_error *err);
 
 /* Adds probabilities [heads, rows, columns] of queries first, first + 1, ... of image `image`. */
 void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_t first,

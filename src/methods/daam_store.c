@@ -116,6 +116,7 @@ static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
         s->offset[t] = n;
         n += images_of(d, t) * d->groups * s->heads * d->text[t].rows * s->height * s->width;
     }
+    s->floats = n;
     s->data = ds_calloc((size_t)n, sizeof *s->data);
     d->bytes += (size_t)n * sizeof *s->data;
     return s->data != NULL ? DS_OK : no_memory(err);
@@ -152,6 +153,23 @@ static ds_status make_slots(ds_daam *d, ds_error *err)
 /* ---- the plan as a sentence --------------------------------------------------------------------
  */
 
+/* What the budget made us sum. */
+static ds_status tell_sums(ds_daam *d, int64_t steps, ds_error *err)
+{
+    char groups[80] = "";
+
+    if (d->groups == steps && d->heads_apart)
+        return DS_OK;
+    if (d->groups < steps)
+        snprintf(groups, sizeof groups, "the %lld steps in %lld group%s%s", (long long)steps,
+                 (long long)d->groups, d->groups == 1 ? "" : "s", d->heads_apart ? "" : ", and ");
+    return ds__daam_warn(d, err,
+                         "to fit %zu MB, sums go over %s%s%s: no slices along these; a larger "
+                         "budget keeps them apart",
+                         d->options.budget >> 20, groups, d->heads_apart ? "" : "the heads",
+                         d->layers_apart ? "" : " and the layers of one size");
+}
+
 static ds_status tell(ds_daam *d, ds_error *err)
 {
     const int64_t steps = kept_steps(d);
@@ -171,19 +189,7 @@ static ds_status tell(ds_daam *d, ds_error *err)
                                apart[0] == ',' ? apart + 2 : apart, self);
     if (d->plan == NULL)
         return no_memory(err);
-    if (!d->heads_apart)
-        return ds__daam_warn(d, err,
-                             "to fit %zu MB, steps and heads%s are summed: no slices along them, "
-                             "and maps are cut at zero after the sum",
-                             d->options.budget >> 20,
-                             d->layers_apart ? "" : " and layers of one size");
-    if (d->groups < steps)
-        return ds__daam_warn(d, err,
-                             "to fit %zu MB, the %lld steps are summed in %lld group%s: no slices "
-                             "by step",
-                             d->options.budget >> 20, (long long)steps, (long long)d->groups,
-                             d->groups == 1 ? "" : "s");
-    return DS_OK;
+    return tell_sums(d, steps, err);
 }
 
 ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
@@ -194,6 +200,22 @@ ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
     st = divide(d, err);
     if (st == DS_OK)
         st = make_slots(d, err);
+    return st == DS_OK ? tell(d, err) : st;
+}
+
+ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_apart,
+                          bool layers_apart, ds_error *err)
+{
+    ds_status st;
+
+    d->steps = steps;
+    d->groups = groups;
+    d->heads_apart = heads_apart;
+    d->layers_apart = layers_apart;
+    if (kept_steps(d) < groups)
+        return ds_fail(err, DS_E_FORMAT, "a trace of %lld groups of fewer steps",
+                       (long long)groups);
+    st = make_slots(d, err);
     return st == DS_OK ? tell(d, err) : st;
 }
 

@@ -27,6 +27,7 @@ struct ds_net {
     ds_graph *g;
     ds_plan *plan;
     port_list in, out;
+    bool watched_only;
     ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids */
 };
 
@@ -77,7 +78,8 @@ static void add_output(ds_net *n, const char *prefix, const char *name, ds_layou
 
     if (p != NULL)
         p->value = v;
-    ds_graph_output(n->g, v);
+    if (!n->watched_only)
+        ds_graph_output(n->g, v);
 }
 
 /* ---- modules -------------------------------------------------------------------------------- */
@@ -276,6 +278,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
     n->model = m;
     n->module = module;
     n->shape = *shape;
+    n->watched_only = options->watched_only;
     st = ds_graph_new(&n->g, &o, err);
     if (st != DS_OK)
         return st;
@@ -295,7 +298,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
 ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
                       const ds_net_options *options, ds_error *err)
 {
-    const ds_net_options none = { NULL, NULL, false };
+    const ds_net_options none = { .watcher = NULL };
     ds_net *n = NULL;
     ds_status st = build(&n, m, module, shape, options != NULL ? options : &none, err);
 

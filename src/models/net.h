@@ -46,7 +46,8 @@ typedef struct ds_net ds_net;
 typedef struct ds_net_options {
     const ds_watcher *watcher;       /* NULL: nobody listens */
     const ds_net_pullback *pullback; /* NULL: no gradients */
-    bool reference; /* products summed in double, whatever the model's options say */
+    bool reference;    /* products summed in double, whatever the model's options say */
+    bool watched_only; /* compute what the watcher wants and nothing else: outputs cannot be read */
 } ds_net_options;
 
 /* Builds and plans. options may be NULL. */

@@ -195,7 +195,8 @@ ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle
     const ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
     ds_capture capture = { watch, n_watch, outputs };
     const ds_watcher watcher = ds__capture_watcher(&capture);
-    ds_net_options options = { n_watch > 0 ? &watcher : NULL, n_wrt > 0 ? &pullback : NULL, false };
+    ds_net_options options = { .watcher = n_watch > 0 ? &watcher : NULL,
+                               .pullback = n_wrt > 0 ? &pullback : NULL };
     ds_net_shape shape = { 0 };
     ds_net *n = NULL;
     ds_module module = DS_MODULE_UNET;

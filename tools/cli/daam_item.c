@@ -421,7 +421,7 @@ ds_status daam_item_masks(const daam_item *it, const char *dir, ds_error *err)
         else
             json_array_append_new(root, one);
     }
-    if (st == DS_OK && json_dump_file(root, path, JSON_INDENT(1)) != 0)
+    if (st == DS_OK && json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0)
         st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
     json_decref(root);
     return st;

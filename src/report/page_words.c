@@ -219,7 +219,7 @@ static ds_status stage(ds_buffer *b, const view *v, ds_error *err)
         "<div class=\"ends\"><span></span><span></span><span></span></div>\n<div class=\"quiet\">");
     ds__html_text(b, v->o.unit != NULL ? v->o.unit : "");
     ds__buffer_printf(b,
-                      "</div></div>\n<p class=\"value\"></p>\n"
+                      "</div></div>\n<p class=\"value\" role=\"status\"></p>\n"
                       "<label>Opacity <input class=\"opacity\" type=\"range\" min=\"0\" "
                       "max=\"100\" value=\"%d\"></label>\n"
                       "<label><input class=\"blocks\" type=\"checkbox\"%s> the values as they are, "
@@ -278,11 +278,11 @@ static void describe(row *r, const ds_map *m)
 static ds_status table(ds_buffer *b, const view *v, ds_error *err)
 {
     static const char *const head[] = { "Word",         "Sum",    "Smallest", "Largest",
-                                        "Strongest at", "Centre", "Area",     "" };
+                                        "Strongest at", "Centre", "Area",     "Note" };
     const char *cells[MOST_WORDS * COLUMNS];
     row *rows = ds_calloc((size_t)v->count, sizeof *rows);
     char caption[400];
-    ds_table t = { .caption = caption, .head = head, .cells = cells, .columns = COLUMNS };
+    ds_table t = { .caption = caption, .head = head, .cells = cells, .columns = NOTE };
 
     if (rows == NULL)
         return ds_fail(err, DS_E_NOMEM, "page: no memory for a table");
@@ -290,16 +290,21 @@ static ds_status table(ds_buffer *b, const view *v, ds_error *err)
              "Values%s%.80s. Places are from the left and from the top; area is the share of the "
              "map with at least half of its strongest value.",
              v->o.unit != NULL ? " in " : "", v->o.unit != NULL ? v->o.unit : "");
+    for (int64_t i = 0; i < v->count; i++)
+        if (v->words[i].map.values != NULL && v->words[i].note != NULL)
+            t.columns = COLUMNS;
     for (int64_t i = 0; i < v->count; i++) {
         const ds_page_word *w = &v->words[i];
+        const char **cell = cells + t.rows * t.columns;
 
         if (w->map.values == NULL)
             continue;
         describe(&rows[i], &w->map);
-        for (int c = 0; c < COLUMNS; c++)
-            cells[t.rows * COLUMNS + c] = rows[i].text[c];
-        cells[t.rows * COLUMNS + WORD] = w->text;
-        cells[t.rows * COLUMNS + NOTE] = w->note;
+        for (int c = SUM; c < NOTE; c++)
+            cell[c] = rows[i].text[c];
+        cell[WORD] = w->text;
+        if (t.columns == COLUMNS)
+            cell[NOTE] = w->note;
         t.rows++;
     }
     ds__html_table(b, &t);

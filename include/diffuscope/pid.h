@@ -88,6 +88,8 @@ typedef struct ds_pid_options {
     ds_pid_joint joint;
     ds_removal removal;
     const ds_pid_vocabulary *vocabulary; /* [2], of two words: what imin needs; or NULL */
+    const struct ds_pid_question *goal;  /* whose atoms shall have a standard error of at most
+                                            info.se of their i_AB's total; NULL: info's own goal */
     const ds_pid_quad *quad;             /* [quads]: then nothing above but info is read */
     int64_t quads;
 } ds_pid_options;

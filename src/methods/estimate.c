@@ -294,7 +294,8 @@ static bool wants_more(ds_estimator *e, const ds_goal *goal)
 {
     if (e->level == 0)
         return true;
-    e->met = ds__estimate_reached(e, goal);
+    e->met = goal->enough != NULL && goal->se > 0 ? goal->enough(goal->user, e, goal->se)
+                                                  : ds__estimate_reached(e, goal);
     if (e->met || !(goal->se > 0) || ds__plan_draws(&e->plan, e->level) == 0 || e->level > 20)
         return false;
     return goal->max_calls == 0 || ds__estimate_calls(e, e->level + 1) <= goal->max_calls;

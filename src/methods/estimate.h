@@ -52,12 +52,17 @@ typedef struct ds_plan {
         *recorded; /* draws from a file instead: logsnr [n], weight [n], eps [n,C,h,w] */
 } ds_plan;
 
+struct ds_estimator;
+
 /* When to stop. A level (N, 2N, 4N ...) is finished or not begun. */
 typedef struct ds_goal {
     double se;         /* relative standard error wanted of each pair's total; 0: one level */
     unsigned forms;    /* of which forms: 1 << DS_INFO_O | 1 << DS_INFO_S */
     double floor;      /* nats: the error is relative to max(|total|, floor) */
     int64_t max_calls; /* network evaluations (draws times conditionings), 0: no limit */
+    /* Or NULL: asked instead of the above after a level, with se > 0. */
+    bool (*enough)(void *user, const struct ds_estimator *e, double se);
+    void *user;
 } ds_goal;
 
 typedef struct ds_estimator ds_estimator;

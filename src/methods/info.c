@@ -34,6 +34,8 @@ struct ds_info {
     ds_network_source *source;
     ds_plan plan;
     ds_estimator *estimate;
+    bool (*enough)(void *user, const ds_estimator *e, double se);
+    void *enough_user;
     time_t saved;
     char *warning[MOST_WARNINGS];
     int warnings;
@@ -420,7 +422,7 @@ static ds_status on_call(void *user, const ds_estimator *e, ds_error *err)
 ds_status ds_info_run(ds_info *n, ds_error *err)
 {
     const ds_info_options *o = &n->options;
-    ds_goal goal = { o->se, o->forms, o->floor, o->max_calls };
+    ds_goal goal = { o->se, o->forms, o->floor, o->max_calls, n->enough, n->enough_user };
     ds_status st = DS_OK, saved;
 
     n->saved = time(NULL);
@@ -447,6 +449,13 @@ ds_status ds_info_merge(ds_info *n, const char *path, ds_error *err)
 const ds_estimator *ds__info_estimate(const ds_info *n)
 {
     return n->estimate;
+}
+
+void ds__info_set_goal(ds_info *n, bool (*enough)(void *user, const ds_estimator *e, double se),
+                       void *user)
+{
+    n->enough = enough;
+    n->enough_user = user;
 }
 
 ds_info_status ds_info_describe(const ds_info *n)

@@ -11,6 +11,8 @@
 struct ds_pid {
     ds_pid_texts texts;
     ds_info *info;
+    ds_pid_question goal;
+    double floor;
 };
 
 /* ---- from statistics to replicates of the three maps ------------------------------------------
@@ -256,6 +258,25 @@ static ds_status make_texts(ds_pid *p, ds_model *m, const ds_pid_options *o, ds_
     return st;
 }
 
+/* Every atom of every pair of words is known to `share` of the pair's whole information. Memory
+ * that is short ends the run: what is there can be read. */
+static bool enough(void *user, const ds_estimator *e, double share)
+{
+    const ds_pid *p = user;
+
+    for (int64_t i = 0; i < p->texts.units; i++) {
+        ds_pid_answer a;
+
+        if (ds__pid_solve(e, &a, NULL, NULL, &p->texts.unit[i], &p->texts.vocabulary, &p->goal,
+                          NULL) != DS_OK)
+            return true;
+        for (int k = 0; k < DS_PID_ATOMS; k++)
+            if (!(a.image[k].se <= share * fmax(fabs(a.i_ab.value), p->floor)))
+                return false;
+    }
+    return true;
+}
+
 ds_status ds_pid_new(ds_pid **out, ds_model *m, const ds_pid_options *o, ds_error *err)
 {
     ds_pid *p = ds_calloc(1, sizeof *p);
@@ -273,6 +294,11 @@ ds_status ds_pid_new(ds_pid **out, ds_model *m, const ds_pid_options *o, ds_erro
         i.pair = p->texts.pair;
         i.pairs = p->texts.pairs;
         st = ds_info_new(&p->info, m, &i, err);
+    }
+    if (st == DS_OK && o->goal != NULL) {
+        p->goal = *o->goal;
+        p->floor = o->info->floor;
+        ds__info_set_goal(p->info, enough, p);
     }
     if (st != DS_OK) {
         ds_pid_free(p);

@@ -418,7 +418,7 @@ static void resumed_and_merged(void **state)
     ta_model m = g_model();
     ds_source s = ta_source(&m, 8);
     ds_plan plan = g_plan(5);
-    ds_goal goal = { 0.003, 1u << DS_INFO_O, 0.1, 0 };
+    ds_goal goal = { .se = 0.003, .forms = 1u << DS_INFO_O, .floor = 0.1 };
     ds_estimator *whole, *part;
     ds_density fitted;
     ds_error err = { 0 };
@@ -524,7 +524,9 @@ static void draws_repeat(void **state)
     (void)state;
     make_g();
     ts_ok(ds__estimate_new(&e, &s, g_latent, &plan, word, 1, &err), &err);
-    ts_ok(ds__estimate_run(e, &(ds_goal){ 1e-3, 1, .1, 400 }, NULL, NULL, NULL, &err), &err);
+    ts_ok(ds__estimate_run(e, &(ds_goal){ .se = 1e-3, .forms = 1, .floor = .1, .max_calls = 400 },
+                           NULL, NULL, NULL, &err),
+          &err);
     assert_int_equal(ds__estimate_state(e).level, 2);
     ts_ok(ds_bundle_new(&draws, &err), &err);
     ts_ok(ds__estimate_draws(e, draws, &err), &err);

@@ -629,6 +629,19 @@ static void on_a_network(void **state)
         assert_true(map[64 + j] == 0 && map[128 + j] == 0 && map[192 + j] == 0 && se[192 + j] == 0);
     assert_int_equal(ds_pid_solve(p, &a, map, se, 3, &q, &err), DS_E_ARG);
     ds_pid_free(p);
+
+    i.se = .1; /* goes on until the atoms are known to a tenth */
+    o.goal = &q;
+    o.words = 2;
+    err = (ds_error){ 0 };
+    ts_ok(ds_pid_new(&p, m, &o, &err), &err);
+    ts_ok(ds_info_run(ds_pid_info(p), &err), &err);
+    ts_ok(ds_pid_solve(p, &a, map, se, 0, &q, &err), &err);
+    assert_true(ds_info_describe(ds_pid_info(p)).met);
+    assert_true(ds_info_describe(ds_pid_info(p)).nodes > 2);
+    for (int k = 0; k < DS_PID_ATOMS; k++)
+        assert_true(a.image[k].se <= .1 * a.i_ab.value);
+    ds_pid_free(p);
     ds_model_close(m);
 }
 

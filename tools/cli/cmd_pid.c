@@ -160,15 +160,14 @@ const ds_command cmd_pid = {
         "Partial information decomposition: of the nats that two words carry about a picture, R is "
         "said by both, U_A and U_B by one alone, S only by both together, each with its standard "
         "error, in total and per latent pixel. --given context asks it given the rest of the "
-        "prompt.\n\n"
+        "prompt. With --se, draws are added until the error of every atom is that part of i_AB.\n\n"
         "The run folder holds result.json; tensors.safetensors with R, U_A, U_B, S, i_o_A, i_o_B, "
         "i_o_AB, the same of i_s, all [h,w] with their errors (R_se), and replicates_o, "
-        "replicates_s "
-        "[replicates,3,h,w], from which any redundancy can be computed again; pid.png, "
+        "replicates_s [replicates,3,h,w], from which any redundancy can be computed again; "
+        "pid.png, "
         "informations.png, sweep.svg and report.html.",
     .example = "diffuscope pid -m sd15 -p \"a cow and a giraffe\" --words cow giraffe --out pid",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -214,6 +214,7 @@ ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_
     j->estimate.options.latent = j->picture.latent.data != NULL ? &j->picture.latent : NULL;
     j->estimate.options.image = j->picture.latent.data == NULL ? &j->picture.image : NULL;
     own.info = &j->estimate.options;
+    own.goal = &j->question;
     st = ds_pid_new(&j->pid, j->model, &own, err);
     for (int i = 0; st == DS_OK && (text = ds_pid_warning(j->pid, i)) != NULL; i++)
         remark(j->args, "%s", text);

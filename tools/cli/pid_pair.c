@@ -354,6 +354,9 @@ static void print_table(const pid_job *j, const char *a, const char *b, const ds
         printf("  %-16s %-25s %s\n", ds_pid_atom_name(k),
                pid_number(x, sizeof x, answer->image[k].value, answer->image[k].se),
                pid_number(y, sizeof y, answer->sum[k].value, answer->sum[k].se));
+    if (j->question.redundancy == DS_REDUNDANCY_PM)
+        printf("Delta %g nats (%s)%s\n", j->question.delta, j->swept ? "not known" : "given",
+               answer->dominated ? ": prior dominated" : "");
     printf("%.0f %% of the pixels are undecided; %lld calls of the network\n",
            100 * answer->undecided, (long long)s.calls);
 }

@@ -34,6 +34,10 @@ DS_API ds_status ds_image_load(ds_image *out, const char *path, ds_error *err);
 DS_API ds_status ds_image_decode(ds_image *out, const void *data, size_t bytes, const char *name,
                                  ds_error *err);
 
+/* The opacity of a PNG's pixels [height, width], 255 where it has none; free with ds_free. */
+DS_API ds_status ds_png_opacity(unsigned char **out, int64_t *width, int64_t *height,
+                                const char *path, ds_error *err);
+
 typedef enum ds_filter { DS_FILTER_LANCZOS, DS_FILTER_BICUBIC } ds_filter;
 
 /* Another size, with the levels that Pillow's resize() gives; the ratio of the sides may change.

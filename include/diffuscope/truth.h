@@ -1,6 +1,6 @@
 /* diffuscope/truth.h - pictures with captions and masks: which word names what, and where it is.
  *
- * Two kinds of folders are read, told apart by their content:
+ * Three kinds of folders are read, told apart by their content:
  *
  *   world   captions.jsonl as `diffuscope-world export` writes it (docs/world.md): links from words
  *           to entities, masks as runs
@@ -8,6 +8,8 @@
  *           file, or as "caption" of an image; polygons, and runs in both forms. A word of the
  *           caption names a category if it is its name, in the plural too, or a synonym of it; its
  *           mask is the union of all instances of that category.
+ *   DAAM    one folder per picture, as the DAAM package keeps its experiments: prompt.txt,
+ * seed.txt, WORD.gt.png that is opaque where the word is, output.png here or one folder deeper
  *
  * Thread rule: constant after opening, except that ds_truth_mask must not run twice at once. */
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <diffuscope/image.h>
 #include <diffuscope/rle.h>
 
 ds__truth_entry *ds__truth_add(ds_truth *t)
@@ -53,6 +54,7 @@ static ds_status read_folder(ds_truth *t, const ds_truth_options *o, ds_error *e
     const char *lines = ds__arena_printf(&t->arena, "%s/captions.jsonl", t->folder);
     const char *deeper = ds__arena_printf(&t->arena, "%s/annotations", t->folder);
     const char *instances;
+    ds_status st;
 
     if (lines == NULL || deeper == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s", t->folder);
@@ -61,12 +63,16 @@ static ds_status read_folder(ds_truth *t, const ds_truth_options *o, ds_error *e
     instances = find_instances(t, t->folder);
     if (instances == NULL)
         instances = find_instances(t, deeper);
-    if (instances == NULL)
-        return ds_fail(err, DS_E_NOMATCH,
-                       "%s: expected captions.jsonl (an export of the world), or instances*.json "
-                       "here or in annotations/ (COCO)",
-                       t->folder);
-    return ds__truth_coco(t, instances, o, err);
+    if (instances != NULL)
+        return ds__truth_coco(t, instances, o, err);
+    st = ds__truth_experiments(t, err);
+    if (st == DS_OK && t->count == 0)
+        st =
+            ds_fail(err, DS_E_NOMATCH,
+                    "%s: expected captions.jsonl (an export of the world), instances*.json here or "
+                    "in annotations/ (COCO), or folders with prompt.txt (DAAM)",
+                    t->folder);
+    return st;
 }
 
 ds_status ds_truth_open(ds_truth **out, const char *folder, const ds_truth_options *options,
@@ -228,9 +234,29 @@ static ds_status paint_runs(uint8_t *mask, const json_t *shape, int64_t height, 
     return st == DS_OK ? st : ds_fail(err, st, "%s: %s", where, why.text);
 }
 
+static ds_status paint_opaque(uint8_t *mask, const char *path, int64_t height, int64_t width,
+                              ds_error *err)
+{
+    unsigned char *opacity;
+    int64_t w, h;
+    ds_status st = ds_png_opacity(&opacity, &w, &h, path, err);
+
+    if (st == DS_OK && (h != height || w != width))
+        st = ds_fail(err, DS_E_FORMAT,
+                     "%s: expected %lld x %lld pixels, as the others, found "
+                     "%lld x %lld",
+                     path, (long long)width, (long long)height, (long long)w, (long long)h);
+    for (int64_t i = 0; st == DS_OK && i < h * w; i++)
+        mask[i] |= opacity[i] > 0;
+    ds_free(opacity);
+    return st;
+}
+
 ds_status ds__truth_paint(uint8_t *mask, const json_t *shape, int64_t height, int64_t width,
                           const char *where, ds_error *err)
 {
+    if (json_is_string(shape))
+        return paint_opaque(mask, json_string_value(shape), height, width, err);
     if (json_is_array(shape))
         return paint_polygons(mask, shape, height, width, where, err);
     if (json_is_object(shape))

@@ -9,7 +9,8 @@
 
 #include "base/arena.h"
 
-/* A JSON value that stands for a mask, or for a part of it: {"size", "counts"} or polygons. */
+/* A JSON value that stands for a mask, or for a part of it: {"size", "counts"}, polygons, or the
+ * path of a PNG that is opaque there. */
 typedef struct ds__truth_part {
     const json_t *shape;
     int64_t entity;
@@ -35,6 +36,9 @@ ds__truth_entry *ds__truth_add(ds_truth *t);
 ds_status ds__truth_world(ds_truth *t, const char *path, ds_error *err);
 ds_status ds__truth_coco(ds_truth *t, const char *instances, const ds_truth_options *o,
                          ds_error *err);
+
+/* Folders of the DAAM package; none (DS_OK, no entry) if there is no such folder. */
+ds_status ds__truth_experiments(ds_truth *t, ds_error *err);
 
 /* Paints one shape into mask, which keeps what it has. `where` is for messages. */
 ds_status ds__truth_paint(uint8_t *mask, const json_t *shape, int64_t height, int64_t width,

@@ -92,6 +92,58 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
     return st;
 }
 
+/* Opacity alone: pixels are read as RGBA and thinned in place. */
+static ds_status decode_opacity(unsigned char **out, ds_image *size, const void *data, size_t bytes,
+                                const char *path, ds_error *err)
+{
+    png_image info;
+    unsigned char *rgba = NULL;
+    ds_status st = check_chunks(data, bytes, path, err);
+
+    if (st != DS_OK)
+        return st;
+    memset(&info, 0, sizeof info);
+    info.version = PNG_IMAGE_VERSION;
+    if (!png_image_begin_read_from_memory(&info, data, bytes))
+        return ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", path, info.message);
+    info.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
+    st = ds__image_promised(size, info.width, info.height, bytes, path, err);
+    info.format = PNG_FORMAT_RGBA;
+    if (st == DS_OK)
+        rgba = ds_calloc((size_t)(size->width * size->height), 4);
+    if (st == DS_OK && rgba == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "%s: no memory for its pixels", path);
+    if (st == DS_OK && !png_image_finish_read(&info, NULL, rgba, 0, NULL))
+        st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", path, info.message);
+    png_image_free(&info);
+    for (int64_t i = 0; st == DS_OK && i < size->width * size->height; i++)
+        rgba[i] = rgba[4 * i + 3];
+    if (st != DS_OK) {
+        ds_free(rgba);
+        rgba = NULL;
+    }
+    *out = rgba;
+    return st;
+}
+
+ds_status ds_png_opacity(unsigned char **out, int64_t *width, int64_t *height, const char *path,
+                         ds_error *err)
+{
+    ds_image size = { 0 };
+    char *data;
+    size_t bytes;
+    ds_status st = ds__file_read(&data, &bytes, path, LARGEST_FILE, err);
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = decode_opacity(out, &size, data, bytes, path, err);
+    *width = size.width;
+    *height = size.height;
+    ds_image_clear(&size);
+    ds_free(data);
+    return st;
+}
+
 /* What libpng's callbacks need: where the bytes are, and the first complaint. */
 typedef struct stream {
     const char *data; /* reading */

@@ -95,6 +95,23 @@ END
 expect 0 '1 scenes, 2 words' $eval --settings whole disc paper best --data "$t/coco" --out "$t/c"
 grep -q '"word":"dining table"' "$t/c/pairs.jsonl" || fail "a category of two words"
 
+# An experiment as the DAAM package keeps it: a picture that is opaque where the word is.
+mkdir -p "$t/daam/7/sub"
+cp "$t/world/images/test-0000000.png" "$t/daam/7/sub/output.png"
+echo 'two cats' >"$t/daam/7/prompt.txt"
+echo 7 >"$t/daam/7/seed.txt"
+python3 - "$t/daam/7/cat.gt.png" <<'END'
+import struct, sys, zlib
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+rows = b"".join(b"\0" + b"".join(bytes([9, 9, 9, 200 if 8 <= x < 24 and y < 16 else 0])
+                                 for x in range(32)) for y in range(32))
+open(sys.argv[1], "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32,
+    8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+END
+expect 0 '1 scenes, 1 words' $eval --settings whole paper --data "$t/daam" --out "$t/e"
+grep -q '"area":0.25' "$t/e/pairs.jsonl" || fail "the mask of an experiment"
+
 # A setting of one's own, and refusals.
 expect 0 'coarse' $eval --settings whole --setting 'coarse:resolutions=1;weights=paper' \
     --data "$t/world" --limit 1 --out "$t/s"

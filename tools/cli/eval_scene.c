@@ -40,7 +40,8 @@ static bool has_role(const eval *e, const char *role)
     return n == 0 && strcmp(role, "object") == 0;
 }
 
-/* Words with the wanted roles, one per entity: the first. */
+/* Words with the wanted roles, one per entity (the first), in the order of the caption and none
+ * inside another. */
 static void choose_words(work *w)
 {
     for (int64_t i = 0; i < w->s->word_count && w->n < EVAL_WORDS; i++) {
@@ -48,9 +49,15 @@ static void choose_words(work *w)
         bool seen = false;
 
         for (int k = 0; k < w->n; k++)
-            seen |= w->word[k]->entity == x->entity;
-        if (!seen && has_role(w->e, x->role))
-            w->word[w->n++] = x;
+            seen |= w->word[k]->entity == x->entity ||
+                    (w->word[k]->begin < x->end && x->begin < w->word[k]->end);
+        if (!seen && has_role(w->e, x->role)) {
+            int at = w->n++;
+
+            for (; at > 0 && w->word[at - 1]->begin > x->begin; at--)
+                w->word[at] = w->word[at - 1];
+            w->word[at] = x;
+        }
     }
 }
 

@@ -73,6 +73,7 @@ typedef struct ds_figure_options {
     double opacity;  /* of the map over the picture, 0 to 1 */
     bool heat_alpha; /* the DAAM package's way: colours below, picture above with 1 - heat */
     int64_t side;    /* pixels of the longer side of a map; 0: the picture's, at least 256 */
+    bool from_least; /* the scale begins at the smallest value, not at 0; not for diverging */
 } ds_figure_options;
 
 #define DS_FIGURE_OPTIONS_INIT                                                                     \

@@ -8,6 +8,9 @@
 /* The options that the caller gave, or the default; DS_E_ARG for what makes no sense. */
 ds_status ds__figure_options(ds_figure_options *out, const ds_figure_options *given, ds_error *err);
 
+/* Sets o->low and o->high for these maps unless the caller gave them. */
+ds_status ds__figure_scale(ds_figure_options *o, const ds_map *maps, int64_t count, ds_error *err);
+
 /* Pixels of a map or a picture in a figure. */
 void ds__figure_size(int64_t *width, int64_t *height, const ds_map *map, const ds_image *picture,
                      int64_t side);

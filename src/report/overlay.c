@@ -22,9 +22,9 @@ ds_status ds__figure_options(ds_figure_options *out, const ds_figure_options *gi
     *out = (ds_figure_options)DS_FIGURE_OPTIONS_INIT;
     if (given == NULL)
         return DS_OK;
-    if (given->size < offsetof(ds_figure_options, side) + sizeof given->side)
+    if (given->size != sizeof *given)
         return ds_fail(err, DS_E_ARG, "figure: options without DS_FIGURE_OPTIONS_INIT");
-    memcpy(out, given, given->size < sizeof *out ? given->size : sizeof *out);
+    *out = *given;
     if (!(out->opacity >= 0.0 && out->opacity <= 1.0))
         return ds_fail(err, DS_E_ARG, "figure: expected an opacity of 0 to 1, found %g",
                        out->opacity);
@@ -41,6 +41,22 @@ ds_status ds__figure_options(ds_figure_options *out, const ds_figure_options *gi
     if (out->picture != NULL && out->picture->rgb == NULL)
         return ds_fail(err, DS_E_ARG, "figure: expected a picture, found an empty one");
     return DS_OK;
+}
+
+ds_status ds__figure_scale(ds_figure_options *o, const ds_map *maps, int64_t count, ds_error *err)
+{
+    double least = INFINITY;
+    ds_status st;
+
+    if (o->low != o->high)
+        return DS_OK;
+    st = ds_map_range(&o->low, &o->high, maps, count, o->colors, err);
+    for (int64_t k = 0; st == DS_OK && k < count; k++)
+        for (int64_t i = 0; maps[k].values != NULL && i < maps[k].width * maps[k].height; i++)
+            least = fmin(least, maps[k].values[i]);
+    if (o->from_least && o->colors != DS_COLORS_DIVERGING && least < o->high)
+        o->low = least;
+    return st;
 }
 
 void ds__figure_size(int64_t *width, int64_t *height, const ds_map *map, const ds_image *picture,
@@ -163,8 +179,8 @@ ds_status ds_map_overlay(ds_image *out, const ds_map *map, const ds_figure_optio
     *out = (ds_image){ 0 };
     if (st == DS_OK)
         st = ds__map_check(map, err);
-    if (st == DS_OK && o.low == o.high)
-        st = ds_map_range(&o.low, &o.high, map, 1, o.colors, err);
+    if (st == DS_OK)
+        st = ds__figure_scale(&o, map, 1, err);
     if (st == DS_OK)
         st = overlay(out, map, &o, err);
     if (st != DS_OK)

@@ -22,7 +22,7 @@
 typedef struct view {
     ds_figure_options o;
     const ds_page_word *words;
-    int64_t count, first; /* first: the word whose map is shown at the start */
+    int64_t count, first; /* first: number of the map that is shown at the start */
     const char *heading, *alt;
 } view;
 
@@ -41,6 +41,35 @@ static ds_status check_word(const ds_page_word *w, ds_error *err)
     return st;
 }
 
+static double span_of(const ds_map *m)
+{
+    float least = m->values[0], most = least;
+
+    for (int64_t i = 1; i < m->width * m->height; i++) {
+        least = fminf(least, m->values[i]);
+        most = fmaxf(most, m->values[i]);
+    }
+    return most - (double)least;
+}
+
+/* The map with the most to see; -1 if there is none. */
+static void choose_first(view *v)
+{
+    double best = -1.0;
+    int64_t map = 0;
+
+    v->first = -1;
+    for (int64_t i = 0; i < v->count; i++) {
+        if (v->words[i].map.values == NULL)
+            continue;
+        if (span_of(&v->words[i].map) > best) {
+            best = span_of(&v->words[i].map);
+            v->first = map;
+        }
+        map++;
+    }
+}
+
 static ds_status check(view *v, ds_error *err)
 {
     ds_status st = ds__html_check(v->heading, "heading", err);
@@ -54,12 +83,10 @@ static ds_status check(view *v, ds_error *err)
     if (st == DS_OK && (v->count < 1 || v->count > MOST_WORDS))
         st = ds_fail(err, DS_E_ARG, "page: expected 1 to %d words, found %lld", MOST_WORDS,
                      (long long)v->count);
-    v->first = -1;
-    for (int64_t i = 0; st == DS_OK && i < v->count; i++) {
+    for (int64_t i = 0; st == DS_OK && i < v->count; i++)
         st = check_word(&v->words[i], err);
-        if (v->first < 0 && v->words[i].map.values != NULL)
-            v->first = i;
-    }
+    if (st == DS_OK)
+        choose_first(v);
     if (st == DS_OK && v->first < 0)
         st = ds_fail(err, DS_E_ARG, "page: expected a map for one of the words, found none");
     return st;
@@ -69,11 +96,11 @@ static ds_status common_scale(view *v, ds_error *err)
 {
     ds_map maps[MOST_WORDS];
 
-    if (v->o.low != v->o.high || v->o.own_scales)
+    if (v->o.own_scales)
         return DS_OK;
     for (int64_t i = 0; i < v->count; i++)
         maps[i] = v->words[i].map;
-    return ds_map_range(&v->o.low, &v->o.high, maps, v->count, v->o.colors, err);
+    return ds__figure_scale(&v->o, maps, v->count, err);
 }
 
 /* ---- data ------------------------------------------------------------------------------------ */
@@ -103,11 +130,10 @@ static void levels(ds_buffer *b, const char *name, const float *values, int64_t 
 static ds_status map_data(ds_buffer *b, const view *v, const ds_map *m, ds_error *err)
 {
     const int64_t n = m->width * m->height;
-    double low = v->o.low, high = v->o.high, least = m->values[0], most = least, most_se = 0.0;
-    ds_status st = DS_OK;
+    double least = m->values[0], most = least, most_se = 0.0;
+    ds_figure_options o = v->o;
+    ds_status st = ds__figure_scale(&o, m, 1, err);
 
-    if (low == high)
-        st = ds_map_range(&low, &high, m, 1, v->o.colors, err);
     for (int64_t i = 0; i < n; i++) {
         least = fmin(least, m->values[i]);
         most = fmax(most, m->values[i]);
@@ -116,7 +142,8 @@ static ds_status map_data(ds_buffer *b, const view *v, const ds_map *m, ds_error
     ds__buffer_printf(b,
                       "{\"width\":%lld,\"height\":%lld,\"low\":%.9g,\"high\":%.9g,\"least\":%.9g,"
                       "\"most\":%.9g,\"most_se\":%.9g",
-                      (long long)m->width, (long long)m->height, low, high, least, most, most_se);
+                      (long long)m->width, (long long)m->height, o.low, o.high, least, most,
+                      most_se);
     levels(b, "values", m->values, n, least, most);
     if (m->se != NULL)
         levels(b, "se", m->se, n, 0.0, most_se);
@@ -146,9 +173,9 @@ static ds_status data(ds_buffer *b, const view *v, ds_error *err)
     ds__figure_size(&width, &height, NULL, v->o.picture, CANVAS);
     ds__buffer_printf(b,
                       "<script type=\"application/json\">{\"width\":%lld,\"height\":%lld,"
-                      "\"floor\":%.9g,\"heat\":%s,\"first\":\"0\",\"unit\":",
+                      "\"floor\":%.9g,\"heat\":%s,\"first\":\"%lld\",\"unit\":",
                       (long long)width, (long long)height, v->o.floor_se,
-                      v->o.heat_alpha ? "true" : "false");
+                      v->o.heat_alpha ? "true" : "false", (long long)v->first);
     json_text(b, v->o.unit != NULL ? v->o.unit : "");
     ds__buffer_text(b, ",\"colors\":\"");
     ds__buffer_base64(b, table, sizeof table);

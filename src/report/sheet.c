@@ -69,11 +69,11 @@ static ds_status common_scale(sheet *s, ds_error *err)
 {
     ds_map maps[MOST];
 
-    if (s->o.low != s->o.high || s->o.own_scales)
+    if (s->o.own_scales)
         return DS_OK;
     for (int64_t i = 0; i < s->count; i++)
         maps[i] = s->panels[i].map;
-    return ds_map_range(&s->o.low, &s->o.high, maps, s->count, s->o.colors, err);
+    return ds__figure_scale(&s->o, maps, s->count, err);
 }
 
 static int64_t best_columns(int64_t count, int64_t width)
@@ -140,8 +140,7 @@ static ds_status draw_content(const sheet *s, ds_image *out, const ds_panel *p,
 
     o->picture = picture;
     if (p->map.values != NULL) {
-        if (o->low == o->high)
-            st = ds_map_range(&o->low, &o->high, &p->map, 1, o->colors, err);
+        st = ds__figure_scale(o, &p->map, 1, err);
         return st == DS_OK ? ds_map_overlay(out, &p->map, o, err) : st;
     }
     ds__figure_size(&width, &height, NULL, picture, o->side);

@@ -177,6 +177,25 @@ static void a_constant_map_is_one_colour(void **state)
     ds_image_clear(&image);
 }
 
+static void a_scale_may_begin_at_the_smallest_value(void **state)
+{
+    static const float values[2] = { 3.0f, 4.0f };
+    const ds_map map = { values, NULL, 2, 1 };
+    ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
+    unsigned char low[3], high[3];
+    ds_image image;
+
+    (void)state;
+    o.from_least = true;
+    o.enlarge = DS_ENLARGE_BLOCKS;
+    ts_ok(ds_map_overlay(&image, &map, &o, NULL), NULL);
+    ds_colors_level(low, DS_COLORS_SEQUENTIAL, 0);
+    ds_colors_level(high, DS_COLORS_SEQUENTIAL, 255);
+    assert_memory_equal(image.rgb, low, 3);
+    assert_memory_equal(image.rgb + 3 * (image.width - 1), high, 3);
+    ds_image_clear(&image);
+}
+
 static ds_image plain_picture(int64_t width, int64_t height, unsigned char level)
 {
     ds_image image;
@@ -340,6 +359,7 @@ int main(void)
         cmocka_unit_test(enlarging_is_bicubic),
         cmocka_unit_test(a_map_alone_has_the_colours_of_its_values),
         cmocka_unit_test(a_constant_map_is_one_colour),
+        cmocka_unit_test(a_scale_may_begin_at_the_smallest_value),
         cmocka_unit_test(opacity_mixes_map_and_picture),
         cmocka_unit_test(the_floor_hides_what_may_be_noise),
         cmocka_unit_test(sheets_take_hostile_titles),

@@ -26,6 +26,7 @@ static ds_figure_options figure_of(const daam_item *it)
              : paper                              ? "attention, summed over steps"
                                                   : "share of attention";
     o.own_scales = true; /* words differ by orders of magnitude: each bar has its numbers */
+    o.from_least = true; /* every pixel looks at every word a little: zero is far below */
     if (paper) {
         o.colors = DS_COLORS_JET;
         o.heat_alpha = true;
@@ -206,18 +207,11 @@ static const char about[] =
 ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
 {
     const ds_daam *d = it->job->d;
-    ds_image sheet = { 0 };
     ds_page *p = NULL;
     ds_status st = ds_page_new(&p, ds_daam_text(d, 0, it->image), err);
 
     if (st == DS_OK)
         st = add_words(it, p, err);
-    if (st == DS_OK)
-        st = ds_page_section(p, "All maps", err);
-    if (st == DS_OK)
-        st = make_sheet(it, &sheet, err);
-    if (st == DS_OK)
-        st = ds_page_picture(p, &sheet, "The picture, and the map of each word over it", NULL, err);
     if (st == DS_OK && it->syntax != NULL)
         st = add_syntax(it, p, err);
     if (st == DS_OK)
@@ -228,7 +222,6 @@ ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
         st = ds_page_text(p, ds_daam_warning(d, i), err);
     if (st == DS_OK)
         st = report_page_save(p, it->job->args, it->job->record, dir, err);
-    ds_image_clear(&sheet);
     ds_page_free(p);
     return st;
 }

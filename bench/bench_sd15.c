@@ -11,8 +11,11 @@
 
 #include "models/net.h"
 
+#include <diffuscope/daam.h>
+
 #include <math.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -215,6 +218,103 @@ static void run_watching(void)
     ds_model_close(m);
 }
 
+static long peak_megabytes(void)
+{
+    struct rusage use;
+
+    getrusage(RUSAGE_SELF, &use);
+    return use.ru_maxrss >> 10;
+}
+
+/* ---- daam ------------------------------------------------------------------------------------ */
+
+/* A run of 20 steps without guidance, where tracing weighs most: every row is traced. */
+static ds_run_options daam_run(void)
+{
+    ds_run_options r = DS_RUN_OPTIONS_INIT;
+
+    r.prompt = "a photo of a cat and a dog on a mat";
+    r.cfg_scale = 1.0;
+    r.steps = MOST_REPETITIONS * 3 + 3;
+    return r;
+}
+
+static double timed_step(ds_run *run)
+{
+    ds_error err = { 0 };
+    double start = now();
+
+    must(ds_run_step(run, &err), &err);
+    return now() - start;
+}
+
+/* Steps of a plain run and of a traced one, interleaved. */
+static void daam_time(const bench_case *c)
+{
+    const ds_run_options r = daam_run();
+    ds_daam_options o = DS_DAAM_OPTIONS_INIT;
+    double share[MOST_REPETITIONS];
+    ds_model *m;
+    ds_run *plain;
+    ds_daam *d;
+    ds_error err = { 0 };
+
+    (void)c;
+    must(ds_model_open(&m, model_path, NULL, &err), &err);
+    must(ds_run_new(&plain, m, &r, &err), &err);
+    must(ds_daam_new(&d, m, &r, &o, &err), &err);
+    timed_step(plain);
+    timed_step(ds_daam_run(d));
+    for (int i = 0; i < repetitions; i++) {
+        double before = timed_step(plain), traced = timed_step(ds_daam_run(d));
+
+        share[i] = traced / (0.5 * (before + timed_step(plain)));
+    }
+    qsort(share, (size_t)repetitions, sizeof *share, ascending);
+    printf("daam: tracing takes %+.1f %% (%+.1f to %+.1f in %d pairs)\n",
+           100.0 * (median(share, repetitions) - 1.0), 100.0 * (share[0] - 1.0),
+           100.0 * (share[repetitions - 1] - 1.0), repetitions);
+    ds_daam_free(d);
+    ds_run_free(plain);
+    ds_model_close(m);
+}
+
+static long *daam_peak; /* shared by the processes of the two cases below */
+
+static void daam_plain_memory(const bench_case *c)
+{
+    ds_run_options r = daam_run();
+    ds_model *m = NULL;
+    ds_run *run;
+    ds_error err = { 0 };
+
+    (void)c;
+    r.steps = 20;
+    must(ds_model_open(&m, model_path, NULL, &err), &err);
+    must(ds_run_new(&run, m, &r, &err), &err);
+    must(ds_run_step(run, &err), &err);
+    daam_peak[0] = peak_megabytes();
+}
+
+static void daam_traced_memory(const bench_case *c)
+{
+    ds_run_options r = daam_run();
+    ds_daam_options o = DS_DAAM_OPTIONS_INIT;
+    ds_model *m = NULL;
+    ds_daam_info i;
+    ds_daam *d;
+    ds_error err = { 0 };
+
+    (void)c;
+    r.steps = 20;
+    must(ds_model_open(&m, model_path, NULL, &err), &err);
+    must(ds_daam_new(&d, m, &r, &o, &err), &err);
+    i = ds_daam_describe(d);
+    must(ds_run_step(ds_daam_run(d), &err), &err);
+    printf("daam: announced %s\n", i.plan);
+    printf("daam: peak %ld MB plain, %ld MB traced\n", daam_peak[0], peak_megabytes());
+}
+
 /* ---- gradients ------------------------------------------------------------------------------ */
 
 static bool every_output(void *user, const char *output)
@@ -234,14 +334,6 @@ static bool feed_forward(void *user, const char *name)
 {
     (void)user;
     return strstr(name, ".ff.net.") != NULL && strstr(name, ".weight") != NULL;
-}
-
-static long peak_megabytes(void)
-{
-    struct rusage use;
-
-    getrusage(RUSAGE_SELF, &use);
-    return use.ru_maxrss >> 10;
 }
 
 /* Forward and forward with pullback, interleaved, in one process for each kind of gradient. */
@@ -363,6 +455,15 @@ int main(int argc, char **argv)
             in_child(run_case, &cases[i]);
     if (strstr("watching", word) != NULL)
         in_child(watching_case, NULL);
+    if (strstr("daam", word) != NULL) {
+        daam_peak = mmap(NULL, sizeof *daam_peak, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (daam_peak == MAP_FAILED)
+            return 1;
+        in_child(daam_plain_memory, NULL);
+        in_child(daam_traced_memory, NULL);
+        in_child(daam_time, NULL);
+    }
     if (strstr("gradient", word) != NULL) {
         in_child(gradient_conditioning, NULL);
         in_child(gradient_recomputed, NULL);

@@ -371,6 +371,17 @@ static ds_status add_prompts(ds_daam *d, const ds_run_options *run, ds_error *er
     return ds__daam_add_texts(d, run->prompts, d->images, chunks, err);
 }
 
+static ds_status tell_heads(ds_daam *d, ds_error *err)
+{
+    const ds_run_info i = ds_run_describe(d->run);
+    const double call =
+        (double)(d->head_floats * d->branches * d->images * i.tokens) * sizeof(float);
+
+    return ds__daam_warn(d, err,
+                         "saving heads writes %.1f MB in each of %lld calls, %.1f GB in all",
+                         call / (1 << 20), (long long)i.calls, call * (double)i.calls / (1 << 30));
+}
+
 static ds_status begin_run(ds_daam **out, ds_model *m, const ds_run_options *run,
                            const ds_daam_options *o, ds_error *err)
 {
@@ -394,6 +405,8 @@ static ds_status begin_run(ds_daam **out, ds_model *m, const ds_run_options *run
         st = add_prompts(d, run, err);
     if (st == DS_OK)
         st = ds__daam_plan(d, ds_run_steps(d->run), err);
+    if (st == DS_OK && o->save_heads != NULL)
+        st = tell_heads(d, err);
     return st == DS_OK ? ds__daam_prepare_ask(d, err) : st;
 }
 

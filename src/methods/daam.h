@@ -79,6 +79,7 @@ struct ds_daam {
     int64_t row; /* branch whose rows are traced */
     daam_layer *layer;
     int64_t layers;
+    bool *head_kept;     /* of the layer with the most heads */
     int64_t head_floats; /* probabilities of one row of the batch, of all layers */
     const char **other;  /* sites of cross-attention that are not kept: heads are saved of all */
     daam_text *text;

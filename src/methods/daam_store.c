@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LINE = 16 }; /* floats of a cache line */
+
 static ds_status no_memory(ds_error *err)
 {
     return ds_fail(err, DS_E_NOMEM, "no memory for the sums of a trace");
@@ -192,12 +194,27 @@ static ds_status tell(ds_daam *d, ds_error *err)
     return tell_sums(d, steps, err);
 }
 
+/* The list of heads is read once, not for every block of queries. */
+static ds_status list_heads(ds_daam *d, ds_error *err)
+{
+    int64_t most = 0;
+
+    for (int64_t i = 0; i < d->layers; i++)
+        most = d->layer[i].heads > most ? d->layer[i].heads : most;
+    d->head_kept = ds__arena_alloc(&d->arena, (size_t)most * sizeof *d->head_kept);
+    for (int64_t h = 0; d->head_kept != NULL && h < most; h++)
+        d->head_kept[h] = ds__daam_head_kept(d, h);
+    return d->head_kept != NULL ? DS_OK : no_memory(err);
+}
+
 ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
 {
     ds_status st;
 
     d->steps = steps;
-    st = divide(d, err);
+    st = list_heads(d, err);
+    if (st == DS_OK)
+        st = divide(d, err);
     if (st == DS_OK)
         st = make_slots(d, err);
     return st == DS_OK ? tell(d, err) : st;
@@ -243,6 +260,20 @@ float *ds__daam_planes(const ds_daam *d, const daam_slot *s, int64_t text, int64
     return s->data + s->offset[text] + ((image * d->groups + group) * s->heads + head) * plane;
 }
 
+/* Rows b, b + 1, ... of one head: a cache line of each token's plane at a time, since planes lie a
+ * power of two apart and would push each other out of the cache. */
+static void add_rows(const daam_text *t, float *planes, int64_t pixels, const float *probs,
+                     int64_t b, int64_t end)
+{
+    for (int64_t k = 0; k < t->rows; k++) {
+        const float *p = probs + t->position[k];
+        float *to = planes + k * pixels;
+
+        for (int64_t r = b; r < end; r++)
+            to[r] += p[r * t->columns];
+    }
+}
+
 void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_t first,
                   int64_t rows, const float *probs)
 {
@@ -250,19 +281,18 @@ void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_
     const daam_slot *s = &d->slot[l->slot];
     const daam_text *t = &d->text[text];
     const int64_t pixels = s->height * s->width, group = group_of(d);
-    int64_t at = 0;
 
-    for (int64_t h = 0; h < l->heads; h++) {
-        const float *p = probs + h * rows * t->columns;
-        float *planes;
-
-        if (!ds__daam_head_kept(d, h))
-            continue;
-        planes = ds__daam_planes(d, s, text, image, group, d->heads_apart ? at : 0) + first;
-        at++;
 #pragma omp parallel for schedule(static) if (rows * t->rows > 4096)
-        for (int64_t r = 0; r < rows; r++)
-            for (int64_t k = 0; k < t->rows; k++)
-                planes[k * pixels + r] += p[r * t->columns + t->position[k]];
+    for (int64_t b = 0; b < rows; b += LINE) {
+        const int64_t end = b + LINE < rows ? b + LINE : rows;
+        int64_t at = 0;
+
+        for (int64_t h = 0; h < l->heads; h++) {
+            if (!d->head_kept[h])
+                continue;
+            add_rows(t, ds__daam_planes(d, s, text, image, group, d->heads_apart ? at : 0) + first,
+                     pixels, probs + h * rows * t->columns, b, end);
+            at++;
+        }
     }
 }

@@ -104,14 +104,14 @@ ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err
 /* ---- the page ---------------------------------------------------------------------------------
  */
 
-/* The map of the word that stands at this place of the prompt; NULL: it has none. */
-static const daam_word *word_at(const daam_item *it, int64_t token)
+/* The map of a word of the prompt, or of one of its tokens; NULL: it has none. */
+static const daam_word *map_at(const daam_item *it, const ds_word *word)
 {
     for (int i = 0; i < it->count; i++) {
         const daam_word *w = &it->word[i];
 
         for (int64_t k = 0; !w->asked && k < w->match.tokens; k++)
-            if (w->match.token[k] == token)
+            if (w->match.token[k] >= word->first && w->match.token[k] <= word->last)
                 return w;
     }
     return NULL;
@@ -128,7 +128,7 @@ static ds_status add_words(const daam_item *it, ds_page *p, ds_error *err)
     if (list == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a page");
     for (int64_t i = 0; i < t->word_count; i++) {
-        const daam_word *w = word_at(it, t->words[i].first);
+        const daam_word *w = map_at(it, &t->words[i]);
 
         list[n].text = t->words[i].text;
         if (w != NULL)

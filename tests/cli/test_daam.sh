@@ -1,0 +1,138 @@
+#!/bin/sh
+# `diffuscope daam` on a very small model with random weights: what is written, and what is refused.
+d=${BUILD:-build}/diffuscope
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+out=$dir/out
+bad=0
+
+fail() {
+    bad=$((bad + 1))
+    echo "FAIL: $*"
+    sed 's/^/    /' "$out"
+}
+
+# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+expect() {
+    code=$1 text=$2
+    shift 2
+    "$d" "$@" >"$out" 2>&1 </dev/null
+    rc=$?
+    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
+    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
+}
+
+has() {
+    for f; do
+        [ -s "$f" ] || fail "$f is missing"
+    done
+}
+
+same() {
+    cmp -s "$1" "$2" || fail "$1 and $2 differ"
+}
+
+cat >"$dir/small.json" <<'CONFIG'
+{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
+  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
+  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
+  "cross_attention_dim": 16, "attention_head_dim": 4},
+ "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
+  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
+                       "DownEncoderBlock2D"],
+  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
+                     "UpDecoderBlock2D"]},
+ "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
+  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
+  "hidden_act": "quick_gelu"},
+ "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
+CONFIG
+m=$dir/model
+expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
+
+# a generation: files, and the same picture as without tracing
+expect 0 'MB of sums' daam -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --save-trace \
+    --ask 'red tree' --out "$dir/run"
+has "$dir"/run/image.png "$dir"/run/cat.heat_map.png "$dir"/run/dog.heat_map.png \
+    "$dir"/run/ask_red_tree.heat_map.png "$dir"/run/sheet.png "$dir"/run/report.html \
+    "$dir"/run/masks.json "$dir"/run/result.json "$dir"/run/run.json \
+    "$dir"/run/tensors.safetensors "$dir"/run/trace.safetensors
+for name in '"global"' '"word/cat"' '"word/dog"' '"word/a"' '"expanded/cat"' '"mask/cat"' \
+    '"ask/red tree"' '"ask/red tree/tree"'; do
+    head -c 4000 "$dir/run/tensors.safetensors" | grep -qaF "$name" || fail "no tensor $name"
+done
+grep -qF '"counts"' "$dir/run/masks.json" || fail 'masks.json holds no run lengths'
+grep -qF 'data-' "$dir/run/report.html" || fail 'the page has no maps'
+expect 0 '' generate -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --out "$dir/plain"
+expect 0 '' daam -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --word cat --out "$dir/again"
+python3 - "$dir/plain/image.png" "$dir/run/image.png" "$dir/again/image.png" <<'EOF' || fail 'tracing changed the picture'
+import sys, zlib, struct
+def pixels(path):
+    data, at, idat = open(path, 'rb').read(), 8, b''
+    while at < len(data):
+        n, kind = struct.unpack('>I4s', data[at:at + 8])
+        if kind == b'IDAT':
+            idat += data[at + 8:at + 8 + n]
+        at += 12 + n
+    return zlib.decompress(idat)
+sys.exit(len({pixels(p) for p in sys.argv[1:]}) != 1)
+EOF
+
+# other maps of the same trace, without the model being named
+expect 0 '' daam --from "$dir/run" --word cat --heads 0 --at-steps 1-2 --refine smooth \
+    --map-size 16x12 --out "$dir/slice"
+head -c 2000 "$dir/slice/tensors.safetensors" | grep -qaF '"word/cat":{"dtype":"F32","shape":[16,12]' ||
+    fail 'the map has another size'
+expect 0 '' daam --from "$dir/run" --word cat --out "$dir/whole"
+expect 0 '' daam -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --word cat \
+    --ask 'red tree' --out "$dir/direct"
+same "$dir/whole/tensors.safetensors" "$dir/direct/tensors.safetensors"
+
+# several prompts and pictures
+expect 0 '' daam -m "$m" -p 'a cat' -p 'two dogs' -b 2 --steps 2 --out "$dir/many"
+has "$dir"/many/000/cat.heat_map.png "$dir"/many/001/cat.heat_map.png \
+    "$dir"/many/002/dogs.heat_map.png "$dir"/many/003/report.html "$dir"/many/run.json
+
+# an existing picture
+for how in noise invert; do
+    expect 0 '"dog" does not stand in the prompt' daam -m "$m" --image "$dir/run/image.png" \
+        -p 'two dogs' --word dog --approach $how --levels 2 --out "$dir/look-$how"
+    has "$dir/look-$how/dog.heat_map.png"
+done
+
+# words, tokens, long prompts, the negative prompt, guidance 1, the paper's preset
+long='far more letters than seventy-five, each of which is a token of this vocabulary of bytes alone, and a last word: tiger'
+expect 0 '' daam -m "$m" -p "$long" --word tiger --steps 2 --out "$dir/long"
+expect 2 'cut' daam -m "$m" -p "$long" --word tiger --steps 2 --long-prompt cut --out "$dir/cut"
+expect 0 '' daam -m "$m" -p 'a cat' -n 'some fog' --branch uncond --word fog --steps 2 --out "$dir/fog"
+expect 2 'negative prompt' daam -m "$m" -p 'a cat' --branch uncond --cfg-scale 1 --out "$dir/x"
+expect 0 '' daam -m "$m" -p 'a cat' --cfg-scale 1 --token 2 --absolute --threshold 0.01 --steps 2 \
+    --out "$dir/token"
+has "$dir/token/token_2.heat_map.png"
+expect 0 '' daam -m "$m" -p 'a cat' --preset paper -W 96 -H 64 --steps 2 --out "$dir/paper"
+expect 0 'sums go over' daam -m "$m" -p "$long" --budget 1 --steps 64 --layers '*' --width 128 \
+    --height 128 --word tiger --out "$dir/budget"
+
+# fixed attention
+expect 0 'saving heads writes' daam -m "$m" -p 'a cat' --steps 2 --save-heads "$dir/heads" --out "$dir/h1"
+expect 0 '' daam -m "$m" -p 'a dog' --steps 2 --load-heads "$dir/heads" --out "$dir/h2"
+expect 3 'sampler and steps must be the same' daam -m "$m" -p 'a dog' --steps 3 \
+    --load-heads "$dir/heads" --out "$dir/h3"
+
+# what is refused
+expect 2 '-p PROMPT is needed' daam -m "$m" --out "$dir/x"
+expect 2 '-m MODEL is needed' daam -p x --out "$dir/x"
+expect 2 'out' daam -m "$m" -p x
+expect 2 'its words are: a, cat' daam -m "$m" -p 'a cat' --word dog --steps 1 --out "$dir/x"
+expect 2 'there is no token 9' daam -m "$m" -p 'a cat' --token 9 --steps 1 --out "$dir/x"
+expect 2 'expected a number' daam -m "$m" -p 'a cat' --token x --steps 1 --out "$dir/x"
+expect 2 'exclude all' daam -m "$m" -p 'a cat' --layers 99 --out "$dir/x"
+expect 2 'expected numbers and ranges' daam -m "$m" -p 'a cat' --heads 1- --out "$dir/x"
+expect 2 'expected N or HEIGHTxWIDTH' daam -m "$m" -p 'a cat' --map-size 5y --steps 1 --out "$dir/x"
+expect 2 'exclude each other' daam -m "$m" -p 'a cat' --relative --absolute --steps 1 --out "$dir/x"
+expect 3 'run.json' daam --from "$dir/none" --out "$dir/x"
+expect 3 'trace.safetensors' daam --from "$dir/long" --out "$dir/x"
+expect 2 'is not empty' daam -m "$m" -p 'a cat' --out "$dir/run"
+
+[ $bad = 0 ] && echo 'daam: all as expected'
+exit $bad

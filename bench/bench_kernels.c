@@ -193,8 +193,7 @@ static double median(double *v, int n)
     return 0.5 * (v[n / 2] + v[(n - 1) / 2]);
 }
 
-/* ---- the baseline: oneDNN alone ----------------------------------------------------------------
- */
+/* ---- the baseline: oneDNN alone -------------------------------------------------------------- */
 
 typedef struct baseline {
     dnnl_stream_t stream;

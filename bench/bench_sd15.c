@@ -385,9 +385,7 @@ static void gradient_feed_forward(const bench_case *c)
     run_gradient("feed-forward", feed_forward, false);
 }
 
-/* ---- main
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- main ------------------------------------------------------------------------------------ */
 
 static void make_model(const char *program)
 {

@@ -86,8 +86,7 @@ static ds_status save(const char *folder, const char *file, const float *planes,
     return st;
 }
 
-/* ---- from captions ----------------------------------------------------------------------------
- */
+/* ---- from captions --------------------------------------------------------------------------- */
 
 static ds_status check_image(const ds_tensor *t, ds_error *err)
 {
@@ -148,8 +147,7 @@ ds_status ds_world_answer(ds_model *m, const char *folder, const ds_answer_optio
     return st;
 }
 
-/* ---- through the autoencoder ------------------------------------------------------------------
- */
+/* ---- through the autoencoder ----------------------------------------------------------------- */
 
 static double mean_square(const uint8_t *a, const uint8_t *b)
 {

@@ -62,8 +62,7 @@ static void number_bytes(learner *l)
             }
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static ds_status count_word(learner *l, const char *text, size_t length, ds_error *err)
 {
@@ -142,8 +141,7 @@ static ds_status count_names(learner *l, const ds_world *w, ds_error *err)
     return st;
 }
 
-/* ---- merges -----------------------------------------------------------------------------------
- */
+/* ---- merges ---------------------------------------------------------------------------------- */
 
 /* The most frequent pair; false if no word has two symbols left.                                */
 static bool best_pair(learner *l, int *left, int *right)
@@ -212,8 +210,7 @@ static ds_status learn(learner *l, ds_error *err)
     return DS_OK;
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Spells a symbol as the files do; bytes that do not print are U+0100 and up. Returns its length.
  */

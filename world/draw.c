@@ -54,8 +54,7 @@ static int pick(ds__draws *d, const double *p, int n)
     return 0;
 }
 
-/* ---- held-out combinations --------------------------------------------------------------------
- */
+/* ---- held-out combinations ------------------------------------------------------------------- */
 
 static uint64_t hash_text(uint64_t h, const char *s)
 {
@@ -95,8 +94,7 @@ static bool shows_heldout(const ds_world *w, const ds_factors *f)
             ds_world_is_heldout(w, f->thing[1].object, f->style, inverse(f->placed)));
 }
 
-/* ---- single choices ---------------------------------------------------------------------------
- */
+/* ---- single choices -------------------------------------------------------------------------- */
 
 static int draw_object(const ds_world *w, ds__draws *d)
 {
@@ -318,8 +316,7 @@ static void draw_words(const ds_world *w, ds_factors *f)
     }
 }
 
-/* ---- where things stand -----------------------------------------------------------------------
- */
+/* ---- where things stand ---------------------------------------------------------------------- */
 
 static void extent(const ds_world *w, const ds_factors *f, const ds_thing *x, float *width,
                    float *height)
@@ -377,8 +374,7 @@ static void place(const ds_world *w, ds_factors *f)
     }
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 /* Kind, things, relation and style of a scene that must show a held-out combination: one object in
  * a style that it is never seen in, or in a place where this style never has it. */

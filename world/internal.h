@@ -28,8 +28,7 @@ ds_status ds__world_read_tables(ds_world *w, const char *folder, ds_error *err);
 /* Reads the sheets; makes pixel art, the invented thing and the table of contrasts.             */
 ds_status ds__world_read_sheets(ds_world *w, const char *folder, ds_error *err);
 
-/* ---- a background and a drawing onto a picture of floats, RGB 0 .. 1 --------------------------
- */
+/* ---- a background and a drawing onto a picture of floats, RGB 0 .. 1 ------------------------- */
 
 typedef struct ds__canvas {
     float rgb[DS_WORLD_SIDE * DS_WORLD_SIDE * 3];

@@ -49,8 +49,7 @@ struct ds_judge {
     palette *palettes; /* [backgrounds][SIDE]                                                    */
 };
 
-/* ---- backgrounds ------------------------------------------------------------------------------
- */
+/* ---- backgrounds ----------------------------------------------------------------------------- */
 
 static int distance(const uint8_t *a, const uint8_t *b)
 {
@@ -232,8 +231,7 @@ static void find_foreground(const ds_judge *j, const uint8_t *rgb, const ds_verd
     }
 }
 
-/* ---- candidates -------------------------------------------------------------------------------
- */
+/* ---- candidates ------------------------------------------------------------------------------ */
 
 static void halve(uint8_t *out, const uint8_t *in)
 {
@@ -327,8 +325,7 @@ static ds_status list_candidates(ds_judge *j, ds_error *err)
     return DS_OK;
 }
 
-/* ---- one thing --------------------------------------------------------------------------------
- */
+/* ---- one thing ------------------------------------------------------------------------------- */
 
 /* A part of the picture that should hold one thing.                                             */
 typedef struct region {
@@ -576,8 +573,7 @@ static void judge_thing(const ds_judge *j, const region *r, const int *asked, ds
         out->asked[k] = asked == NULL || asked[k] < 0 ? FLT_MAX : ask(j, r, asked[k]);
 }
 
-/* ---- the picture ------------------------------------------------------------------------------
- */
+/* ---- the picture ----------------------------------------------------------------------------- */
 
 /* The cut between two things: the column or row near the middle that crosses least foreground,
  * with most of it balanced on both sides.                                                       */

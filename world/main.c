@@ -246,8 +246,7 @@ static ds_status run_caption(const ds_world *w, const options *o, ds_split split
     return st;
 }
 
-/* ---- stats ------------------------------------------------------------------------------------
- */
+/* ---- stats ----------------------------------------------------------------------------------- */
 
 typedef struct counts {
     int64_t all, kind[DS_SCENE_KINDS], form[DS_STYLE_FORMS], style[DS_WORLD_STYLES];

@@ -32,8 +32,7 @@ typedef struct job {
     int64_t scenes;
 } job;
 
-/* ---- intervals --------------------------------------------------------------------------------
- */
+/* ---- intervals ------------------------------------------------------------------------------- */
 
 /* Wilson's interval for a share, 95 %.                                                          */
 static void wilson(double share, double n, double *low, double *high)
@@ -63,8 +62,7 @@ static double by_chance(double p, int64_t n)
     return sum;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static int64_t pictures_of(const job *j, int set)
 {
@@ -160,8 +158,7 @@ static ds_status draw_all(job *j, ds_error *err)
     return st;
 }
 
-/* ---- figures ----------------------------------------------------------------------------------
- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 static const struct figure {
     const char *label;
@@ -285,8 +282,7 @@ static json_t *result_of(const job *j, double seconds)
                      ds_threads(), "seconds", seconds, "rows", rows_of(j));
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static ds_status write_tables(const json_t *result, const char *out, ds_error *err)
 {

@@ -160,8 +160,7 @@ json_t *ds_world_record(const ds_world *w, const ds_scene *s, const char *file)
                      entities_of(w, s), "factors", factors_of(t, &s->factors));
 }
 
-/* ---- tables -----------------------------------------------------------------------------------
- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 static json_t *ids(const char *first, size_t stride, int n)
 {
@@ -263,8 +262,7 @@ json_t *ds_world_heldout_record(const ds_world *w)
     return json_pack("{s:o, s:o}", "object_style", pairs, "object_style_relation", triples);
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 ds_status ds_world_write_png(const char *path, const uint8_t *rgb, int width, int height,
                              ds_error *err)

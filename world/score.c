@@ -47,8 +47,7 @@ static void add(tally *t, bool yes)
     t->all++;
 }
 
-/* ---- questions --------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 static int find(const json_t *o, const char *key, const char *first, size_t stride, int n)
 {
@@ -155,8 +154,7 @@ static ds_status add_question(void *user, const json_t *line, ds_error *err)
     return read_question(&all->q[all->count++], all->t, line, err);
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static void look(question *q, const ds_world_tables *t, const ds_judge *j, const char *folder)
 {
@@ -286,8 +284,7 @@ static void count_answer(totals *s, const question *q, const ds_world_tables *t)
         count_homonym(s, q);
 }
 
-/* ---- result -----------------------------------------------------------------------------------
- */
+/* ---- result ---------------------------------------------------------------------------------- */
 
 static void put(json_t *o, const char *name, tally t)
 {

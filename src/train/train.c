@@ -7,11 +7,9 @@
 #include "base/json.h"
 #include "models/create.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -117,8 +115,9 @@ static ds_status open_folder(ds_trainer *t, bool *resume, ds_error *err)
 
     if (strlen(t->o->out) > DS_TRAIN_PATH - 128)
         return ds_fail(err, DS_E_ARG, "the path of the folder is too long");
-    if (mkdir(t->o->out, 0777) != 0 && errno != EEXIST)
-        return ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", t->o->out, strerror(errno));
+    st = ds_folder_make(t->o->out, err);
+    if (st != DS_OK)
+        return st;
     *resume = access(ds__train_path(t, path, "checkpoint.safetensors"), F_OK) == 0;
     if (*resume && !t->o->resume)
         return ds_fail(err, DS_E_ARG,

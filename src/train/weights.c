@@ -253,12 +253,76 @@ static ds_status list_parts(const ds_weights_state *s, ds_bundle *b, ds_error *e
     return st;
 }
 
-/* What must be the same for a training to go on as if it had not stopped.                                  */
 static const char *identity(char *buf, size_t size, const char *what, const ds_settings *o)
 {
     snprintf(buf, size, "%s, seed %llu, batch %lld", what, (unsigned long long)o->seed,
              (long long)o->batch);
     return buf;
+}
+
+/* What must be the same for a training to go on as if it had not stopped, defaults included. The
+ * learning rate's course may be changed on the way, and sheets and checkpoints are no part of it. */
+static json_t *settings_of(const ds_settings *o)
+{
+    static const char *const texts[] = { "data", "easy", "only" };
+    json_t *j = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+                          "compute", ds_dtype_name(o->compute), "easy_steps",
+                          (json_int_t)o->easy_steps, "beta1", o->adamw.beta1, "beta2",
+                          o->adamw.beta2, "eps", o->adamw.eps, "decay", o->adamw.decay, "clip",
+                          o->clip, "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr,
+                          "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
+
+    for (size_t i = 0; i < DS_COUNT(texts); i++) {
+        const char *text = json_string_value(json_object_get(o->json, texts[i]));
+
+        json_object_set_new(j, texts[i], text != NULL ? json_string(text) : json_null());
+    }
+    return j;
+}
+
+/* A checkpoint of a version that did not write them has no settings.                                       */
+static ds_status check_settings(const char *text, const ds_settings *o, const char *path,
+                                ds_error *err)
+{
+    json_t *was = text != NULL ? json_loads(text, JSON_DECODE_ANY, NULL) : NULL, *is, *before, *now;
+    const char *key;
+    ds_status st = DS_OK;
+
+    if (text == NULL)
+        return DS_OK;
+    is = settings_of(o);
+    if (was == NULL || is == NULL)
+        st = ds_fail(err, DS_E_FORMAT, "%s: its settings cannot be read", path);
+    json_object_foreach (is, key, now) {
+        char *a, *b;
+
+        before = json_object_get(was, key);
+        if (st != DS_OK || before == NULL || json_equal(before, now))
+            continue;
+        a = json_dumps(before, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+        b = json_dumps(now, JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
+        st = ds_fail(err, DS_E_ARG,
+                     "%s belongs to a training with \"%s\": %.80s, this one has %.80s; keep it, or "
+                     "start another training \"from\" the exported model",
+                     path, key, a, b);
+        free(a);
+        free(b);
+    }
+    json_decref(was);
+    json_decref(is);
+    return st;
+}
+
+static ds_status set_settings(ds_bundle *b, const ds_settings *o, ds_error *err)
+{
+    json_t *j = settings_of(o);
+    char *text = j != NULL ? json_dumps(j, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    ds_status st = text != NULL ? ds_bundle_set_meta(b, "settings", text, err)
+                                : ds_fail(err, DS_E_NOMEM, "no memory for the settings");
+
+    free(text);
+    json_decref(j);
+    return st;
 }
 
 ds_status ds__state_save(const ds_weights_state *s, const char *path, const char *what,
@@ -273,6 +337,8 @@ ds_status ds__state_save(const ds_weights_state *s, const char *path, const char
         st = ds_bundle_set_meta(b, "step", number, err);
     if (st == DS_OK)
         st = ds_bundle_set_meta(b, "training", identity(id, sizeof id, what, o), err);
+    if (st == DS_OK)
+        st = set_settings(b, o, err);
     if (st == DS_OK)
         st = list_parts(s, b, err);
     if (st == DS_OK)
@@ -322,6 +388,8 @@ ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what
         st = ds_fail(err, DS_E_ARG, "%s belongs to another training (%s), this one is %s", path, was,
                      id);
     else
+        st = check_settings(ds_bundle_meta(b, "settings"), o, path, err);
+    if (st == DS_OK)
         st = load_parts(s, b, err);
     if (st == DS_OK)
         *step = strtoll(number, NULL, 10);

@@ -82,6 +82,17 @@ assert not rows["autoencoder: PSNR of unseen scenes"]["met"]
 assert rows["one object: the right one"]["real"] == 1.0
 PYTHON
 
+# ---- the model card -------------------------------------------------------------------------------
+echo '{"model": "/somewhere/specimen.json", "batch": 10}' >"$dir/config.json"
+echo '{"step": 360, "loss": 0.25, "images_per_second": 1}' >"$dir/log.jsonl"
+scripts/model-card "$dir/model" "$dir/random" "$dir/config.json" "$dir/log.jsonl" "$dir/config.json" \
+    "$dir/log.jsonl" >"$dir/card.md" || fail "model-card: exit $?"
+for text in '3,600 in all, at 1 pictures per second about 1.0 hours' '"models/specimen.json"' \
+    '| one object: the right one |' 'What falls short' 'CC BY 4.0' '| unet (UNet2DConditionModel) |'; do
+    grep -qF -- "$text" "$dir/card.md" || fail "the card does not say: $text"
+done
+grep -q "$dir" "$dir/card.md" && fail 'the card names a folder of this machine'
+
 # ---- pictures depend on caption and seed alone ----------------------------------------------------
 for batch in 1 3; do
     "$w" export --select single --count 3 --out "$dir/batch$batch" || fail "export: exit $?"

@@ -97,6 +97,41 @@ killed_and_whole vae 1
 killed_and_whole diffusion 2
 "$d" inspect -m "$w/diffusion/model" >/dev/null || fail "the exported model does not open"
 
+# ---- the world as data, two threads -----------------------------------------------------------------
+sed '/"vae"/,/}/s/"sample_size": 16/"sample_size": 64/' "$w/model.json" >"$w/model64.json"
+cat >"$w/world.json" <<END
+{ "model": "$w/model64.json", "data": "world:train", "test": "world:test", "seed": 3, "batch": 4,
+  "steps": 24, "checkpoint": 4, "sheet": 24, "rate": 0.004, "warmup": 2 }
+END
+"$d" train vae "$w/world.json" --out "$w/parents/world" -t 2 -q || fail "world: exit $?"
+"$d" train vae "$w/world.json" --out "$w/world-killed" -t 2 -q &
+pid=$!
+n=0
+while [ ! -s "$w/world-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
+    sleep 0.05
+    n=$((n + 1))
+done
+kill -9 $pid
+wait $pid 2>/dev/null
+cmp -s "$w/parents/world/checkpoint.safetensors" "$w/world-killed/checkpoint.safetensors" &&
+    fail "world: was not killed in time"
+"$d" train vae "$w/world.json" --out "$w/world-killed" -t 2 -q --resume || fail "world resumed: exit $?"
+cmp "$w/parents/world/checkpoint.safetensors" "$w/world-killed/checkpoint.safetensors" ||
+    fail "world: resumed, other bits"
+
+# ---- settings that must stay, and those that may change -------------------------------------------
+changed() {
+    sed "s|$1|$2|" "$w/diffusion.json" >"$w/changed.json"
+    "$d" train diffusion "$w/changed.json" --out "$w/diffusion" --resume -q 2>"$w/err"
+}
+changed '"min_snr": 5' '"min_snr": 1' && fail 'min_snr was changed'
+grep -q '"min_snr": 5.0, this one has 1.0' "$w/err" || fail "min_snr is not named: $(cat "$w/err")"
+changed '"seed"' '"drop": 0.2, "seed"' && fail 'drop was changed'
+changed '"easy_steps": 7' '"easy_steps": 8' && fail 'easy_steps was changed'
+changed '"seed"' '"compute": "bf16", "seed"' && fail 'compute was changed'
+changed '"seed"' '"drop": 0.1, "seed"' || fail "a default that is written out: $(cat "$w/err")"
+changed '"steps": 60' '"steps": 61' || fail "more steps: $(cat "$w/err")"
+
 # ---- refusals -------------------------------------------------------------------------------------
 "$d" train vae "$w/vae.json" --out "$w/vae" -q 2>"$w/err" && fail "a training was overwritten"
 grep -q resume "$w/err" || fail "no word of --resume: $(cat "$w/err")"

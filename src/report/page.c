@@ -9,6 +9,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 
+/* A picture of so many pixels across holds text, and is scrolled rather than shrunk to nothing. */
+#define WIDE 900
+
 static const char style[] =
 #include "page.css.inc"
     ;
@@ -122,7 +125,8 @@ ds_status ds_page_picture(ds_page *p, const ds_image *image, const char *alt, co
     if (!p->in_row)
         ds__buffer_text(&p->body, "<div class=\"row\">\n");
     p->in_row = true;
-    ds__buffer_text(&p->body, "<figure>");
+    ds__buffer_text(&p->body,
+                    image->width > WIDE ? "<figure class=\"sheet\" tabindex=\"0\">" : "<figure>");
     st = ds__html_picture(&p->body, image, alt, err);
     caption_of(p, caption);
     return st == DS_OK ? ds__page_check(p, err) : st;

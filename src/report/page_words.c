@@ -245,6 +245,8 @@ static ds_status stage(ds_buffer *b, const view *v, ds_error *err)
         "aria-label=\"Scale of colours; its ends and middle are written below\"></canvas>\n"
         "<div class=\"ends\"><span></span><span></span><span></span></div>\n<div class=\"quiet\">");
     ds__html_text(b, v->o.unit != NULL ? v->o.unit : "");
+    if (v->o.floor_se > 0.0)
+        ds__buffer_printf(b, "<br>slanted lines: below %g standard errors", v->o.floor_se);
     ds__buffer_printf(b,
                       "</div></div>\n<p class=\"value\" role=\"status\"></p>\n"
                       "<label>Opacity <input class=\"opacity\" type=\"range\" min=\"0\" "
@@ -369,6 +371,7 @@ ds_status ds_page_words(ds_page *p, const char *heading, const char *alt, const 
                         int64_t count, const ds_figure_options *options, ds_error *err)
 {
     view v = { .words = words, .count = count, .heading = heading, .alt = alt };
+    const int level = p->sections > 0 ? 3 : 2; /* of the heading */
     ds_buffer *b = &p->body;
     ds_status st = ds__figure_options(&v.o, options, err);
 
@@ -380,9 +383,9 @@ ds_status ds_page_words(ds_page *p, const char *heading, const char *alt, const 
         return st;
     ds__page_end_row(p);
     p->views++;
-    ds__buffer_text(b, "<section class=\"view\">\n<h3>");
+    ds__buffer_printf(b, "<section class=\"view\">\n<h%d>", level);
     ds__html_text(b, heading != NULL ? heading : "Prompt");
-    ds__buffer_text(b, "</h3>\n");
+    ds__buffer_printf(b, "</h%d>\n", level);
     row_of_words(b, &v, false);
     row_of_words(b, &v, true);
     st = stage(b, &v, err);

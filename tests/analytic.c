@@ -2,6 +2,7 @@
 
 #include "analytic.h"
 
+#include <diffuscope/rng.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +154,125 @@ ds_source ta_source(ta_model *m, int64_t images)
                         .channels = m->channels,
                         .height = m->height,
                         .width = m->width };
+}
+
+/* ---- pictures -------------------------------------------------------------------------------- */
+
+/* Closed forms of one Gaussian variable, x under N(0,v) and N(m,w). */
+static double gaussian_o(double x, double v, double m, double w)
+{
+    double l = v == w ? 1.0 / v : log(v / w) / (v - w);
+
+    return 0.5 * (x * x / v + (x - m) * (x - m) / w - 2.0 * x * (x - m) * l + (v + w) * l - 2.0);
+}
+
+static double gaussian_s(double x, double v, double m, double w)
+{
+    return 0.5 * (log(v / w) + x * x / v - (x - m) * (x - m) / w);
+}
+
+/* Variances without and with the word of element i. */
+static void variances(double *v, double *w, char kind, int64_t side, int64_t i)
+{
+    int64_t row = i % (side * side) / side, column = i % side;
+    double y = (double)row, x = (double)column, half = 0.5 * (double)side;
+    double radius = 14.0 * (double)side / 64.0;
+
+    if (kind == 'G') {
+        *v = 1.0;
+        *w = (y - half) * (y - half) + (x - half) * (x - half) < radius * radius ? 0.95 : 0.999;
+    } else {
+        *v = 50.0 / (1.0 + x * x + y * y);
+        *w = x * x + y * y < 36.0 ? 0.5 * *v : *v;
+    }
+}
+
+static void gaussian_scene(ta_scene *s, char kind, const float *r, int64_t n)
+{
+    int64_t plane = s->side * s->side;
+    double *x = malloc((size_t)n * sizeof *x);
+
+    for (int64_t i = 0; i < n; i++) {
+        double v, w, m;
+
+        variances(&v, &w, kind, s->side, i);
+        m = sqrt(v - w) * (double)r[i];
+        x[i] = m + sqrt(w) * (double)r[n + i];
+        s->mean[n + i] = m;
+        s->var[i] = v;
+        s->var[n + i] = w;
+        s->total[0] += gaussian_o(x[i], v, m, w);
+        s->total[1] += gaussian_s(x[i], v, m, w);
+        if (kind == 'G') {
+            s->truth[0][i % plane] += gaussian_o(x[i], v, m, w);
+            s->truth[1][i % plane] += gaussian_s(x[i], v, m, w);
+        }
+    }
+    for (int64_t c = 0; kind == 'W' && c < 4; c++)
+        ta_cosine(x + c * plane, s->side, true);
+    for (int64_t i = 0; i < n; i++)
+        s->latent[i] = (float)x[i];
+    free(x);
+}
+
+/* The template's length is such that the posterior is even at log-SNR -4: a |t|^2 / 2 = log odds.
+ */
+static void mixture_scene(ta_scene *s, const float *r, int64_t n)
+{
+    const double rare = 0.01, odds = log((1.0 - rare) / rare), a = logistic(-4.0);
+    double square = 0.0, evidence = 0.0;
+
+    for (int64_t i = 0; i < n; i++)
+        square += (double)r[i] * r[i];
+    for (int64_t i = 0; i < n; i++) {
+        double t = (double)r[i] * sqrt(2.0 * odds / a / square);
+
+        s->center[n + i] = t;
+        s->latent[i] = (float)(t + (double)r[n + i]);
+        evidence += t * (double)s->latent[i] - 0.5 * t * t; /* log N(x; t, 1) / N(x; 0, 1) */
+    }
+    memcpy(s->prior, (const double[]){ 1.0 - rare, rare, 1e-300, 1.0 }, sizeof s->prior);
+    s->total[0] = NAN;
+    s->total[1] = -log(rare + (1.0 - rare) * exp(-evidence));
+}
+
+void ta_scene_new(ta_scene *s, char kind, int64_t side, uint64_t seed)
+{
+    int64_t plane = side * side, n = 4 * plane;
+    float *r = malloc((size_t)(2 * n) * sizeof *r);
+    ds_rng rng;
+
+    ds_rng_init(&rng, DS_RNG_TORCH_CPU, seed);
+    ds_rng_normal(&rng, r, 2 * n);
+    *s = (ta_scene){ .side = side };
+    s->block = calloc((size_t)(6 * n + 2 * plane), sizeof *s->block);
+    s->latent = calloc((size_t)n, sizeof *s->latent);
+    s->mean = s->block;
+    s->var = s->mean + 2 * n;
+    s->center = s->var + 2 * n;
+    s->model = (ta_model){ .conditions = 2, .channels = 4, .height = side, .width = side };
+    if (kind == 'G') {
+        s->truth[0] = s->center + 2 * n;
+        s->truth[1] = s->truth[0] + plane;
+    }
+    if (kind == 'M') {
+        s->model.components = 2;
+        s->model.center = s->center;
+        s->model.prior = s->prior;
+        mixture_scene(s, r, n);
+    } else {
+        s->model.mean = s->mean;
+        s->model.var = s->var;
+        s->model.cosine = kind == 'W';
+        gaussian_scene(s, kind, r, n);
+    }
+    free(r);
+}
+
+void ta_scene_free(ta_scene *s)
+{
+    free(s->block);
+    free(s->latent);
 }
 
 /* ---- quadrature ------------------------------------------------------------------------------ */

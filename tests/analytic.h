@@ -31,6 +31,25 @@ typedef struct ta_model {
 /* A source over m, which must live as long. */
 ds_source ta_source(ta_model *m, int64_t images);
 
+/* ---- pictures of 4 planes whose word is known -------------------------------------------------
+ */
+
+typedef struct ta_scene {
+    ta_model model; /* conditioning 0 without the word, 1 with it */
+    int64_t side;
+    double *block;
+    double *mean, *var, *center, prior[4];
+    float *latent;    /* [4,side,side], drawn from the model with the word */
+    double *truth[2]; /* maps i_o, i_s [side,side] over all log-SNRs, of G alone; else NULL */
+    double total[2];  /* the same; of W and i_s of M too, else NaN */
+} ta_scene;
+
+/* G: independent pixels, the word fixes a twentieth of the variance in a disc.
+ * W: a spectrum that falls with the square of the frequency, the word fixes half of the low ones.
+ * M: a rare word that means one template; the denoiser switches sharply near log-SNR -4. */
+void ta_scene_new(ta_scene *s, char kind, int64_t side, uint64_t seed);
+void ta_scene_free(ta_scene *s);
+
 /* Orthonormal two-dimensional cosine transform of a plane [side,side], in place, and its inverse.
  */
 void ta_cosine(double *plane, int64_t side, bool inverse);

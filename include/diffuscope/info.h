@@ -43,8 +43,9 @@ typedef struct ds_info_value {
 } ds_info_value;
 
 typedef enum ds_info_design {
-    DS_INFO_LATTICE,  /* shifted lattices, antithetic noise, density fitted to a pilot */
-    DS_INFO_PUBLISHED /* independent log-SNRs of the truncated logistic */
+    DS_INFO_LATTICE,   /* shifted lattices, antithetic noise, density fitted to a pilot */
+    DS_INFO_PUBLISHED, /* independent log-SNRs of the truncated logistic */
+    DS_INFO_UNIFORM    /* the lattices, with as many draws everywhere: for curves */
 } ds_info_design;
 
 /* Called after each call of the network. Return DS_OK to go on. */
@@ -61,7 +62,8 @@ typedef struct ds_info_options {
     int64_t pairs;
 
     ds_info_design design;
-    int64_t replicates; /* independent lattices, or draws of the published design */
+    int64_t replicates; /* lattices whose scatter is the error, best an odd number from 9; or
+                           draws of the published design */
     int64_t nodes;      /* log-SNRs of a lattice to begin with; they are doubled */
     bool antithetic;
     int64_t pilot;    /* log-SNRs of the pilot that the density is fitted to; 0: no fit */
@@ -88,7 +90,7 @@ typedef struct ds_info_options {
 
 #define DS_INFO_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 8, 4, true, 0,     \
+        sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 9, 2, true, 0,     \
             false, 0, 0, 0, 0, 0, 42, NULL, 0, 1u << DS_INFO_O, 0.1, 0, 0, NULL, 0, 1, NULL, NULL, \
             NULL                                                                                   \
     }
@@ -125,6 +127,10 @@ typedef struct ds_info_status {
 DS_API ds_info_status ds_info_describe(const ds_info *info);
 
 DS_API ds_info_value ds_info_total(const ds_info *info, int64_t pair, ds_info_form form);
+
+/* Total of one pair less that of another, whose errors are not independent. */
+DS_API ds_info_value ds_info_difference(const ds_info *info, int64_t pair, int64_t less,
+                                        ds_info_form form);
 
 /* [h,w] each; either may be NULL. */
 DS_API ds_status ds_info_map(const ds_info *info, float *map, float *se, int64_t pair,

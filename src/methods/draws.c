@@ -65,6 +65,11 @@ ds_status ds__plan_check(const ds_plan *plan, int64_t channels, int64_t height, 
         return ds_fail(
             err, DS_E_ARG, "expected 1 to %d replicates of 1 to %d log-SNRs, found %lld of %lld",
             MOST_REPLICATES, 1 << 20, (long long)plan->replicates, (long long)plan->nodes);
+    if (plan->phases && plan->replicates % 2 == 0)
+        return ds_fail(err, DS_E_ARG,
+                       "%lld replicates: their phases stay apart when lattices are "
+                       "doubled only if their number is odd",
+                       (long long)plan->replicates);
     if (plan->parts < 1 || plan->parts > plan->replicates || plan->part < 0 ||
         plan->part >= plan->parts)
         return ds_fail(err, DS_E_ARG,
@@ -139,12 +144,21 @@ static ds_draw recorded_draw(const ds_plan *plan, int64_t s)
     return (ds_draw){ s * ds__plan_replicates(plan) / n, s, 1.0, snr[s], weight[s] };
 }
 
+double ds__plan_shift(const ds_plan *plan, int64_t replicate)
+{
+    ds_rng rng = generator(plan, plan->phases ? -1 : replicate, -1);
+    double u = (double)ds_rng_u32(&rng) * 0x1p-32 + 0x1p-33;
+
+    if (plan->phases)
+        u += (double)replicate / (double)plan->replicates;
+    return u - floor(u);
+}
+
 ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s)
 {
     ds_draw d = { 0 };
     int64_t each, before, n;
     double p, shift;
-    ds_rng rng;
 
     if (plan->recorded != NULL)
         return recorded_draw(plan, s);
@@ -154,8 +168,7 @@ ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s)
     n = plan->antithetic ? s % each / 2 : s % each;
     d.sign = plan->antithetic && s % 2 == 1 ? -1.0 : 1.0;
     d.node = before + n;
-    rng = generator(plan, d.replicate, -1);
-    shift = (double)ds_rng_u32(&rng) * 0x1p-32 + 0x1p-33;
+    shift = ds__plan_shift(plan, d.replicate);
     p = level == 0 ? ((double)n + shift) / (double)plan->nodes
                    : ((double)n + shift + 0.5) / (double)before;
     d.logsnr = ds__density_quantile(&plan->density, p - floor(p), &d.weight);

@@ -6,7 +6,8 @@
  *     p = frac((n + U_r) / N)                   l = 0
  *     p = frac((n + U_r) / M + 1 / (2 M))       l > 0
  *
- * of the density's quantile function: all nodes so far are a lattice of 2 M points with one shift.
+ * of the density's quantile function, U_r independent and uniform on [0,1), or with phases
+ * frac(W + r / R), W uniform: all nodes so far are a lattice of 2 M points with one shift.
  */
 
 #ifndef DS_METHODS_DRAWS_H
@@ -29,6 +30,9 @@ int64_t ds__plan_replicates(const ds_plan *plan);           /* of all parts */
 bool ds__plan_owns(const ds_plan *plan, int64_t replicate); /* this part makes them */
 int64_t ds__plan_draws(const ds_plan *plan, int64_t level); /* of this part; level from 0 */
 ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s);
+
+/* U_r. */
+double ds__plan_shift(const ds_plan *plan, int64_t replicate);
 
 /* The draw's noise, count elements of it. */
 void ds__plan_noise(const ds_plan *plan, float *noise, const ds_draw *d, int64_t count);

@@ -25,6 +25,17 @@
  * max) chooses the branch on one half of the replicates and is evaluated on the other
  * (ds__estimate_map takes a range of replicates).
  *
+ * Phases. A lattice of N points with shift U misses an integral by a periodic function of the phase
+ * N U, nearly all of it its first harmonics, and by the noise. With `phases` the shifts are those of
+ * one lattice of R N points, whose turn is random: U_r = W + r / R. The replicates' values are
+ * regressed on the first two harmonics of their phases (the first one below nine replicates), and
+ * the mean phase's value is the estimate. Its standard error is that of the regression: noise, and
+ * harmonics that were left, although most of the latter cancel in the mean; it errs on the safe
+ * side. R is odd, so that the phases stay spread when N is doubled. The regression has the same
+ * matrix for every quantity, so that sums, chains and signs stay exact. Replicate values as handed
+ * out are the estimate plus the residuals, scaled so that their deviation over sqrt(R) is the
+ * regression's standard error. Lattices of 32 points and more need none of this.
+ *
  * The statistics of disjoint replicates merge by being put side by side, so that a run that was
  * killed and resumed, or split over processes, ends with the same numbers as one that was not.
  *
@@ -43,6 +54,7 @@ typedef struct ds_plan {
     int64_t replicates; /* R; 2 or more for a standard error */
     int64_t nodes;      /* N of the first level */
     bool antithetic;
+    bool phases;    /* spread the shifts; see above. R is odd */
     bool exact_snr; /* noise at the drawn log-SNR even where the network was not trained at it */
     uint64_t seed;
     ds_density density;
@@ -123,10 +135,18 @@ void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64
 
 /* Value and standard error over replicates. se is NULL or [h,w]. With one replicate it is NaN. */
 ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form);
+ds_info_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
+                                      ds_info_form form);
 void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form);
 
-/* Mean, standard error and 95 % interval (Student's t) of n independent replicate values. */
+/* Half the width of a 95 % interval in standard errors: Student's, for the degrees of freedom that
+ * are left. */
+double ds__estimate_quantile(const ds_estimator *e);
+
+/* Mean, standard error and 95 % interval (Student's t) of n independent replicate values, less
+ * `fitted` parameters that were fitted to them beside the mean. */
 ds_info_value ds__replicate_value(const double *x, int64_t n);
+ds_info_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted);
 
 /* Every draw: log-SNR, weight, and the unweighted totals |e - e_k|^2 / 2 and |e_b - e_a|^2 / 2. */
 typedef struct ds_trace_row {

@@ -21,11 +21,11 @@ static void plan_text(char *buf, size_t size, const ds_estimator *e)
     const ds_density *d = &p->density;
 
     snprintf(buf, size,
-             "replicates %lld nodes %lld antithetic %d exact %d seed %" PRIu64
+             "replicates %lld nodes %lld antithetic %d phases %d exact %d seed %" PRIu64
              " part of %lld range %.17g %.17g logistic %.17g %.17g answer %d label %s",
-             (long long)e->replicates, (long long)p->nodes, p->antithetic, p->exact_snr, p->seed,
-             (long long)p->parts, d->low, d->high, d->loc, d->scale, (int)e->source->answer,
-             p->label);
+             (long long)e->replicates, (long long)p->nodes, p->antithetic, p->phases, p->exact_snr,
+             p->seed, (long long)p->parts, d->low, d->high, d->loc, d->scale,
+             (int)e->source->answer, p->label);
 }
 
 static void progress_text(char *buf, size_t size, const ds_estimator *e)

@@ -41,58 +41,193 @@ static quantity quantity_of(const ds_estimator *e, int64_t pair, ds_info_form fo
     return (quantity){ e->pair[pair].without, e->pair[pair].with };
 }
 
-static double replicate_pixel(const ds_estimator *e, quantity q, int64_t r, int64_t j)
-{
-    const double *sum = e->sum + r * e->terms * e->pixels;
-    double v = sum[q.plus * e->pixels + j];
+/* What replicate values become before anything is made of them: y'[r] = sum_s turn[r,s] y[s] over
+ * the replicates with draws, the identity without phases. */
+typedef struct readout {
+    int64_t count;      /* replicates with draws ... */
+    int64_t *replicate; /* ... and which they are */
+    double *turn;       /* [count,count]; NULL: the identity */
+    double *y, *out;    /* [count] */
+    int fitted;         /* parameters of the regression beside the mean */
+} readout;
 
-    if (q.minus >= 0)
-        v -= sum[q.minus * e->pixels + j];
-    return v / (double)e->drawn[r];
+static void readout_free(readout *o)
+{
+    ds_free(o->replicate);
+    ds_free(o->turn);
+    ds_free(o->y);
 }
 
-static double replicate_total(const ds_estimator *e, quantity q, int64_t r)
-{
-    double total = 0.0;
+#define MOST_TERMS 5 /* of the regression: 1 and two harmonics */
 
-    for (int64_t j = 0; j < e->pixels; j++)
-        total += replicate_pixel(e, q, r, j);
-    return total;
+/* Inverse of a symmetric positive matrix by Gauss and Jordan; false if it is as good as singular.
+ */
+static bool invert(double out[MOST_TERMS][MOST_TERMS], double m[MOST_TERMS][MOST_TERMS], int n)
+{
+    const double least = 0.05 * m[0][0];
+
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            out[i][j] = i == j;
+    for (int p = 0; p < n; p++) {
+        double pivot = m[p][p];
+
+        if (!(pivot > least))
+            return false;
+        for (int j = 0; j < n; j++) {
+            m[p][j] /= pivot;
+            out[p][j] /= pivot;
+        }
+        for (int i = 0; i < n; i++) {
+            double f = i == p ? 0.0 : m[i][p];
+
+            for (int j = 0; f != 0.0 && j < n; j++) {
+                m[i][j] -= f * m[p][j];
+                out[i][j] -= f * out[p][j];
+            }
+        }
+    }
+    return true;
 }
 
-static int64_t past(const ds_estimator *e, int64_t first, int64_t count)
+/* 1, cos, sin, cos 2, sin 2 of the phase of a replicate. */
+static void regressors(double *x, const ds_estimator *e, int64_t r, int terms)
 {
-    return count == 0 || first + count > e->replicates ? e->replicates : first + count;
+    double nodes = (double)(e->plan.nodes << (e->level - 1));
+    double phase = 2.0 * M_PI * nodes * ds__plan_shift(&e->plan, r);
+
+    x[0] = 1.0;
+    for (int h = 1; 2 * h < terms; h++) {
+        x[2 * h - 1] = cos(h * phase);
+        x[2 * h] = sin(h * phase);
+    }
 }
 
-/* The mean over all draws of the range: replicates of recorded draws may differ by one draw. */
-static void mean_map(const ds_estimator *e, double *map, quantity q, int64_t first, int64_t count)
+/* turn = 1 (row 0 of the pseudo-inverse) + kappa (I - projection): estimate plus scaled residuals.
+ */
+static void regress(readout *o, const ds_estimator *e)
 {
+    const double n = (double)o->count;
+    const int terms = o->count >= 9 ? 5 : 3;
+    double gram[MOST_TERMS][MOST_TERMS] = { { 0 } }, inverse[MOST_TERMS][MOST_TERMS], kappa;
+
+    for (int64_t r = 0; r < o->count; r++) {
+        double x[MOST_TERMS];
+
+        regressors(x, e, o->replicate[r], terms);
+        for (int i = 0; i < terms * terms; i++)
+            gram[i / terms][i % terms] += x[i / terms] * x[i % terms];
+    }
+    if (!invert(inverse, gram, terms))
+        return;
+    o->turn = ds_calloc((size_t)(o->count * o->count), sizeof *o->turn);
+    if (o->turn == NULL)
+        return; /* the plain mean is as right, if less precise */
+    o->fitted = terms - 1;
+    kappa = sqrt((n - 1.0) * n * inverse[0][0] / (n - terms));
+    for (int64_t r = 0; r < o->count; r++)
+        for (int64_t s = 0; s < o->count; s++) {
+            double x[MOST_TERMS], z[MOST_TERMS], mean = 0.0, hat = 0.0;
+
+            regressors(x, e, o->replicate[r], terms);
+            regressors(z, e, o->replicate[s], terms);
+            for (int i = 0; i < terms; i++) {
+                mean += inverse[0][i] * z[i];
+                for (int k = 0; k < terms; k++)
+                    hat += x[i] * inverse[i][k] * z[k];
+            }
+            o->turn[r * o->count + s] = mean + kappa * ((r == s) - hat);
+        }
+}
+
+static bool readout_new(readout *o, const ds_estimator *e)
+{
+    *o = (readout){ .replicate = ds_calloc((size_t)e->replicates, sizeof *o->replicate),
+                    .y = ds_calloc(2 * (size_t)e->replicates, sizeof *o->y) };
+    if (o->replicate == NULL || o->y == NULL) {
+        readout_free(o);
+        return false;
+    }
+    o->out = o->y + e->replicates;
+    for (int64_t r = 0; r < e->replicates; r++)
+        if (e->drawn[r] > 0)
+            o->replicate[o->count++] = r;
+    if (e->plan.phases && o->count >= 6 && e->level > 0 &&
+        e->plan.nodes << (e->level - 1) < DS_LATTICE_FINE)
+        regress(o, e);
+    return true;
+}
+
+/* From y to out. */
+static void turn(readout *o)
+{
+    for (int64_t r = 0; r < o->count; r++) {
+        o->out[r] = o->turn == NULL ? o->y[r] : 0.0;
+        for (int64_t s = 0; o->turn != NULL && s < o->count; s++)
+            o->out[r] += o->turn[r * o->count + s] * o->y[s];
+    }
+}
+
+/* out[] of a pixel, or of the total for j == -1. */
+static void read_pixel(readout *o, const ds_estimator *e, quantity q, int64_t j)
+{
+    for (int64_t i = 0; i < o->count; i++) {
+        int64_t r = o->replicate[i];
+        const double *plus = e->sum + (r * e->terms + q.plus) * e->pixels;
+        const double *minus = q.minus >= 0 ? e->sum + (r * e->terms + q.minus) * e->pixels : NULL;
+        double v = 0.0;
+
+        for (int64_t p = j < 0 ? 0 : j; p < (j < 0 ? e->pixels : j + 1); p++)
+            v += minus != NULL ? plus[p] - minus[p] : plus[p];
+        o->y[i] = v / (double)e->drawn[r];
+    }
+    turn(o);
+}
+
+/* The mean over all draws of the range (count 0: all): replicates of recorded draws may differ by
+ * one draw. */
+static double mean_of(const readout *o, const ds_estimator *e, int64_t first, int64_t count)
+{
+    double sum = 0.0;
     int64_t n = 0;
 
-    memset(map, 0, (size_t)e->pixels * sizeof *map);
-    for (int64_t r = first; r < past(e, first, count); r++) {
+    for (int64_t i = 0; i < o->count; i++) {
+        int64_t r = o->replicate[i];
+
+        if (r < first || (count > 0 && r >= first + count))
+            continue;
+        sum += o->out[i] * (double)e->drawn[r];
         n += e->drawn[r];
-        for (int64_t j = 0; j < e->pixels && e->drawn[r] > 0; j++)
-            map[j] += replicate_pixel(e, q, r, j) * (double)e->drawn[r];
     }
-    for (int64_t j = 0; j < e->pixels; j++)
-        map[j] = n > 0 ? map[j] / (double)n : NAN;
+    return n > 0 ? sum / (double)n : NAN;
+}
+
+static void mean_map(const ds_estimator *e, double *map, quantity q, int64_t first, int64_t count)
+{
+    readout o;
+    bool good = readout_new(&o, e);
+
+    for (int64_t j = 0; j < e->pixels; j++) {
+        if (good)
+            read_pixel(&o, e, q, j);
+        map[j] = good ? mean_of(&o, e, first, count) : NAN;
+    }
+    if (good)
+        readout_free(&o);
 }
 
 double ds__estimate_total(const ds_estimator *e, int64_t pair, ds_info_form form, int64_t first,
                           int64_t count)
 {
-    quantity q = quantity_of(e, pair, form);
-    double total = 0.0;
-    int64_t n = 0;
+    double total = NAN;
+    readout o;
 
-    for (int64_t r = first; r < past(e, first, count); r++)
-        if (e->drawn[r] > 0) {
-            total += replicate_total(e, q, r) * (double)e->drawn[r];
-            n += e->drawn[r];
-        }
-    return n > 0 ? total / (double)n : NAN;
+    if (!readout_new(&o, e))
+        return NAN;
+    read_pixel(&o, e, quantity_of(e, pair, form), -1);
+    total = mean_of(&o, e, first, count);
+    readout_free(&o);
+    return total;
 }
 
 void ds__estimate_map(const ds_estimator *e, double *map, int64_t pair, ds_info_form form,
@@ -123,66 +258,96 @@ static double student(int64_t freedom)
     return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
 }
 
-ds_info_value ds__replicate_value(const double *x, int64_t n)
+ds_info_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted)
 {
     ds_info_value v = { 0.0, NAN, NAN, NAN };
     double square = 0.0;
 
     for (int64_t i = 0; i < n; i++)
         v.value += x[i] / (double)n;
-    if (n < 2)
+    if (n < 2 + fitted)
         return v;
     for (int64_t i = 0; i < n; i++)
         square += (x[i] - v.value) * (x[i] - v.value);
     v.se = sqrt(square / (double)(n - 1) / (double)n);
-    v.low = v.value - student(n - 1) * v.se;
-    v.high = v.value + student(n - 1) * v.se;
+    v.low = v.value - student(n - 1 - fitted) * v.se;
+    v.high = v.value + student(n - 1 - fitted) * v.se;
+    return v;
+}
+
+ds_info_value ds__replicate_value(const double *x, int64_t n)
+{
+    return ds__replicate_value_fitted(x, n, 0);
+}
+
+/* Of the total of one quantity less that of another, if there is one. */
+static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity *less)
+{
+    ds_info_value v = { NAN, NAN, NAN, NAN };
+    double shift, *first;
+    readout o;
+
+    if (!readout_new(&o, e))
+        return v;
+    first = ds_calloc((size_t)o.count + 1, sizeof *first);
+    if (o.count > 0 && first != NULL) {
+        if (less != NULL)
+            read_pixel(&o, e, *less, -1);
+        for (int64_t i = 0; less != NULL && i < o.count; i++)
+            first[i] = o.out[i];
+        read_pixel(&o, e, q, -1);
+        for (int64_t i = 0; i < o.count; i++)
+            o.out[i] -= first[i];
+        v = ds__replicate_value_fitted(o.out, o.count, o.fitted);
+        shift = mean_of(&o, e, 0, 0) - v.value;
+        v.value += shift;
+        v.low += shift;
+        v.high += shift;
+    }
+    ds_free(first);
+    readout_free(&o);
     return v;
 }
 
 ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form)
 {
-    quantity q = quantity_of(e, pair, form);
-    double *x = ds_calloc((size_t)e->replicates, sizeof *x), shift;
-    ds_info_value v = { NAN, NAN, NAN, NAN };
-    int64_t n = 0;
+    return value_of(e, quantity_of(e, pair, form), NULL);
+}
 
-    if (x == NULL)
-        return v;
-    for (int64_t r = 0; r < e->replicates; r++)
-        if (e->drawn[r] > 0)
-            x[n++] = replicate_total(e, q, r);
-    if (n > 0) {
-        v = ds__replicate_value(x, n);
-        shift = ds__estimate_total(e, pair, form, 0, 0) - v.value;
-        v.value += shift;
-        v.low += shift;
-        v.high += shift;
-    }
-    ds_free(x);
-    return v;
+ds_info_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
+                                      ds_info_form form)
+{
+    quantity q = quantity_of(e, less, form);
+
+    return value_of(e, quantity_of(e, pair, form), &q);
 }
 
 void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form)
 {
     quantity q = quantity_of(e, pair, form);
+    readout o;
+    bool good = readout_new(&o, e);
 
     for (int64_t j = 0; j < e->pixels; j++) {
-        double mean = 0.0, square = 0.0;
-        int64_t n = 0;
-
-        for (int64_t r = 0; r < e->replicates; r++) { /* Welford */
-            double x, step;
-
-            if (e->drawn[r] == 0)
-                continue;
-            x = replicate_pixel(e, q, r, j);
-            step = x - mean;
-            mean += step / (double)++n;
-            square += step * (x - mean);
-        }
-        se[j] = n > 1 ? sqrt(square / (double)(n - 1) / (double)n) : NAN;
+        if (good)
+            read_pixel(&o, e, q, j);
+        se[j] = good ? ds__replicate_value(o.out, o.count).se : NAN;
     }
+    if (good)
+        readout_free(&o);
+}
+
+double ds__estimate_quantile(const ds_estimator *e)
+{
+    double t = NAN;
+    readout o;
+
+    if (!readout_new(&o, e))
+        return NAN;
+    if (o.count > 1 + o.fitted)
+        t = student(o.count - 1 - o.fitted);
+    readout_free(&o);
+    return t;
 }
 
 bool ds__estimate_reached(const ds_estimator *e, const ds_goal *goal)

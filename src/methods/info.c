@@ -251,7 +251,8 @@ static ds_status make_density(ds_density *d, const ds_info_options *o, const ds_
         loc = 0.5 * (low + high);
         scale = (high - low) / 6.0;
     }
-    return ds__density_logistic(d, loc, scale, low, high, err);
+    return o->design == DS_INFO_UNIFORM ? ds__density_uniform(d, low, high, err)
+                                        : ds__density_logistic(d, loc, scale, low, high, err);
 }
 
 static void make_plan(ds_info *n, const ds_info_options *o)
@@ -261,6 +262,7 @@ static void make_plan(ds_info *n, const ds_info_options *o)
     n->plan = (ds_plan){ .replicates = o->replicates,
                          .nodes = published ? 1 : o->nodes,
                          .antithetic = !published && o->antithetic && o->draws == NULL,
+                         .phases = !published && o->draws == NULL && o->replicates % 2 == 1,
                          .exact_snr = o->exact_snr || published,
                          .seed = o->seed,
                          .part = o->part,
@@ -487,6 +489,11 @@ ds_info_status ds_info_describe(const ds_info *n)
 ds_info_value ds_info_total(const ds_info *n, int64_t pair, ds_info_form form)
 {
     return ds__estimate_value(n->estimate, pair, form);
+}
+
+ds_info_value ds_info_difference(const ds_info *n, int64_t pair, int64_t less, ds_info_form form)
+{
+    return ds__estimate_difference(n->estimate, pair, less, form);
 }
 
 static void narrow(float *out, const double *in, int64_t count)

@@ -107,4 +107,11 @@ expect 3 'state' $(info) -p "$p" --word bed --state "$dir/state"
 expect 2 'is needed' info words -m "$m" --image x.png
 expect 0 '"texts": 5' info words -m "$m" --steps 2 -p "$p" --json --nodes 1
 
+# Captions: the same one twice is a tie; curves come with a table.
+expect 2 'found 1 argument' info score -m "$m" -p "$p" --steps 2 'one'
+expect 0 'by i_s' info score -m "$m" -p "$p" --steps 2 'a bed' 'x' --out "$dir/score"
+expect 0 '"tie": true' info score -m "$m" -p "$p" --steps 2 --json --nodes 1 'a bed' 'A  bed'
+expect 0 'bed' info curve -m "$m" -p "$p" --steps 2 --word bed --bins 5 --out "$dir/curve"
+[ "$(wc -l <"$dir/curve/curve.csv")" = 6 ] || fail 'curve.csv should have 5 rows'
+
 [ $bad = 0 ] || exit 1

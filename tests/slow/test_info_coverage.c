@@ -28,7 +28,7 @@ static void count(tally *t, const ds_estimator *e, const ta_scene *s)
     t->calls += ds__estimate_state(e).calls;
     for (int f = 0; f < 2; f++) {
         ds_info_value v = ds__estimate_value(e, 0, (ds_info_form)f);
-        double half = (v.high - v.low) / 2 / v.se; /* Student's factor */
+        double half = ds__estimate_quantile(e);
 
         t->total[f] += v.low <= s->total[f] && s->total[f] <= v.high;
         if (s->truth[f] == NULL)
@@ -58,20 +58,23 @@ static void fit(ds_plan *plan, const ds_source *source, const ta_scene *s)
     ds__estimate_free(e);
 }
 
-static void check(char kind, int64_t side, double se, bool fitted)
+static void check(char kind, int64_t side, int64_t nodes, double se, bool fitted)
 {
-    ds_goal goal = { se, 1u << DS_INFO_O | 1u << DS_INFO_S, 0.1, 0 };
+    ds_goal goal = { .se = se, .forms = 1u << DS_INFO_O | 1u << DS_INFO_S, .floor = 0.1 };
     int64_t pixels = side * side;
     ta_scene s;
     ds_source source;
     tally t = { 0 };
 
     ta_scene_new(&s, kind, side, 1);
-    source = ta_source(&s.model, 8);
+    source = ta_source(&s.model, 2);
     for (int run = 0; run < RUNS; run++) {
-        ds_plan plan = {
-            .replicates = 8, .nodes = 4, .antithetic = true, .seed = (uint64_t)run, .parts = 1
-        };
+        ds_plan plan = { .replicates = 9,
+                         .nodes = nodes,
+                         .antithetic = true,
+                         .phases = true,
+                         .seed = (uint64_t)run,
+                         .parts = 1 };
         ds_estimator *e;
         ds_error err = { 0 };
 
@@ -100,25 +103,25 @@ static void check(char kind, int64_t side, double se, bool fitted)
 static void independent_pixels(void **state)
 {
     (void)state;
-    check('G', 64, 0, false);
+    check('G', 64, 4, 0, false);
 }
 
 static void until_an_error(void **state)
 {
     (void)state;
-    check('G', 32, 0.01, false);
+    check('G', 32, 2, 0.005, false);
 }
 
 static void fitted_density(void **state)
 {
     (void)state;
-    check('G', 32, 0, true);
+    check('G', 32, 4, 0, true);
 }
 
 static void spectrum(void **state)
 {
     (void)state;
-    check('W', 16, 0, false);
+    check('W', 16, 4, 0, false);
 }
 
 int main(void)

@@ -2,24 +2,12 @@
  * picture, and where. */
 
 #include "commands.h"
-#include "info_job.h"
-
-#define WORD_OPTIONS                                                                               \
-    { "kind",     0,                                                                               \
-      OPT_CHOICE, "cmi|mi|both",                                                                   \
-      "cmi",      0,                                                                               \
-      0,          "cmi: what the word adds to the rest of the prompt; mi: what it says alone",     \
-      NULL,       false },                                                                         \
-    {                                                                                              \
-        "removal", 0, OPT_CHOICE, "delete|underscore|neutral", "delete", 0, 0,                     \
-            "what stands in place of a word that is left out: nothing, \"_\" or \"thing\"", NULL,  \
-            false                                                                                  \
-    }
+#include "info_words.h"
 
 /* ---- info -------------------------------------------------------------------------------------
  */
 
-static ds_status ask(info_job *j, ds_error *err)
+ds_status info_ask(info_job *j, ds_error *err)
 {
     const ds_args *a = j->args;
     const char *prompt = opt_text(a, "prompt"), *against = opt_text(a, "against");
@@ -57,20 +45,12 @@ static ds_status run(const ds_args *a, ds_error *err)
     ds_status st = info_job_begin(&j, a, err);
 
     if (st == DS_OK)
-        st = ask(&j, err);
+        st = info_ask(&j, err);
     return finish(&j, st, err);
 }
 
 static const ds_opt options[] = {
-    { "word", 0, OPT_WORDS, "W", NULL, 0, 0, "words of the prompt, or runs of words in quotes",
-      NULL, false },
-    { "against", 0, OPT_TEXT, "TEXT", NULL, 0, 0,
-      "compare --prompt with this text; without --word and --against, with no text", NULL, false },
-    WORD_OPTIONS,
-    INFO_OPTIONS,
-    PICTURE_OPTIONS,
-    ESTIMATE_OPTIONS,
-    { 0 },
+    WORD_OPTIONS, INFO_OPTIONS, PICTURE_OPTIONS, ESTIMATE_OPTIONS, { 0 },
 };
 
 #define COMMON                                                                                     \
@@ -118,7 +98,7 @@ static ds_status run_words_checked(const ds_args *a, ds_error *err)
 }
 
 static const ds_opt words_options[] = {
-    WORD_OPTIONS, INFO_OPTIONS, PICTURE_OPTIONS, ESTIMATE_OPTIONS, { 0 },
+    KIND_OPTIONS, INFO_OPTIONS, PICTURE_OPTIONS, ESTIMATE_OPTIONS, { 0 },
 };
 
 const ds_command cmd_info_words = {

@@ -18,6 +18,8 @@ extern const ds_command cmd_pid_bias;
 extern const ds_command cmd_pid_homonym;
 extern const ds_command cmd_pid_intervene;
 extern const ds_command cmd_info;
+extern const ds_command cmd_info_curve;
+extern const ds_command cmd_info_score;
 extern const ds_command cmd_info_words;
 extern const ds_command cmd_inspect;
 extern const ds_command cmd_random;

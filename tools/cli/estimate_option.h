@@ -13,13 +13,18 @@
 
 /* For a command's table, which also has --seed. */
 #define ESTIMATE_OPTIONS                                                                              \
-    { "replicates", 0,                                                                                \
-      OPT_INT,      "N",                                                                              \
-      "8",          1,                                                                                \
-      512,          "independent lattices of log-SNRs, whose scatter is the standard error",          \
-      NULL,         false },                                                                          \
+    { "replicates",                                                                                   \
+      0,                                                                                              \
+      OPT_INT,                                                                                        \
+      "N",                                                                                            \
+      "9",                                                                                            \
+      1,                                                                                              \
+      512,                                                                                            \
+      "lattices of log-SNRs, whose scatter is the standard error: best an odd number from 9",         \
+      NULL,                                                                                           \
+      false },                                                                                        \
         { "nodes", 0,    OPT_INT, "N",                                                                \
-          "4",     1,    1048576, "log-SNRs of a lattice to begin with; doubled until --se is met",   \
+          "2",     1,    1048576, "log-SNRs of a lattice to begin with; doubled until --se is met",   \
           NULL,    false },                                                                           \
         { "se",                                                                                       \
           0,                                                                                          \

@@ -16,6 +16,8 @@ const ds_command *const ds_commands[] = {
     &cmd_eval_daam,
     &cmd_info,
     &cmd_info_words,
+    &cmd_info_score,
+    &cmd_info_curve,
     &cmd_eval_pid,
     &cmd_pid,
     &cmd_pid_all,

@@ -153,7 +153,8 @@ static ds_status save_result(const daam_job *j, json_t *results, ds_error *err)
     char path[4096];
     ds_status st = run_folder_file(path, sizeof path, dir, "result.json", err);
 
-    if (st == DS_OK && (root == NULL || json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0))
+    if (st == DS_OK &&
+        (root == NULL || json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0))
         st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
     if (st == DS_OK && opt_flag(j->args, "json")) {
         json_dumpf(root, stdout, 0);

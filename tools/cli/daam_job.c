@@ -246,10 +246,10 @@ static ds_status open_model(daam_job *j, ds_error *err)
     const char *model;
     ds_status st;
 
-    if (opt_text(j->args, "model") != NULL)
-        return model_from_options(&j->model, j->args, err);
-    if (from == NULL)
+    if (from == NULL && opt_text(j->args, "model") == NULL)
         return ds_fail(err, DS_E_ARG, "-m MODEL is needed");
+    if (from == NULL || opt_given(j->args, "model"))
+        return model_from_options(&j->model, j->args, err);
     st = run_folder_file(path, sizeof path, from, "run.json", err);
     if (st != DS_OK)
         return st;

@@ -168,8 +168,7 @@ static ds_status save_result(const daam_job *j, json_t *results, ds_error *err)
 
 static ds_status record_run(const daam_job *j, ds_error *err)
 {
-    const char *model =
-        opt_text(j->args, "model") != NULL ? opt_text(j->args, "model") : j->folder_model;
+    const char *model = j->folder_model != NULL ? j->folder_model : opt_text(j->args, "model");
     ds_run *run = ds_daam_run(j->d);
     ds_status st = ds_record_model(j->record->record, model, err);
 

@@ -70,7 +70,8 @@ expect 2 '--resume' $eval $set --data "$t/world" --out "$t/two"
 expect 0 'paper' $eval $set --data "$t/world" --out "$t/two" --resume
 cmp "$t/one/result.json" "$t/two/result.json" || fail "resumed and uninterrupted runs differ"
 cmp "$t/one/pairs.jsonl" "$t/two/pairs.jsonl" || fail "their lines differ"
-expect 3 'no setting "smooth"' $eval --settings smooth --data "$t/world" --out "$t/two" --resume
+expect 2 '--settings differs' $eval --settings smooth --data "$t/world" --out "$t/two" --resume
+expect 2 '--seed differs' $eval $set --seed 7 --data "$t/world" --out "$t/two" --resume
 
 # Drawn pictures: random weights draw nothing that the judge knows; masks of one's own go with them.
 expect 0 'does not show' $eval --mode generate --steps 2 --limit 2 --settings whole best \

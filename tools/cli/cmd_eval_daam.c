@@ -250,14 +250,73 @@ static ds_status finish(eval *e, const json_t *lines, ds_run_record *record, ds_
     return st;
 }
 
+/* What the lines depend on: a run that goes on must have the same. */
+static json_t *conditions(const ds_args *a)
+{
+    static const char *const names[] = { "model",         "data",  "mode",      "masks",
+                                         "levels",        "from",  "to",        "approach",
+                                         "steps",         "seed",  "cfg-scale", "sampling-method",
+                                         "images",        "world", "synonyms",  "threshold",
+                                         "threshold-kind" };
+    static const char *const lists[] = { "settings", "setting", "role" };
+    json_t *o = json_object();
+
+    for (size_t i = 0; i < DS_COUNT(names); i++) {
+        const char *text = opt_text(a, names[i]);
+
+        json_object_set_new(o, names[i], text != NULL ? json_string(text) : json_null());
+    }
+    for (size_t i = 0; i < DS_COUNT(lists); i++) {
+        int n;
+        const char *const *list = opt_texts(a, lists[i], &n);
+        json_t *all = json_array();
+
+        for (int k = 0; k < n; k++)
+            json_array_append_new(all, json_string(list[k]));
+        json_object_set_new(o, lists[i], all);
+    }
+    json_object_set_new(o, "syntax", json_boolean(opt_flag(a, "syntax")));
+    return o;
+}
+
+/* Compares with those that the folder's lines were made under, or writes them down. */
+static ds_status check_conditions(const eval *e, bool resumed, ds_error *err)
+{
+    char path[4096];
+    json_t *now = conditions(e->a), *then = NULL, *value;
+    const char *name;
+    ds_status st = run_folder_file(path, sizeof path, e->out, "conditions.json", err);
+
+    if (st == DS_OK && resumed) {
+        then = json_load_file(path, 0, NULL);
+        if (then == NULL)
+            st = ds_fail(err, DS_E_FORMAT, "%s: cannot be read, so the run cannot go on", path);
+        json_object_foreach (now, name, value)
+            if (st == DS_OK && !json_equal(value, json_object_get(then, name)))
+                st = ds_fail(err, DS_E_ARG,
+                             "--resume: --%s differs from that of the lines in %s; name another "
+                             "folder",
+                             name, e->out);
+    } else if (st == DS_OK && json_dump_file(now, path, JSON_INDENT(1)) != 0) {
+        st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
+    }
+    json_decref(then);
+    json_decref(now);
+    return st;
+}
+
 /* A folder with lines of another run is left alone. */
 static ds_status check_folder(const eval *e, const char *pairs, ds_error *err)
 {
-    if (access(pairs, F_OK) == 0 && !opt_flag(e->a, "resume"))
+    bool there = access(pairs, F_OK) == 0;
+    ds_status st;
+
+    if (there && !opt_flag(e->a, "resume"))
         return ds_fail(err, DS_E_ARG,
                        "%s holds an evaluation; --resume goes on with it, or name another folder",
                        e->out);
-    return run_folder_make(e->out, err);
+    st = run_folder_make(e->out, err);
+    return st == DS_OK ? check_conditions(e, there, err) : st;
 }
 
 static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)

@@ -7,6 +7,10 @@
 #include <string.h>
 
 #include "daam_syntax.h"
+#include "opts.h"
+
+/* The frame's help lists these; here there are none. */
+const ds_command *const ds_commands[] = { NULL };
 
 static const char parsed[] =
     "[{\"words\": [{\"tag\": \"NOUN\", \"relative\": 0.5, \"absolute\": 0.25},"

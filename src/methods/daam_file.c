@@ -165,6 +165,12 @@ static const char **texts(reader *r, ds_daam *d, const char *name, int64_t *coun
     return list;
 }
 
+/* Is n a side of the latent, halved k times and rounded up each time? */
+static bool is_halved(int64_t n, int64_t side, int64_t k)
+{
+    return n == (side + ((int64_t)1 << k) - 1) >> k;
+}
+
 static void read_layers(reader *r, ds_daam *d)
 {
     const json_t *a = json_object_get(r->root, "layers");
@@ -192,7 +198,9 @@ static void read_layers(reader *r, ds_daam *d)
             kept += ds__daam_head_kept(d, h);
         l->site = ds__arena_printf(&d->arena, "%s", site != NULL ? site : "");
         l->q = "";
-        if (r->st == DS_OK && (kept != l->kept_heads || site == NULL))
+        if (r->st == DS_OK && (kept != l->kept_heads || site == NULL ||
+                               !is_halved(l->height, d->height, l->halvings) ||
+                               !is_halved(l->width, d->width, l->halvings)))
             r->st = ds_fail(r->err, DS_E_FORMAT, "%s: layer %lld contradicts itself", r->path,
                             (long long)i);
         if (r->st == DS_OK && l->site == NULL)

@@ -13,7 +13,6 @@
 #include "progress.h"
 #include "report.h"
 #include "run_option.h"
-#include "show.h"
 
 static const ds_opt options[] = {
     { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "what to draw", NULL, true },
@@ -86,8 +85,6 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (opt_text(a, "out") == NULL && opt_text(a, "output") == NULL)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
     if (st == DS_OK)
-        st = show_check(a, err);
-    if (st == DS_OK)
         st = run_record_begin(&record, a, err);
     if (st == DS_OK)
         st = generate(&j, &record, err);
@@ -116,7 +113,7 @@ const ds_command cmd_generate = {
     .example =
         "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
     .options = options,
-    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON |
-              COMMON_PROGRESS | COMMON_SHOW,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
+              COMMON_SHOW,
     .run = run,
 };

@@ -54,7 +54,7 @@ static const ds_opt options[] = {
 };
 
 #define COMMON                                                                                     \
-    COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS
+    COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS | COMMON_SHOW
 
 const ds_command cmd_info = {
     .name = "info",

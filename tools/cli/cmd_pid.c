@@ -168,6 +168,7 @@ const ds_command cmd_pid = {
         "informations.png, sweep.svg and report.html.",
     .example = "diffuscope pid -m sd15 -p \"a cow and a giraffe\" --words cow giraffe --out pid",
     .options = options,
-    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
+              COMMON_SHOW,
     .run = run,
 };

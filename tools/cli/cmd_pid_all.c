@@ -419,8 +419,8 @@ const ds_command cmd_pid_all = {
         "tensors.safetensors with the matrices R, S, R_se, S_se [K,K], and both as pictures.",
     .example = "diffuscope pid all -m sd15 -p \"a dog and a cat on a mat\" --out all",
     .options = all_options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
+              COMMON_SHOW,
     .run = run_all,
 };
 
@@ -435,7 +435,7 @@ const ds_command cmd_pid_homonym = {
     .example = "diffuscope pid homonym -m sd15 -p \"he swung the baseball bat\" "
                "--words bat baseball swung he --out bat",
     .options = homonym_options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
+              COMMON_SHOW,
     .run = run_homonym,
 };

@@ -291,17 +291,17 @@ static ds_status run(const ds_args *a, ds_error *err)
 
 const ds_command cmd_pid_intervene = {
     .name = "pid-intervene",
-    .purpose = "drop each of two words, same seed: the change beside redundancy and uniqueness",
+    .purpose = "drop each of two words, same seed: the change beside their information",
     .description =
         "Draws the picture, draws it again without each word from the same noise, and measures the "
         "decomposition on the first one. A word whose information is redundant should be missed "
         "little, a unique one much: result.json holds the change of the latent (squared, summed) "
         "and of the picture (root mean square), and the correlation over latent pixels of the "
         "change with R, U, S and the word's information.",
-    .example = "diffuscope pid intervene -m sd15 -p \"a cow and a giraffe\" --words cow giraffe "
+    .example = "diffuscope pid intervene -m sd15 -p \"a cow and a goat\" --words cow goat "
                "--out drop",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
+              COMMON_SHOW,
     .run = run,
 };

@@ -9,6 +9,8 @@
 #include <diffuscope/chart.h>
 #include <diffuscope/page.h>
 
+#include "show.h"
+
 static const char *const form_name[] = { "i_o", "i_s" };
 
 /* ---- tensors ----------------------------------------------------------------------------------
@@ -142,6 +144,8 @@ static ds_status save_form(const info_job *j, int form, const char *dir, ds_erro
         st = ds_map_figure(&image, q->word != NULL ? q->word : q->kind, &m.map[i], &o, err);
         if (st == DS_OK)
             st = save_image(&image, dir, q->key, suffix[form], err);
+        if (st == DS_OK)
+            st = show_image(j->args, &image, err);
         ds_image_clear(&image);
     }
     maps_free(&m);

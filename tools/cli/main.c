@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "report.h"
+#include "show.h"
 
 /* clang-format off: one in a line */
 const ds_command *const ds_commands[] = {
@@ -111,7 +112,9 @@ static ds_status run_parsed(const ds_args *a, ds_error *err)
     }
     if (opt_declared(a, "threads") && opt_given(a, "threads"))
         ds_set_threads((int)opt_int(a, "threads"));
-    st = check_outputs(a, err);
+    st = show_check(a, err);
+    if (st == DS_OK)
+        st = check_outputs(a, err);
     return st == DS_OK ? c->run(a, err) : st;
 }
 

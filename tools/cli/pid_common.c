@@ -10,6 +10,7 @@
 #include "model_option.h"
 #include "report.h"
 #include "report_page.h"
+#include "show.h"
 
 #define PATH_SIZE 4096
 
@@ -295,8 +296,11 @@ ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const
     char path[PATH_SIZE];
     ds_status st;
 
-    if (opt_text(j->args, "out") == NULL || image->rgb == NULL)
+    if (image->rgb == NULL)
         return DS_OK;
+    st = show_image(j->args, image, err);
+    if (st != DS_OK || opt_text(j->args, "out") == NULL)
+        return st;
     st = file_in_folder(j, path, name, err);
     if (st == DS_OK)
         st = ds_image_save_png(image, path, NULL, 0, err);

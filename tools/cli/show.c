@@ -18,7 +18,7 @@ static ds_show choose(const ds_args *a)
                    { "iterm", DS_SHOW_ITERM },
                    { "sixel", DS_SHOW_SIXEL },
                    { "blocks", DS_SHOW_BLOCKS } };
-    const char *name = opt_text(a, "show");
+    const char *name = opt_declared(a, "show") ? opt_text(a, "show") : "none";
 
     for (size_t i = 0; i < DS_COUNT(choice); i++)
         if (strcmp(name, choice[i].name) == 0)
@@ -41,7 +41,8 @@ static int64_t columns(void)
 
 ds_status show_check(const ds_args *a, ds_error *err)
 {
-    if (opt_given(a, "show") && strcmp(opt_text(a, "show"), "none") != 0 && opt_flag(a, "json"))
+    if (opt_declared(a, "show") && opt_declared(a, "json") &&
+        strcmp(opt_text(a, "show"), "none") != 0 && opt_flag(a, "json"))
         return ds_fail(err, DS_E_ARG, "--show and --json exclude each other");
     return DS_OK;
 }

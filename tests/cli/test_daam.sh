@@ -91,7 +91,25 @@ same "$dir/whole/tensors.safetensors" "$dir/direct/tensors.safetensors"
 # several prompts and pictures
 expect 0 '' daam -m "$m" -p 'a cat' -p 'two dogs' -b 2 --steps 2 --out "$dir/many"
 has "$dir"/many/000/cat.heat_map.png "$dir"/many/001/cat.heat_map.png \
-    "$dir"/many/002/dogs.heat_map.png "$dir"/many/003/report.html "$dir"/many/run.json
+    "$dir"/many/002/dogs.heat_map.png "$dir"/many/003/report.html "$dir"/many/run.json \
+    "$dir"/many/report.html
+grep -qx 'two dogs' "$dir/many/003/prompt.txt" || fail 'the prompt was not written'
+grep -qx 45 "$dir/many/003/seed.txt" || fail 'the seed was not written'
+
+# more pictures than are drawn at once: the same as alone; prompts from a file, a template
+for i in 1 2 3 4 5 6 7 8 9 10; do echo "cat $i"; done >"$dir/prompts"
+"$d" daam -m "$m" --prompts - --steps 1 --word cat --out "$dir/ten" <"$dir/prompts" >"$out" 2>&1 ||
+    fail 'prompts from standard input'
+expect 0 '' daam -m "$m" -p 'cat 10' --seed 51 --steps 1 --word cat --out "$dir/tenth"
+same "$dir/ten/009/image.png" "$dir/tenth/image.png"
+printf 'two\tnumeral\nthree\tnumeral\ndogs\tnoun\n' >"$dir/words.tsv"
+expect 0 '' daam -m "$m" --template '{numeral} {noun}' --template-data "$dir/words.tsv" \
+    --template-count 3 --steps 1 --word dogs --out "$dir/template"
+grep -qE '^(two|three) dogs$' "$dir/template/002/prompt.txt" || fail 'the template was not filled'
+expect 2 'no word of the kind "verb"' daam -m "$m" --template '{verb}' \
+    --template-data "$dir/words.tsv" --out "$dir/x"
+expect 2 'needs --template-data' daam -m "$m" --template '{verb}' --out "$dir/x"
+expect 3 'none' daam -m "$m" --prompts "$dir/none" --out "$dir/x"
 
 # an existing picture
 for how in noise invert; do

@@ -6,11 +6,15 @@
 #include "daam_job.h"
 #include "daam_syntax.h"
 #include "report.h"
+#include "report_page.h"
 #include "show.h"
+
+enum { MOST_SHOWN = 32 }; /* pictures in one page: more would make it heavy */
 
 static const ds_opt options[] = {
     { "prompt", 'p', OPT_TEXTS, "TEXT", NULL, 0, 0,
       "what to draw; several are drawn one after another, each --batch-count times", NULL, false },
+    PROMPT_LIST_OPTIONS,
     { "word", 0, OPT_TEXTS, "W", NULL, 0, 0,
       "word or phrase whose map to make; without --word and --token, every word", NULL, false },
     { "token", 0, OPT_TEXTS, "I", NULL, 0, 0, "map of token I of the prompt, from 0", NULL, false },
@@ -92,12 +96,39 @@ static const ds_opt options[] = {
 static ds_status folder_of(char *buf, size_t size, const daam_job *j, int64_t b, ds_error *err)
 {
     const char *dir = opt_text(j->args, "out");
-    int n = j->images == 1 ? snprintf(buf, size, "%s", dir)
-                           : snprintf(buf, size, "%s/%03lld", dir, (long long)b);
+    int n = j->total == 1 ? snprintf(buf, size, "%s", dir)
+                          : snprintf(buf, size, "%s/%03lld", dir, (long long)(j->base + b));
 
     if (n < 0 || (size_t)n >= size)
         return ds_fail(err, DS_E_ARG, "the path of --out is too long");
     return run_folder_make(buf, err);
+}
+
+static ds_status save_text(const char *dir, const char *name, const char *text, ds_error *err)
+{
+    char path[4096];
+    ds_status st = run_folder_file(path, sizeof path, dir, name, err);
+    FILE *f = st == DS_OK ? fopen(path, "w") : NULL;
+
+    if (st == DS_OK && (f == NULL || fputs(text, f) < 0))
+        st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
+    if (f != NULL && fclose(f) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
+    return st;
+}
+
+/* prompt.txt and seed.txt, as the DAAM package's folders have them. */
+static ds_status save_texts(const daam_job *j, int64_t b, const char *dir, ds_error *err)
+{
+    const int64_t times = opt_int(j->args, "batch-count");
+    const char *prompt = j->list.count > 0 ? j->list.text[(j->base + b) / times % j->list.count]
+                                           : ds_daam_text(j->d, 0, b);
+    char seed[32];
+    ds_status st = save_text(dir, "prompt.txt", prompt, err);
+
+    snprintf(seed, sizeof seed, "%llu\n",
+             (unsigned long long)(opt_seed(j->args, "seed") + (uint64_t)(j->base + b)));
+    return st == DS_OK && ds_daam_run(j->d) != NULL ? save_text(dir, "seed.txt", seed, err) : st;
 }
 
 static ds_status save_item(const daam_job *j, int64_t b, json_t *results, ds_error *err)
@@ -113,6 +144,8 @@ static ds_status save_item(const daam_job *j, int64_t b, json_t *results, ds_err
     if (st == DS_OK)
         st = daam_item_masks(&it, dir, err);
     if (st == DS_OK)
+        st = save_texts(j, b, dir, err);
+    if (st == DS_OK)
         st = daam_item_pictures(&it, dir, err);
     if (st == DS_OK)
         st = daam_item_page(&it, dir, err);
@@ -121,6 +154,28 @@ static ds_status save_item(const daam_job *j, int64_t b, json_t *results, ds_err
     if (st == DS_OK && it.syntax_table != NULL && !opt_flag(j->args, "json"))
         daam_syntax_print(stdout, it.syntax_table);
     daam_item_free(&it);
+    return st;
+}
+
+/* One page of all pictures, from their own. */
+static ds_status save_page(const daam_job *j, ds_error *err)
+{
+    const char *dir = opt_text(j->args, "out");
+    char path[4096], name[32];
+    ds_page *p = NULL;
+    ds_status st = j->total > 1 ? ds_page_new(&p, "Word maps", err) : DS_OK;
+
+    for (int64_t b = 0; st == DS_OK && p != NULL && b < j->total && b < MOST_SHOWN; b++) {
+        snprintf(name, sizeof name, "%03lld/report.html", (long long)b);
+        st = run_folder_file(path, sizeof path, dir, name, err);
+        if (st == DS_OK)
+            st = ds_page_include(p, path, err);
+    }
+    if (st == DS_OK && j->total > MOST_SHOWN)
+        st = ds_page_text(p, "Only the first 32 pictures are shown; the folder has them all.", err);
+    if (st == DS_OK && p != NULL)
+        st = report_page_save(p, j->args, j->record, dir, err);
+    ds_page_free(p);
     return st;
 }
 
@@ -197,7 +252,7 @@ static ds_status save_trace(const daam_job *j, ds_error *err)
     return st == DS_OK ? ds_daam_save(j->d, path, err) : st;
 }
 
-static ds_status save_all(const daam_job *j, ds_error *err)
+static ds_status save_all(daam_job *j, ds_error *err)
 {
     const char *dir = opt_text(j->args, "out");
     json_t *results = json_array();
@@ -205,10 +260,17 @@ static ds_status save_all(const daam_job *j, ds_error *err)
 
     if (st == DS_OK)
         st = record_run(j, err);
-    for (int64_t b = 0; st == DS_OK && b < j->images; b++)
-        st = save_item(j, b, results, err);
+    for (;;) {
+        for (int64_t b = 0; st == DS_OK && b < j->images; b++)
+            st = save_item(j, b, results, err);
+        if (st != DS_OK || j->base + j->images >= j->total)
+            break;
+        st = daam_job_next(j, err);
+    }
     if (st == DS_OK)
         st = save_trace(j, err);
+    if (st == DS_OK)
+        st = save_page(j, err);
     if (st == DS_OK)
         st = save_result(j, results, err);
     json_decref(results);

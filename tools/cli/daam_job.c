@@ -64,27 +64,49 @@ static bool chunks(const ds_args *a)
 /* ---- a generation -----------------------------------------------------------------------------
  */
 
-/* Every prompt is drawn --batch-count times. */
-static ds_status read_prompts(daam_job *j, ds_run_options *o, ds_error *err)
-{
-    int n;
-    const char *const *list = opt_texts(j->args, "prompt", &n);
-    const int64_t times = o->images > 0 ? o->images : 1;
+/* At most so many pictures are drawn at once: their sums share the budget. */
+enum { GROUP = 8 };
 
-    if (n == 0)
-        return ds_fail(err, DS_E_ARG, "-p PROMPT is needed, or --from RUN");
-    o->prompt = list[0];
-    if (n == 1)
-        return DS_OK;
-    if (o->latent != NULL)
+/* Every prompt is drawn --batch-count times; pictures are counted through all of them. */
+static ds_status read_prompts(daam_job *j, ds_error *err)
+{
+    const ds_args *a = j->args;
+    const int64_t times = opt_int(a, "batch-count");
+    ds_status st = prompt_list_read(&j->list, a, err);
+
+    if (st != DS_OK)
+        return st;
+    j->total = j->list.count * times;
+    if (j->list.count > 1 && opt_text(a, "latent") != NULL)
         return ds_fail(err, DS_E_ARG, "--latent goes with one prompt");
-    j->prompts = ds_calloc((size_t)(n * times), sizeof *j->prompts);
+    if (j->total > GROUP &&
+        (opt_flag(a, "save-trace") || opt_text(a, "save-heads") || opt_text(a, "load-heads")))
+        return ds_fail(err, DS_E_ARG,
+                       "--save-trace, --save-heads and --load-heads go with at most %d pictures",
+                       GROUP);
+    return DS_OK;
+}
+
+/* Prompts of the pictures from j->base on: one for all, or one for each. */
+static ds_status take_prompts(daam_job *j, ds_run_options *o, ds_error *err)
+{
+    const int64_t times = opt_int(j->args, "batch-count");
+    int64_t n = j->total - j->base < GROUP ? j->total - j->base : GROUP;
+
+    o->prompt = j->list.text[j->base / times];
+    o->seed += (uint64_t)j->base;
+    if (o->latent != NULL) /* its number of pictures is its own */
+        return DS_OK;
+    o->images = n;
+    if (j->list.count == 1)
+        return DS_OK;
+    ds_free(j->prompts);
+    j->prompts = ds_calloc((size_t)n, sizeof *j->prompts);
     if (j->prompts == NULL)
         return no_memory(err);
-    for (int64_t i = 0; i < n * times; i++)
-        j->prompts[i] = list[i / times];
+    for (int64_t i = 0; i < n; i++)
+        j->prompts[i] = j->list.text[(j->base + i) / times];
     o->prompts = j->prompts;
-    o->images = n * times;
     return DS_OK;
 }
 
@@ -92,7 +114,7 @@ static ds_status run_steps(daam_job *j, ds_error *err)
 {
     ds_run *run = ds_daam_run(j->d);
     progress p;
-    ds_status st = run_record_time(j->record, "prepared", err);
+    ds_status st = j->base == 0 ? run_record_time(j->record, "prepared", err) : DS_OK;
 
     progress_begin(&p, j->args, "sampling", ds_run_steps(run));
     while (st == DS_OK && !ds_run_done(run)) {
@@ -123,6 +145,8 @@ static ds_status take_pictures(daam_job *j, ds_error *err)
     ds_status st = DS_OK;
 
     j->images = t.dim[0];
+    if (j->total < j->images)
+        j->total = j->images;
     j->shown = ds_calloc((size_t)j->images, sizeof *j->shown);
     if (j->shown == NULL)
         return no_memory(err);
@@ -139,7 +163,7 @@ static ds_status generate(daam_job *j, const ds_daam_options *o, ds_error *err)
 
     r.chunks = chunks(j->args);
     if (st == DS_OK)
-        st = read_prompts(j, &r, err);
+        st = take_prompts(j, &r, err);
     if (st == DS_OK)
         st = ds_daam_new(&j->d, j->model, &r, o, err);
     if (st != DS_OK)
@@ -192,7 +216,7 @@ static ds_status look(daam_job *j, const ds_daam_options *o, ds_error *err)
     if (st != DS_OK)
         return st;
     tell(j);
-    j->images = 1;
+    j->images = j->total = 1;
     j->shown = ds_calloc(1, sizeof *j->shown);
     if (j->shown == NULL)
         return no_memory(err);
@@ -226,7 +250,7 @@ static ds_status load(daam_job *j, ds_error *err)
     if (st != DS_OK)
         return st;
     tell(j);
-    j->images = ds_daam_describe(j->d).images;
+    j->images = j->total = ds_daam_describe(j->d).images;
     j->shown = ds_calloc((size_t)j->images, sizeof *j->shown);
     if (j->shown == NULL)
         return no_memory(err);
@@ -255,6 +279,8 @@ static ds_status open_model(daam_job *j, ds_error *err)
         return st;
     root = json_load_file(path, 0, &e);
     model = json_string_value(json_object_get(json_object_get(root, "options"), "model"));
+    if (model != NULL && strcmp(model, "specimen") == 0)
+        model = opt_text(j->args, "model");
     st = model != NULL ? ds_model_open(&j->model, model, &o, err)
                        : ds_fail(err, DS_E_FORMAT, "%s names no model: give it with -m", path);
     j->folder_model = model != NULL ? ds_strdup(model) : NULL;
@@ -279,18 +305,40 @@ ds_status daam_job_begin(daam_job *j, ds_error *err)
         return st;
     if (opt_text(a, "from") != NULL)
         return load(j, err);
-    return opt_text(a, "image") != NULL ? look(j, &o, err) : generate(j, &o, err);
+    if (opt_text(a, "image") != NULL)
+        return look(j, &o, err);
+    st = read_prompts(j, err);
+    return st == DS_OK ? generate(j, &o, err) : st;
 }
 
-void daam_job_free(daam_job *j)
+static void clear_group(daam_job *j)
 {
     for (int64_t b = 0; j->shown != NULL && b < j->images; b++)
         ds_image_clear(&j->shown[b]);
     ds_free(j->shown);
     ds_daam_free(j->d);
+    run_inputs_free(&j->inputs);
+    j->shown = NULL;
+    j->d = NULL;
+}
+
+ds_status daam_job_next(daam_job *j, ds_error *err)
+{
+    ds_daam_options o = DS_DAAM_OPTIONS_INIT;
+    ds_status st = read_trace_options(&o, j->args, err);
+
+    j->base += j->images;
+    clear_group(j);
+    j->images = 0;
+    return st == DS_OK ? generate(j, &o, err) : st;
+}
+
+void daam_job_free(daam_job *j)
+{
+    clear_group(j);
+    prompt_list_free(&j->list);
     ds_free(j->prompts);
     ds_free(j->folder_model);
     picture_clear(&j->from_file);
-    run_inputs_free(&j->inputs);
     ds_model_close(j->model);
 }

@@ -14,6 +14,7 @@
 #include <diffuscope/image.h>
 
 #include "picture_option.h"
+#include "prompt_list.h"
 #include "run_folder.h"
 #include "run_option.h"
 
@@ -22,16 +23,22 @@ typedef struct daam_job {
     ds_run_record *record;
     ds_model *model;
     run_inputs inputs;
-    picture from_file;    /* --image */
+    picture from_file; /* --image */
+    prompt_list list;
     const char **prompts; /* [images] of several prompts */
     char *folder_model;   /* --from: the model that its record names */
     ds_daam *d;
-    int64_t images;
+    int64_t total; /* pictures in all; those at hand are base, base + 1, ... */
+    int64_t base;
+    int64_t images;  /* at hand */
     ds_image *shown; /* [images] */
 } daam_job;
 
 /* Makes the trace that the options ask for, and the pictures that it is about. */
 ds_status daam_job_begin(daam_job *j, ds_error *err);
+
+/* The next pictures, while base + images < total. */
+ds_status daam_job_next(daam_job *j, ds_error *err);
 void daam_job_free(daam_job *j);
 
 /* A map with a name. */

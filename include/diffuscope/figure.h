@@ -72,7 +72,8 @@ typedef struct ds_figure_options {
     ds_enlarge enlarge;
     double opacity;  /* of the map over the picture, 0 to 1 */
     bool heat_alpha; /* the DAAM package's way: colours below, picture above with 1 - heat */
-    int64_t side;    /* pixels of the longer side of a map; 0: the picture's, at least 256 */
+    int64_t side;    /* pixels of the longer side of a map; 0: the picture's, at least 256, and at
+                      * most 380 where there are more than two panels */
     bool from_least; /* the scale begins at the smallest value, not at 0; not for diverging */
 } ds_figure_options;
 

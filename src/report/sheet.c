@@ -7,10 +7,11 @@
 #include "report/map.h"
 #include "report/text.h"
 
-#define MARGIN 14
-#define GAP    18
-#define WIDE   1600 /* where a row ends unless the caller says */
-#define MOST   400  /* panels */
+#define MARGIN  14
+#define GAP     18
+#define WIDE    1600 /* where a row ends unless the caller says */
+#define MOST    400  /* panels */
+#define SEVERAL 380  /* pixels of the longer side, unless the caller says */
 
 static const unsigned char ink[3] = { 34, 34, 34 }, paper[3] = { 255, 255, 255 };
 
@@ -85,8 +86,21 @@ static int64_t best_columns(int64_t count, int64_t width)
     return columns > fit ? (fit < 1 ? 1 : fit) : columns;
 }
 
+/* Large pictures are drawn smaller where there are several. */
+static void choose_side(sheet *s)
+{
+    for (int64_t i = 0; s->count > 2 && i < s->count && s->o.side == 0; i++) {
+        const ds_image *picture = picture_of(s, &s->panels[i]);
+        int64_t w = picture != NULL ? picture->width : s->panels[i].map.width;
+        int64_t h = picture != NULL ? picture->height : s->panels[i].map.height;
+
+        s->o.side = w > SEVERAL || h > SEVERAL ? SEVERAL : 0;
+    }
+}
+
 static void place(sheet *s, int64_t columns)
 {
+    choose_side(s);
     for (int64_t i = 0; i < s->count; i++) {
         int64_t w, h;
 

@@ -86,7 +86,7 @@ static void bars_stand_on_zero(void **state)
         svg = p = draw(&c);
         assert_null(strstr(svg, "<script"));
         assert_non_null(strstr(svg, "&lt;nurse&gt;"));
-        p = strstr(p, "fill=\"#1f78c8\"/>") + 1; /* behind the legend */
+        p = strstr(p, "fill=\"#6294e6\"/>") + 1; /* behind the legend */
         for (int i = 0; i < 3; i++) {
             double x, yy, w, h;
 

@@ -1,7 +1,7 @@
 /* info_cost.c - how many evaluations of the denoiser information costs: root mean square error of
  * totals and maps against calls, for the published design and for ours.
  *
- *   info_cost [-r RUNS] [-o DIR] [-k GWM]                       pictures with a known denoiser
+ *   info_cost [-r RUNS] [-o DIR] [-k GWM] [-d 0123456]          pictures with a known denoiser
  *   info_cost -m MODEL -l LATENT -p PROMPT -w WORD [-n NAME]    a trained network: CMI of the word
  *
  * Truth is a run with many draws; published draws, whose noise level need not be one that the
@@ -27,6 +27,7 @@
 #define MOST   144 /* draws */
 
 static int runs = 30;
+static const char *chosen = "0123456"; /* designs */
 static const char *folder = "out/info-cost";
 static FILE *csv;
 
@@ -85,10 +86,10 @@ static ds_plan plan_of(const target *t, const design *d, uint64_t seed)
     if (d->published || table == NULL) {
         must(ds__density_logistic(&p.density, 1, 2, -7, 9, &err), &err);
     } else {
-        double low = table[t->source->table_count - 1], high = table[0];
+        double low, high;
 
-        must(ds__density_logistic(&p.density, (low + high) / 2, (high - low) / 6, low, high, &err),
-             &err);
+        ds__source_range(t->source, &low, &high);
+        must(ds__density_logistic(&p.density, 1, 2, low, high, &err), &err);
     }
     return p;
 }
@@ -129,7 +130,7 @@ static void find_truth(target *t)
         ds_plan p = plan_of(t, &many, 1u << 30);
         ds_estimator *e;
 
-        p.nodes = 30;
+        p.nodes = t->source->table != NULL ? 12 : 30; /* a network takes its time */
         e = start(t, &p);
         must(ds__estimate_run(e, &(ds_goal){ 0 }, NULL, NULL, NULL, &err), &err);
         t->truth[family] = malloc((size_t)pixels * sizeof(double));
@@ -149,6 +150,7 @@ static void find_truth(target *t)
 
 typedef struct errors {
     double total, map, shape, signed_total; /* sums of squares, then roots of means */
+    double se;                              /* the same of the standard error that was claimed */
     int64_t count, calls;
 } errors;
 
@@ -176,6 +178,8 @@ static void note(errors *x, const target *t, const ds_estimator *e, int family, 
     x->shape += shape / all;
     x->signed_total +=
         pow(ds__estimate_total(e, 0, DS_INFO_S, first, count) - t->total[family][1], 2);
+    x->se +=
+        count == 0 ? pow(ds__estimate_value(e, 0, DS_INFO_O).se / t->total[family][0], 2) : NAN;
     x->count++;
     free(map);
 }
@@ -212,6 +216,7 @@ static void roots(errors *x, const target *t, int family)
         double n = (double)x[i].count;
 
         x[i].total = sqrt(x[i].total / n);
+        x[i].se = sqrt(x[i].se / n);
         x[i].map = sqrt(x[i].map / n);
         x[i].shape = sqrt(x[i].shape / n);
         x[i].signed_total = sqrt(x[i].signed_total / n) / fabs(t->total[family][1]);
@@ -231,9 +236,10 @@ static void print_rows(const target *t, const design *d, const errors *x, const 
     for (int i = 0; i < LEVELS; i++) {
         if (x[i].count == 0)
             continue;
-        printf("%-22s %5lld  %8.3f %8.3f %8.3f %8.3f   x%.1f x%.1f\n", d->name,
-               (long long)x[i].calls, 100 * x[i].total, 100 * x[i].map, 100 * x[i].shape,
-               100 * x[i].signed_total, saving(base->total, base, x[i].total, x[i].calls),
+        printf("%-22s %5lld  %8.3f %8.3f %8.3f %8.3f %8.3f   x%.1f x%.1f\n", d->name,
+               (long long)x[i].calls, 100 * x[i].total, 100 * x[i].se, 100 * x[i].map,
+               100 * x[i].shape, 100 * x[i].signed_total,
+               saving(base->total, base, x[i].total, x[i].calls),
                saving(base->map, base, x[i].map, x[i].calls));
         fprintf(csv, "%s,\"%s\",%lld,%.6g,%.6g,%.6g,%.6g\n", t->name, d->name,
                 (long long)x[i].calls, x[i].total, x[i].map, x[i].shape, x[i].signed_total);
@@ -247,17 +253,21 @@ static void draw(const target *t, errors x[][LEVELS], bool maps)
     double at[DS_COUNT(designs)][LEVELS], y[DS_COUNT(designs)][LEVELS];
     ds_chart chart = DS_CHART_INIT;
     char title[200], path[600], *svg;
+    int64_t count = 0;
     ds_error err = { 0 };
 
     for (size_t d = 0; d < DS_COUNT(designs); d++) {
         int n = 0;
 
+        if (strchr(chosen, '0' + (int)d) == NULL)
+            continue;
         for (int i = 0; i < LEVELS; i++)
             if (x[d][i].count > 0) {
                 at[d][n] = (double)x[d][i].calls;
                 y[d][n++] = 100 * (maps ? x[d][i].map : x[d][i].total);
             }
-        series[d] = (ds_series){ designs[d].name, DS_SERIES_CURVE, n, at[d], y[d], NULL, NULL };
+        series[count++] =
+            (ds_series){ designs[d].name, DS_SERIES_CURVE, n, at[d], y[d], NULL, NULL };
     }
     snprintf(title, sizeof title, "%s: error of the %s, %d runs", t->name, maps ? "map" : "total",
              runs);
@@ -265,7 +275,7 @@ static void draw(const target *t, errors x[][LEVELS], bool maps)
     chart.x = (ds_axis){ .label = "evaluations of the denoiser, pilot included", .log = true };
     chart.y = (ds_axis){ .label = "root mean square error, % of i_o", .log = true };
     chart.series = series;
-    chart.count = DS_COUNT(designs);
+    chart.count = count;
     must(ds_chart_svg(&svg, &chart, &err), &err);
     snprintf(path, sizeof path, "%s/cost-%s-%s.svg", folder, t->name, maps ? "map" : "total");
     must(ds_chart_save(svg, path, &err), &err);
@@ -278,9 +288,11 @@ static void study(target *t)
 
     memset(x, 0, sizeof x);
     find_truth(t);
-    printf("%-22s %5s  %8s %8s %8s %8s   equal-error saving: total, map\n", "design", "calls",
-           "total %", "map %", "shape %", "i_s %");
+    printf("%-22s %5s  %8s %8s %8s %8s %8s   equal-error saving: total, map\n", "design", "calls",
+           "total %", "claimed", "map %", "shape %", "i_s %");
     for (size_t d = 0; d < DS_COUNT(designs); d++) {
+        if (strchr(chosen, '0' + (int)d) == NULL)
+            continue;
         for (int run = 0; run < runs; run++)
             one_run(x[d], t, &designs[d], (uint64_t)run + 1);
         roots(x[d], t, designs[d].published ? 0 : 1);
@@ -350,7 +362,7 @@ int main(int argc, char **argv)
     ds_error err = { 0 };
     int c;
 
-    while ((c = getopt(argc, argv, "r:o:m:l:p:w:n:k:")) != -1) {
+    while ((c = getopt(argc, argv, "r:o:m:l:p:w:n:k:d:")) != -1) {
         if (c == '?')
             return 2;
         *(c == 'm'   ? &model
@@ -359,6 +371,7 @@ int main(int argc, char **argv)
           : c == 'w' ? &word
           : c == 'n' ? &name
           : c == 'k' ? &kinds
+          : c == 'd' ? &chosen
                      : &folder) = c == 'r' ? folder : optarg;
         if (c == 'r')
             runs = atoi(optarg);

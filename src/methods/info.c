@@ -7,6 +7,7 @@
 #include "base/hash.h"
 #include "pipeline/autoencoder.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -243,13 +244,11 @@ static ds_status make_density(ds_density *d, const ds_info_options *o, const ds_
         low = loc - clip * scale;
         high = loc + clip * scale;
     }
-    if (low >= high) {
-        low = s->table[s->table_count - 1];
-        high = s->table[0];
-    }
+    if (low >= high)
+        ds__source_range(s, &low, &high);
     if (!(scale > 0)) {
-        loc = 0.5 * (low + high);
-        scale = (high - low) / 6.0;
+        loc = fmin(fmax(1.0, low), high);
+        scale = 2.0;
     }
     return o->design == DS_INFO_UNIFORM ? ds__density_uniform(d, low, high, err)
                                         : ds__density_logistic(d, loc, scale, low, high, err);

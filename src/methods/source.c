@@ -44,6 +44,12 @@ double ds__source_snap(const ds_source *s, double logsnr, int64_t *place)
     return s->table[*place];
 }
 
+void ds__source_range(const ds_source *s, double *low, double *high)
+{
+    *low = s->table != NULL ? fmax(s->table[s->table_count - 1], -10.0) : -10.0;
+    *high = s->table != NULL ? fmin(s->table[0], 12.0) : 12.0;
+}
+
 /* ---- the network ------------------------------------------------------------------------------
  */
 

@@ -48,6 +48,11 @@ ds_mixing ds__source_mixing(ds_answer answer, double logsnr);
 /* The nearest log-SNR of the table, and its place; the log-SNR itself and -1 without a table. */
 double ds__source_snap(const ds_source *s, double logsnr, int64_t *place);
 
+/* The range of log-SNR over which informations are integrated: that of the table, within [-10, 12].
+ * Below, the noise has 20,000 times the variance of the picture, and no word shows; cosine
+ * schedules go down to -20, where draws would be wasted. Without a table [-10, 12]. */
+void ds__source_range(const ds_source *s, double *low, double *high);
+
 /* ---- the network -------------------------------------------------------------------------------
  */
 

@@ -15,6 +15,7 @@ const ds_command *const ds_commands[] = {
     &cmd_generate,
     &cmd_daam,
     &cmd_eval_daam,
+    &cmd_eval_info,
     &cmd_info,
     &cmd_info_words,
     &cmd_info_score,

@@ -1,0 +1,249 @@
+/* cmd_eval_info.c - `diffuscope eval info`: information against what is known of the pictures. One
+ * line per scene goes to scenes.jsonl as soon as it is measured; a run that was ended goes on where
+ * it stopped. */
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <diffuscope/inspect.h>
+
+#include "commands.h"
+#include "eval_info.h"
+#include "model_option.h"
+#include "progress.h"
+#include "report.h"
+#include "run_folder.h"
+
+/* ---- lines ------------------------------------------------------------------------------------ */
+
+/* Complete lines of an earlier run; a half-written last one is measured again. */
+static ds_status read_lines(json_t *lines, const char *path, ds_error *err)
+{
+    FILE *f = fopen(path, "r");
+    char *text = NULL;
+    size_t room = 0;
+    ssize_t n;
+
+    if (f == NULL)
+        return DS_OK;
+    while ((n = getline(&text, &room, f)) > 0 && text[n - 1] == '\n') {
+        json_t *line = json_loadb(text, (size_t)n, 0, NULL);
+
+        if (line != NULL)
+            json_array_append_new(lines, line);
+    }
+    free(text);
+    fclose(f);
+    f = fopen(path, "w");
+    for (size_t i = 0; f != NULL && i < json_array_size(lines); i++) {
+        json_dumpf(json_array_get(lines, i), f, JSON_COMPACT | JSON_REAL_PRECISION(9));
+        fputc('\n', f);
+    }
+    if (f == NULL || fclose(f) != 0)
+        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    return DS_OK;
+}
+
+static bool is_done(const json_t *lines, int64_t scene)
+{
+    size_t i;
+    json_t *line;
+
+    json_array_foreach (lines, i, line)
+        if (json_integer_value(json_object_get(line, "scene")) == scene)
+            return true;
+    return false;
+}
+
+static ds_status append(const char *path, const json_t *line, ds_error *err)
+{
+    FILE *f = fopen(path, "a");
+    bool good = f != NULL && json_dumpf(line, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
+                fputc('\n', f) != EOF;
+
+    if (f != NULL)
+        good = fclose(f) == 0 && good;
+    return good ? DS_OK : ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+}
+
+/* ---- the run ---------------------------------------------------------------------------------- */
+
+/* Pixels that a picture's sides must be multiples of. */
+static ds_status read_side(eval_info *e, ds_error *err)
+{
+    const char *const part[] = { "unet", "vae" };
+    char *text;
+    json_t *all;
+    ds_status st = ds_inspect_model(&text, opt_text(e->args, "model"), false, err);
+
+    if (st != DS_OK)
+        return st;
+    all = json_loads(text, 0, NULL);
+    ds_free(text);
+    e->side = 1;
+    for (int i = 0; i < 2; i++) {
+        const json_t *c = json_object_get(json_object_get(all, "components"), part[i]);
+        size_t levels =
+            json_array_size(json_object_get(json_object_get(c, "config"), "block_out_channels"));
+
+        e->side <<= levels > 0 ? levels - 1 : 0;
+    }
+    json_decref(all);
+    return DS_OK;
+}
+
+static ds_status all_scenes(const eval_info *e, json_t *lines, const char *path, ds_error *err)
+{
+    int64_t n = ds_truth_count(e->truth), most = opt_int(e->args, "count");
+    ds_status st = DS_OK;
+    progress bar;
+
+    n = most > 0 && most < n ? most : n;
+    progress_begin(&bar, e->args, "scenes", n);
+    for (int64_t i = 0; st == DS_OK && i < n; i++) {
+        json_t *line;
+
+        if (!is_done(lines, i)) {
+            st = eval_info_scene(e, i, &line, err);
+            if (st == DS_OK)
+                st = append(path, line, err);
+            if (line != NULL)
+                json_array_append_new(lines, line);
+        }
+        progress_step(&bar, i + 1);
+    }
+    progress_end(&bar);
+    return st;
+}
+
+static void print_estimate(const char *name, const json_t *v)
+{
+    printf("  %-28s %6.1f %%  [%.1f, %.1f]\n", name,
+           100 * json_number_value(json_object_get(v, "value")),
+           100 * json_number_value(json_object_get(v, "low")),
+           100 * json_number_value(json_object_get(v, "high")));
+}
+
+static void print(const json_t *r)
+{
+    const json_t *where = json_object_get(r, "localisation");
+    const json_t *choices = json_object_get(r, "caption_choice");
+    const char *kind;
+    json_t *value;
+
+    printf("words against masks, mean IoU at held-out thresholds\n");
+    print_estimate("whole picture", json_object_get(where, "whole_picture"));
+    print_estimate("CMI map, i_o", json_object_get(json_object_get(where, "i_o"), "held_out"));
+    print_estimate("CMI map, i_s", json_object_get(json_object_get(where, "i_s"), "held_out"));
+    json_object_foreach ((json_t *)choices, kind, value) {
+        printf(
+            "right caption against wrong %s (chance 50 %%), %lld scenes\n", kind,
+            (long long)json_integer_value(json_object_get(json_object_get(value, "i_s"), "count")));
+        print_estimate("by i_s", json_object_get(value, "i_s"));
+        print_estimate("by i_o", json_object_get(value, "i_o"));
+    }
+}
+
+static ds_status finish(const eval_info *e, const json_t *lines, const char *dir,
+                        ds_run_record *record, ds_error *err)
+{
+    char path[4096];
+    json_t *result = NULL;
+    ds_status st = eval_info_summary(e, lines, &result, err);
+
+    if (st == DS_OK)
+        st = run_folder_file(path, sizeof path, dir, "result.json", err);
+    if (st == DS_OK && json_dump_file(result, path, JSON_INDENT(2)) != 0)
+        st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
+    if (st == DS_OK)
+        st = ds_record_model(record->record, opt_text(e->args, "model"), err);
+    if (st == DS_OK)
+        st = run_record_end(record, dir, err);
+    if (st == DS_OK && opt_flag(e->args, "json"))
+        json_dumpf(result, stdout, 0);
+    else if (st == DS_OK)
+        print(result);
+    json_decref(result);
+    return st;
+}
+
+static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
+{
+    const char *dir = opt_text(e->args, "out");
+    json_t *lines = json_array();
+    char path[4096];
+    ds_truth *truth = NULL;
+    ds_status st = ds_truth_open(&truth, opt_text(e->args, "data"), NULL, err);
+
+    e->truth = truth;
+    for (int t = 0; t < EVAL_INFO_TAUS; t++)
+        e->tau[t] = (t + 1) * 0.025;
+    if (st == DS_OK)
+        st = read_side(e, err);
+    if (st == DS_OK)
+        st = run_folder_make(dir, err);
+    if (st == DS_OK)
+        st = run_folder_file(path, sizeof path, dir, "scenes.jsonl", err);
+    if (st == DS_OK)
+        st = read_lines(lines, path, err);
+    if (st == DS_OK)
+        st = all_scenes(e, lines, path, err);
+    if (st == DS_OK)
+        st = finish(e, lines, dir, record, err);
+    json_decref(lines);
+    ds_truth_close(truth);
+    return st;
+}
+
+static ds_status run(const ds_args *a, ds_error *err)
+{
+    estimate est;
+    eval_info e = { .args = a, .est = &est };
+    ds_run_record record = { 0 };
+    ds_status st = estimate_from_options(&est, a, err);
+
+    if (st == DS_OK)
+        st = run_record_begin(&record, a, err);
+    if (st == DS_OK)
+        st = model_from_options(&e.model, a, err);
+    if (st == DS_OK)
+        st = ds_tokenizer_open_model(&e.tokenizer, opt_text(a, "model"), 1, err);
+    if (st == DS_OK)
+        st = evaluate(&e, &record, err);
+    ds_tokenizer_close(e.tokenizer);
+    ds_model_close(e.model);
+    estimate_clear(&est);
+    run_record_free(&record);
+    return st;
+}
+
+static const ds_opt options[] = {
+    { "data", 0, OPT_TEXT, "DIR", NULL, 0, 0,
+      "pictures whose truth is known: an export of diffuscope-world, COCO, or the DAAM package's",
+      NULL, true },
+    { "count", 0, OPT_INT, "N", "0", 0, 1e9, "scenes, from the first on; 0: all", NULL, false },
+    { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed of the draws", NULL, false },
+    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
+      "folder for result.json, run.json and scenes.jsonl; an earlier run in it goes on", NULL,
+      true },
+    ESTIMATE_OPTIONS,
+    { 0 },
+};
+
+const ds_command cmd_eval_info = {
+    .name = "eval-info",
+    .purpose = "information against what is known of the pictures",
+    .description =
+        "For each scene, on the same draws: do the maps of the words for things cover these things "
+        "(mean IoU, at thresholds tuned on one half of the scenes and used on the other, beside "
+        "the whole picture as a mask); does the right caption have more information than one with "
+        "a wrong size, with the two things in each other's places, or with its words in another "
+        "order (by i_s and by i_o); how do a word's information alone and beside the rest of the "
+        "caption go together. Intervals are 95 %, over scenes.",
+    .example = "diffuscope eval info -m specimen --data world --count 500 --out eval",
+    .options = options,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .run = run,
+};

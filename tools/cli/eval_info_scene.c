@@ -1,0 +1,230 @@
+/* eval_info_scene.c - one scene of `diffuscope eval info`. See eval_info.h.
+ *
+ * All texts of a scene share their draws: the caption, the caption without each of its words for
+ * things, each of these words alone, wrong captions, and no text. */
+
+#include <math.h>
+#include <string.h>
+
+#include <diffuscope/image.h>
+
+#include "eval_info.h"
+#include "picture_option.h"
+
+enum { TEXTS = 2 + 2 * EVAL_INFO_WORDS + EVAL_INFO_KINDS };
+
+typedef struct scene {
+    const eval_info *e;
+    const ds_truth_scene *truth;
+    int64_t index;
+    char *text[TEXTS]; /* 0: no text, 1: the caption */
+    int texts;
+    ds_info_pair pair[TEXTS];
+    int pairs;
+    const ds_truth_word *word[EVAL_INFO_WORDS];
+    int words;
+    int cmi[EVAL_INFO_WORDS], mi[EVAL_INFO_WORDS]; /* pairs */
+    int wrong[EVAL_INFO_KINDS];                    /* pairs against no text; -1: none */
+    float *planes;
+    ds_tensor image;
+    ds_info *info;
+} scene;
+
+static int add(scene *s, char *text, int64_t with, int64_t without)
+{
+    s->text[s->texts++] = text;
+    s->pair[s->pairs] = (ds_info_pair){ with, without };
+    return s->pairs++;
+}
+
+/* Words that name one thing each, are there once, and whose mask is known. */
+static ds_status add_words(scene *s, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < s->truth->word_count && s->words < EVAL_INFO_WORDS;
+         i++) {
+        const ds_truth_word *w = &s->truth->words[i];
+        char *without, *alone;
+        int times;
+
+        if (strcmp(w->role, "object") != 0)
+            continue;
+        st = ds_prompt_replace(&without, s->e->tokenizer, s->truth->caption, w->text,
+                               DS_REMOVE_DELETE, NULL, &times, err);
+        if (st != DS_OK || times != 1) {
+            ds_free(without);
+            continue;
+        }
+        alone = ds_strdup(w->text);
+        if (alone == NULL) {
+            ds_free(without);
+            return ds_fail(err, DS_E_NOMEM, "no memory for a word");
+        }
+        s->word[s->words] = w;
+        s->cmi[s->words] = add(s, without, 1, s->texts);
+        s->mi[s->words] = add(s, alone, s->texts, 0);
+        s->words++;
+    }
+    return st;
+}
+
+static ds_status add_texts(scene *s, ds_error *err)
+{
+    char *wrong[EVAL_INFO_KINDS] = { wrong_attribute(s->truth), wrong_relation(s->truth),
+                                     wrong_order(s->truth, (uint64_t)s->index) };
+
+    s->text[0] = ds_strdup("");
+    s->text[1] = ds_strdup(s->truth->caption);
+    s->texts = 2;
+    s->pair[0] = (ds_info_pair){ 1, 0 };
+    s->pairs = 1;
+    for (int k = 0; k < EVAL_INFO_KINDS; k++)
+        s->wrong[k] = wrong[k] != NULL ? add(s, wrong[k], s->texts, 0) : -1;
+    if (s->text[0] == NULL || s->text[1] == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the texts of a scene");
+    return add_words(s, err);
+}
+
+static ds_status load_picture(scene *s, ds_error *err)
+{
+    int64_t side = s->e->side, width, height;
+    ds_image raw = { 0 }, sized = { 0 };
+    ds_status st = ds_image_load(&raw, s->truth->path, err);
+
+    width = raw.width < side ? side : raw.width / side * side;
+    height = raw.height < side ? side : raw.height / side * side;
+    if (st == DS_OK)
+        st = ds_image_resize(&sized, &raw, width, height, DS_FILTER_LANCZOS, err);
+    if (st == DS_OK && (s->planes = ds_calloc((size_t)(3 * width * height), sizeof(float))) == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a picture");
+    if (st == DS_OK) {
+        ds_image_to_planes(s->planes, &sized);
+        s->image = (ds_tensor){ DS_DTYPE_F32, 4, { 1, 3, height, width }, s->planes };
+    }
+    ds_image_clear(&raw);
+    ds_image_clear(&sized);
+    return st;
+}
+
+static ds_status measure(scene *s, ds_error *err)
+{
+    ds_info_options o = s->e->est->options;
+    ds_status st;
+
+    o.image = &s->image;
+    o.prompt = (const char *const *)s->text;
+    o.prompts = s->texts;
+    o.pair = s->pair;
+    o.pairs = s->pairs;
+    o.seed += (uint64_t)s->index;
+    o.on_call = NULL;
+    st = ds_info_new(&s->info, s->e->model, &o, err);
+    return st == DS_OK ? ds_info_run(s->info, err) : st;
+}
+
+/* ---- the line --------------------------------------------------------------------------------- */
+
+static json_t *sweep_json(const float *iou)
+{
+    json_t *list = json_array();
+
+    for (int t = 0; t < EVAL_INFO_TAUS; t++)
+        json_array_append_new(list, json_real((double)iou[t]));
+    return list;
+}
+
+/* IoU of the word's maps at every threshold, and of the whole picture. */
+static ds_status compare(const scene *s, int k, json_t *into, ds_error *err)
+{
+    static const char *const name[] = { "iou_o", "iou_s" };
+    const ds_info_status at = ds_info_describe(s->info);
+    int64_t n = s->truth->width * s->truth->height, covered = 0;
+    float *map = ds_calloc((size_t)(at.height * at.width), sizeof *map);
+    float *large = ds_calloc((size_t)n, sizeof *large), iou[EVAL_INFO_TAUS];
+    uint8_t *mask = ds_calloc((size_t)n, 1);
+    ds_status st = DS_OK;
+
+    if (map == NULL || large == NULL || mask == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a mask");
+    if (st == DS_OK)
+        st = ds_truth_mask(s->e->truth, mask, s->index, s->word[k]->entity, err);
+    for (int f = 0; st == DS_OK && f < 2; f++) {
+        st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
+        if (st != DS_OK)
+            break;
+        ds_map_resize(large, s->truth->height, s->truth->width, map, at.height, at.width);
+        st = ds_score_sweep(iou, large, mask, n, DS_THRESHOLD_RELATIVE, s->e->tau, EVAL_INFO_TAUS,
+                            err);
+        json_object_set_new(into, name[f], sweep_json(iou));
+    }
+    for (int64_t p = 0; st == DS_OK && p < n; p++)
+        covered += mask[p] != 0;
+    json_object_set_new(into, "whole", json_real((double)covered / (double)n));
+    ds_free(map);
+    ds_free(large);
+    ds_free(mask);
+    return st;
+}
+
+static json_t *total(const scene *s, int pair, ds_info_form form)
+{
+    return json_real(ds_info_total(s->info, pair, form).value);
+}
+
+static ds_status word_json(const scene *s, int k, json_t *list, ds_error *err)
+{
+    json_t *w =
+        json_pack("{s:s, s:o, s:o, s:o, s:o}", "word", s->word[k]->text, "cmi_o",
+                  total(s, s->cmi[k], DS_INFO_O), "cmi_s", total(s, s->cmi[k], DS_INFO_S), "mi_o",
+                  total(s, s->mi[k], DS_INFO_O), "mi_s", total(s, s->mi[k], DS_INFO_S));
+
+    json_array_append_new(list, w);
+    return compare(s, k, w, err);
+}
+
+/* Margins of the right caption over a wrong one. */
+static json_t *choice_json(const scene *s, int kind)
+{
+    ds_info_value by_s = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_S);
+    ds_info_value by_o = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_O);
+
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "kind", eval_info_kinds[kind], "wrong",
+                     s->text[s->pair[s->wrong[kind]].with], "s", by_s.value, "s_se", by_s.se, "o",
+                     by_o.value, "o_se", by_o.se);
+}
+
+static ds_status make_line(const scene *s, json_t **line, ds_error *err)
+{
+    json_t *words = json_array(), *choices = json_array();
+    ds_status st = DS_OK;
+
+    for (int k = 0; k < EVAL_INFO_KINDS; k++)
+        if (s->wrong[k] >= 0)
+            json_array_append_new(choices, choice_json(s, k));
+    for (int k = 0; st == DS_OK && k < s->words; k++)
+        st = word_json(s, k, words, err);
+    *line = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I}", "scene", (json_int_t)s->index, "name",
+                      s->truth->name, "caption", s->truth->caption, "words", words, "choices",
+                      choices, "calls", (json_int_t)ds_info_describe(s->info).calls);
+    return st == DS_OK && *line == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a line") : st;
+}
+
+ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error *err)
+{
+    scene s = { .e = e, .truth = ds_truth_at(e->truth, i), .index = i };
+    ds_status st = add_texts(&s, err);
+
+    *line = NULL;
+    if (st == DS_OK)
+        st = load_picture(&s, err);
+    if (st == DS_OK)
+        st = measure(&s, err);
+    if (st == DS_OK)
+        st = make_line(&s, line, err);
+    ds_info_free(s.info);
+    for (int t = 0; t < s.texts; t++)
+        ds_free(s.text[t]);
+    ds_free(s.planes);
+    return st;
+}

@@ -1,0 +1,177 @@
+/* eval_info_summary.c - what the lines of `diffuscope eval info` say together. See eval_info.h. */
+
+#include <math.h>
+#include <string.h>
+
+#include "eval_info.h"
+
+static json_t *number(double x)
+{
+    return isfinite(x) ? json_real(x) : json_null();
+}
+
+static json_t *estimate_of(ds_estimate v)
+{
+    return json_pack("{s:o, s:o, s:o, s:I}", "value", number(v.value), "low", number(v.low), "high",
+                     number(v.high), "count", (json_int_t)v.count);
+}
+
+/* All words of all lines, as columns. */
+typedef struct words {
+    int64_t count;
+    int64_t *scene;
+    double *whole, *column[4]; /* cmi_o, mi_o, cmi_s, mi_s */
+    float *iou[2];             /* [count, taus] */
+    void *block;
+} words;
+
+static int64_t count_words(const json_t *lines)
+{
+    int64_t n = 0;
+    size_t i;
+    json_t *line;
+
+    json_array_foreach (lines, i, line)
+        n += (int64_t)json_array_size(json_object_get(line, "words"));
+    return n;
+}
+
+static double real_at(const json_t *o, const char *name)
+{
+    return json_number_value(json_object_get(o, name));
+}
+
+static void read_word(words *w, int64_t at, const json_t *line, const json_t *word)
+{
+    static const char *const column[] = { "cmi_o", "mi_o", "cmi_s", "mi_s" };
+    static const char *const iou[] = { "iou_o", "iou_s" };
+
+    w->scene[at] = json_integer_value(json_object_get(line, "scene"));
+    w->whole[at] = real_at(word, "whole");
+    for (int c = 0; c < 4; c++)
+        w->column[c][at] = real_at(word, column[c]);
+    for (int f = 0; f < 2; f++)
+        for (int t = 0; t < EVAL_INFO_TAUS; t++)
+            w->iou[f][at * EVAL_INFO_TAUS + t] =
+                (float)json_number_value(json_array_get(json_object_get(word, iou[f]), (size_t)t));
+}
+
+static ds_status read_words(words *w, const json_t *lines, ds_error *err)
+{
+    size_t n = (size_t)count_words(lines), at = 0, i, k;
+    json_t *line, *word;
+    double *d;
+
+    *w = (words){ .count = (int64_t)n };
+    w->block = ds_calloc(n + 1, 6 * sizeof(double) + 2 * EVAL_INFO_TAUS * sizeof(float));
+    if (w->block == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the words of all scenes");
+    d = w->block;
+    w->whole = d;
+    for (int c = 0; c < 4; c++)
+        w->column[c] = d + (size_t)(c + 1) * n;
+    w->scene = (int64_t *)(d + 5 * n);
+    w->iou[0] = (float *)(d + 6 * n);
+    w->iou[1] = w->iou[0] + n * EVAL_INFO_TAUS;
+    json_array_foreach (lines, i, line)
+        json_array_foreach (json_object_get(line, "words"), k, word)
+            read_word(w, (int64_t)at++, line, word);
+    return DS_OK;
+}
+
+/* ---- localisation ----------------------------------------------------------------------------- */
+
+static ds_status localisation(const eval_info *e, const words *w, json_t **out, ds_error *err)
+{
+    static const char *const name[] = { "i_o", "i_s" };
+    ds_estimate whole;
+    ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
+
+    *out =
+        json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture", estimate_of(whole));
+    for (int f = 0; st == DS_OK && f < 2; f++) {
+        ds_sweep sweep;
+
+        st = ds_sweep_summarise(&sweep, w->iou[f], w->scene, w->count, e->tau, EVAL_INFO_TAUS, NULL,
+                                err);
+        if (st == DS_OK)
+            json_object_set_new(
+                *out, name[f],
+                json_pack("{s:o, s:o, s:f}", "held_out", estimate_of(sweep.held_out), "tuned",
+                          estimate_of(sweep.tuned), "tuned_threshold", sweep.tuned_tau));
+    }
+    return st;
+}
+
+static ds_status correlations(const words *w, json_t **out, ds_error *err)
+{
+    ds_estimate o, s;
+    ds_status st =
+        ds_stats_correlation(&o, DS_PEARSON, w->column[0], w->column[1], w->scene, w->count, err);
+
+    if (st == DS_OK)
+        st = ds_stats_correlation(&s, DS_PEARSON, w->column[2], w->column[3], w->scene, w->count,
+                                  err);
+    if (st == DS_OK)
+        *out = json_pack("{s:o, s:o}", "i_o", estimate_of(o), "i_s", estimate_of(s));
+    return st;
+}
+
+/* ---- choices ---------------------------------------------------------------------------------- */
+
+static json_t *choice_of(const json_t *lines, const char *kind)
+{
+    int64_t hits[2] = { 0 }, ties[2] = { 0 }, n = 0;
+    size_t i, k;
+    json_t *line, *choice;
+
+    json_array_foreach (lines, i, line)
+        json_array_foreach (json_object_get(line, "choices"), k, choice) {
+            static const char *const margin[] = { "o", "s" }, *const se[] = { "o_se", "s_se" };
+
+            if (strcmp(json_string_value(json_object_get(choice, "kind")), kind) != 0)
+                continue;
+            n++;
+            for (int f = 0; f < 2; f++) {
+                double m = real_at(choice, margin[f]);
+
+                hits[f] += m > 0;
+                ties[f] += fabs(m) < 2 * real_at(choice, se[f]);
+            }
+        }
+    return json_pack("{s:f, s:o, s:o, s:o, s:o}", "chance", 0.5, "i_s",
+                     estimate_of(ds_stats_share(hits[1], n)), "i_o",
+                     estimate_of(ds_stats_share(hits[0], n)), "i_s_undecided",
+                     estimate_of(ds_stats_share(ties[1], n)), "i_o_undecided",
+                     estimate_of(ds_stats_share(ties[0], n)));
+}
+
+ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result, ds_error *err)
+{
+    json_t *where = NULL, *related = NULL, *choices = json_object();
+    json_int_t calls = 0;
+    words w;
+    size_t i;
+    json_t *line;
+    ds_status st = read_words(&w, lines, err);
+
+    *result = NULL;
+    if (st == DS_OK)
+        st = localisation(e, &w, &where, err);
+    if (st == DS_OK)
+        st = correlations(&w, &related, err);
+    for (int k = 0; k < EVAL_INFO_KINDS; k++)
+        json_object_set_new(choices, eval_info_kinds[k], choice_of(lines, eval_info_kinds[k]));
+    json_array_foreach (lines, i, line)
+        calls += json_integer_value(json_object_get(line, "calls"));
+    if (st == DS_OK)
+        *result = json_pack("{s:I, s:I, s:O, s:O, s:O}", "scenes",
+                            (json_int_t)json_array_size(lines), "calls", calls, "localisation",
+                            where, "caption_choice", choices, "mi_cmi_pearson", related);
+    json_decref(where);
+    json_decref(related);
+    json_decref(choices);
+    ds_free(w.block);
+    return st == DS_OK && *result == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for the summary")
+                                          : st;
+}

@@ -2,6 +2,8 @@
 
 #include "kernels/simd/vec.h"
 
+#include <omp.h>
+
 void DS_FN(add)(float *dst, const float *a, const float *b, int64_t count)
 {
     SWEEP(i, w, count)
@@ -75,33 +77,51 @@ void DS_FN(add_rows)(float *dst, const float *x, const float *t, int64_t n, int6
                      vload_n(x + r * c + i, c - i) + vload_n(t + r / s * c + i, c - i), c - i);
 }
 
-/* A thread owns a strip of columns and adds its rows in order: in float32 over runs of 64 rows, the
- * runs in double. */
+/* Sums of columns, in float32 over runs of RUN rows, the runs in double. Strips of columns divide
+ * the work; no sum depends on their width, which is large where few threads share, for the memory.
+ */
+enum { STRIP = 512, RUN = 64, ROWS = 4 };
+
+/* part [width] = sums of `rows` rows. */
+static void run_columns(float *part, const float *y, int64_t rows, int64_t c, int64_t width)
+{
+    memset(part, 0, (size_t)width * sizeof *part);
+    for (int64_t r = 0; r < rows; r += ROWS) {
+        const int64_t m = ds_min(ROWS, rows - r);
+
+        for (int64_t i = 0; i < width; i += VW) {
+            vf sum = vload(part + i);
+
+            for (int64_t k = 0; k < m; k++)
+                sum += vload_n(y + (r + k) * c + i, width - i);
+            vstore(part + i, sum);
+        }
+    }
+}
+
+static void strip_columns(float *dt, const float *y, int64_t rows, int64_t c, int64_t width)
+{
+    double total[STRIP] = { 0 };
+    float part[STRIP + VW];
+
+    for (int64_t r = 0; r < rows; r += RUN) {
+        run_columns(part, y + r * c, ds_min(RUN, rows - r), c, width);
+        for (int64_t i = 0; i < width; i++)
+            total[i] += part[i];
+    }
+    for (int64_t i = 0; i < width; i++)
+        dt[i] += (float)total[i];
+}
+
 void DS_FN(sum_rows)(float *dt, const float *dy, int64_t n, int64_t s, int64_t c)
 {
-    enum { STRIP = 64, RUN = 64 };
-    const int64_t strips = (c + STRIP - 1) / STRIP;
+    const int64_t shares = (omp_get_max_threads() + n - 1) / n, share = (c + shares - 1) / shares;
+    const int64_t strip = ds_min(STRIP, (share + VW - 1) / VW * VW);
 
 #pragma omp parallel for collapse(2) schedule(static) if (n * s * c > SWEEP_CHUNK)
     for (int64_t b = 0; b < n; b++)
-        for (int64_t k = 0; k < strips; k++) {
-            const int64_t first = k * STRIP, width = ds_min(STRIP, c - first);
-            double total[STRIP] = { 0 };
-            float part[STRIP + VW];
-
-            for (int64_t r = 0; r < s; r += RUN) {
-                const float *y = dy + (b * s + r) * c + first;
-
-                memset(part, 0, sizeof part);
-                for (int64_t j = 0; j < ds_min(RUN, s - r); j++)
-                    for (int64_t i = 0; i < width; i += VW)
-                        vstore(part + i, vload(part + i) + vload_n(y + j * c + i, width - i));
-                for (int64_t i = 0; i < width; i++)
-                    total[i] += part[i];
-            }
-            for (int64_t i = 0; i < width; i++)
-                dt[b * c + first + i] += (float)total[i];
-        }
+        for (int64_t k = 0; k < c; k += strip)
+            strip_columns(dt + b * c + k, dy + b * s * c + k, s, c, ds_min(strip, c - k));
 }
 
 void DS_FN(to_bf16)(void *dst, const float *x, int64_t count)

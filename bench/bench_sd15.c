@@ -1,6 +1,8 @@
 /* bench_sd15.c - Stable Diffusion 1.5 at full size with random weights, 64x64 latent.
  *
- *   bench_sd15 [-n REPETITIONS] [-m MODEL] [WORD]       cases whose name holds WORD
+ *   bench_sd15 [-n REPETITIONS] [-m MODEL] [-p] [WORD]       cases whose name holds WORD
+ *
+ * -p adds tables of operators to the gradients.
  *
  * Every repetition times a convolution 3x3 320->320 at 64x64 in f32 (the baseline) before and after
  * the case; "of conv" is the median of rate / baseline rate, so that a machine shared with others
@@ -8,6 +10,7 @@
  * The model is made once (4 GB in f32) and kept in the build folder; -m takes another one. */
 
 #include "baseline.h"
+#include "profile.h"
 
 #include "models/net.h"
 
@@ -22,6 +25,7 @@
 #include <unistd.h>
 
 static int repetitions = 5;
+static bool table;
 static const char *model_path;
 static char
     reference_path[600]; /* where the f32 UNet leaves its output for the others to compare */
@@ -353,6 +357,8 @@ static void run_gradient(const char *name, bool (*wants)(void *, const char *), 
     set_inputs(both, &s);
     set_cotangent(both, &s);
     timed(both);
+    if (table)
+        ds__net_time(both, timer, NULL);
     for (int i = 0; i < repetitions; i++) {
         double before = timed(forward), g = timed(both);
 
@@ -362,6 +368,15 @@ static void run_gradient(const char *name, bool (*wants)(void *, const char *), 
     printf("gradient to %-14s%-14s %.2f x a forward, activations %5zu MB, peak %5ld MB\n", name,
            recompute ? ", recomputed" : "", median(ratio, repetitions), info.activation_bytes >> 20,
            peak_megabytes());
+    if (table) {
+        print_profile(&by_kind, 40, repetitions);
+        print_profile(&by_shape, 60, repetitions);
+        ds__net_time(both, NULL, NULL);
+        ds__net_time(forward, timer, NULL);
+        for (int i = 0; i < repetitions; i++)
+            timed(forward);
+        print_profile(&by_kind, 40, repetitions);
+    }
     ds__net_free(both);
     ds__net_free(forward);
     ds_model_close(m);
@@ -434,11 +449,13 @@ int main(int argc, char **argv)
     const char *word = "";
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:m:")) != -1) {
+    while ((opt = getopt(argc, argv, "n:m:p")) != -1) {
         if (opt == 'n')
             repetitions = atoi(optarg);
         else if (opt == 'm')
             model_path = optarg;
+        else if (opt == 'p')
+            table = true;
         else
             return 2;
     }

@@ -181,6 +181,35 @@ ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
     return ds__model_need(m, component_of[module], err);
 }
 
+/* ---- gates ---------------------------------------------------------------------------------- */
+
+static ds_status add_gates(ds_net *n, ds_error *err)
+{
+    int count = ds_graph_gates(n->g, NULL, 0);
+    ds_value **gate = ds__arena_alloc(&n->arena, (size_t)(count + 1) * sizeof(ds_value *));
+
+    if (gate == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of gates");
+    ds_graph_gates(n->g, gate, count);
+    for (int i = 0; i < count; i++) {
+        port *p = add_port(n, &n->in, DS_LAYOUT_PLAIN, "gate.", ds_value_name(gate[i]));
+
+        if (p != NULL)
+            p->value = gate[i];
+    }
+    return ds_graph_status(n->g, err);
+}
+
+static void open_gates(ds_net *n)
+{
+    int count = ds_graph_gates(n->g, NULL, 0);
+
+    for (int i = 0; count > 0 && i < n->in.count; i++)
+        if (strncmp(n->in.port[i].name, "gate.", 5) == 0)
+            ds__simd()->fill(ds_value_data(n->in.port[i].value), 1.0f,
+                             ds_value_count(n->in.port[i].value));
+}
+
 /* ---- pullback ------------------------------------------------------------------------------- */
 
 typedef struct wrt_list {
@@ -262,6 +291,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
         .backend = options->reference || m->products == DS_PRODUCTS_REFERENCE ? DS_BACKEND_REF
                                                                               : DS_BACKEND_DNNL,
         .watcher = options->watcher,
+        .gates = options->gates,
         .recompute = how != NULL && how->recompute,
     };
     ds_net *n;
@@ -292,6 +322,8 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
     else
         build_text(n, module == DS_MODULE_TEXT_ENCODER_2);
     st = ds_graph_status(n->g, err);
+    if (st == DS_OK)
+        st = add_gates(n, err);
     return st == DS_OK && how != NULL ? pull_back(n, how, err) : st;
 }
 
@@ -309,6 +341,7 @@ ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_
         ds__net_free(n);
         return st;
     }
+    open_gates(n);
     *out = n;
     return DS_OK;
 }
@@ -463,4 +496,9 @@ ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err)
 void ds__net_info(const ds_net *n, ds_plan_info *info)
 {
     ds_plan_get_info(n->plan, info);
+}
+
+void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user)
+{
+    ds_plan_time(n->plan, timer, user);
 }

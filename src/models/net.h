@@ -32,11 +32,12 @@ typedef struct ds_net_shape {
 } ds_net_shape;
 
 /* A vector-Jacobian product: each output that has a cotangent becomes one more input,
- * "cotangent.<output>"; each input and parameter that is asked for becomes one more output,
+ * "cotangent.<output>"; each input, gate and parameter that is asked for becomes one more output,
  * "grad.<name>", unless nothing with a cotangent depends on it. */
 typedef struct ds_net_pullback {
     bool (*has_cotangent)(void *user, const char *output);
-    bool (*wants)(void *user, const char *name); /* input or parameter ("unet.conv_in.weight") */
+    bool (*wants)(void *user,
+                  const char *name); /* input, gate or parameter ("unet.conv_in.weight") */
     void *user;
     bool recompute; /* keep the inputs of blocks only, and compute the rest again */
 } ds_net_pullback;
@@ -46,6 +47,8 @@ typedef struct ds_net ds_net;
 typedef struct ds_net_options {
     const ds_watcher *watcher;       /* NULL: nobody listens */
     const ds_net_pullback *pullback; /* NULL: no gradients */
+    const ds_gates *gates; /* NULL: none. Each that is wanted becomes one more input, "gate.<site>",
+                              which holds ones until it is set. */
     bool reference;    /* products summed in double, whatever the model's options say */
     bool watched_only; /* compute what the watcher wants and nothing else: outputs cannot be read */
 } ds_net_options;
@@ -75,5 +78,6 @@ void ds__net_get(const ds_net *n, int i, float *dst);
 
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err);
 void ds__net_info(const ds_net *n, ds_plan_info *info);
+void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user); /* see ds_plan_time */
 
 #endif

@@ -2,16 +2,21 @@
 
 #include "ops/node.h"
 
-/* Makes b available to the kernel: packed, or plain in the kernel's type. */
+/* Makes b available to the kernel: packed, or plain in the kernel's type. Where memory matters more
+ * than time (recompute), plain mapped weights do not stay resident. */
 static ds_status resolve_operand(ds_graph *g, ds_node *n, const ds_kernel_desc *desc, ds_error *err)
 {
     ds_value *b = n->in[1];
+    ds_status st;
 
     if (b->param == NULL)
         return DS_OK;
     if (ds__kernel_info(n->kernel)->packed_bytes > 0)
         return ds__params_packed(g->options.params, b->param, n->kernel, &n->operand, err);
-    return ds__params_plain(g->options.params, b->param, desc->b_type, &n->operand, err);
+    st = ds__params_plain(g->options.params, b->param, desc->b_type, &n->operand, err);
+    if (st == DS_OK && g->options.recompute && n->operand == b->param->value.data)
+        n->release = b->param;
+    return st;
 }
 
 ds_status ds__kernel_prepare(ds_graph *g, ds_node *n, ds_kernel_desc *desc, ds_error *err)

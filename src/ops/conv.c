@@ -6,6 +6,8 @@
 
 #include "ops/node.h"
 
+#include "kernels/winograd.h"
+
 static ds_kernel_desc describe(ds_kernel_kind kind, const ds_value *x, const ds_value *w,
                                ds_conv_geometry geo)
 {
@@ -36,10 +38,16 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 
 /* ---- adjoint: two more kernels, each with the sizes of the forward pass --------------------- */
 
+/* The adjoint's packed weights are a second copy. With recomputation memory counts more: only those
+ * of Winograd's convolutions are kept, whose making takes longest and whose plain ones are few. */
 static ds_status prepare_data(ds_graph *g, ds_node *n, ds_error *err)
 {
     ds_kernel_desc d = describe(DS_KERNEL_CONV_DATA, n->out[0], n->in[1], n->attr.conv);
 
+    d.a_type = n->in[0]->dtype;
+    d.b_type = n->in[1]->param != NULL ? g->options.compute : n->in[1]->dtype;
+    d.packed = true;
+    d.packed = !g->options.recompute || ds__winograd_pays(&d);
     return ds__kernel_prepare(g, n, &d, err);
 }
 

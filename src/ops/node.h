@@ -42,7 +42,8 @@ struct ds_value {
     ds_value *again; /* ds_graph_grad: its twin in the recomputed block */
     bool pinned;     /* input, output or edited: keeps its place as long as the plan lives */
 
-    const char *site; /* watched under this name, else NULL */
+    const char *gates; /* of an input: the site that it multiplies, else NULL */
+    const char *site;  /* watched under this name, else NULL */
     ds_layout layout;
     ds_interest interest;
 
@@ -64,6 +65,7 @@ struct ds_node {
     int block;           /* unit of recomputation, 0 for none */
     bool live;           /* plan: somebody needs an output */
     ds_kernel *kernel;   /* plan: of products and convolutions */
+    const ds_param *release; /* plan: its plain bytes are given back after each run, or NULL */
     const void *operand; /* plan: the parameter in the layout that the kernel asked for */
     size_t scratch_bytes;
     void *scratch;

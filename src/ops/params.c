@@ -175,6 +175,12 @@ static struct ds_pack *find_pack(const ds_param *q, uint64_t layout, ds_dtype ty
     return NULL;
 }
 
+void ds__params_release(ds_params *p, const ds_param *q)
+{
+    if (p->drop != NULL)
+        p->drop(p->user, q->name, &q->value);
+}
+
 /* Trained parameters are never in a kernel's layout, only in another type. */
 void ds__params_refresh(ds_params *p)
 {

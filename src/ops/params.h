@@ -52,6 +52,10 @@ ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void 
 ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
                             ds_error *err);
 
+/* The plain bytes will not be read again soon: mapped pages go back to the system, which reads them
+ * again when they are touched. */
+void ds__params_release(ds_params *p, const ds_param *q);
+
 /* Makes the copies of trained parameters again, after their values have changed. */
 void ds__params_refresh(ds_params *p);
 

@@ -438,6 +438,8 @@ ds_status ds_plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
             return ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
         if (n->op->run != NULL)
             st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);
+        if (n->release != NULL)
+            ds__params_release(p->g->options.params, n->release);
         for (int o = 0; st == DS_OK && o < n->n_out; o++)
             if (n->out[o]->site != NULL)
                 st = show(p, n->out[o], err);

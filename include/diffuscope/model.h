@@ -89,6 +89,11 @@ DS_API void ds_site_list_free(ds_site_list *l);
  *
  *     grad.x = sum over outputs y of  cotangent.y . dy/dx
  *
+ * Gates: `gate.<site>` in inputs multiplies the site's value, by one number [1], by G numbers for G
+ * equal parts of its channels (the heads of "attn1.out", the hidden units of "ff.net.0"), or by such
+ * a row for each image [N,G]; 0 removes the part. Patterns in wrt that begin with "gate." ask for
+ * gradients: of gates in inputs, and of one number, 1, at every other site that matches.
+ *
  * DS_E_NOMATCH for an unknown module, a missing input or a pattern without a match. */
 DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bundle *inputs,
                                   const char *const *watch, int n_watch, const char *const *wrt,

@@ -50,18 +50,18 @@ ds_value *ds__layer_norm(ds_graph *g, ds_value *x, const char *name, float eps)
     return leave(g, mark, ds_layer_normalize(g, x, w, b, eps), DS_LAYOUT_PLAIN);
 }
 
-/* True if somebody watches the scope's own value, of x's shape. */
+/* True if somebody watches or gates the scope's own value, of x's shape. */
 static bool watched(ds_graph *g, const ds_value *x)
 {
-    const ds_value *v = x;
+    int64_t dim[4];
+    int rank;
 
-    if (v == NULL)
+    if (x == NULL)
         return false;
-    if (ds_value_rank(v) == 4)
-        return ds_wanted(g, "",
-                         DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 3), ds_value_dim(v, 1),
-                                 ds_value_dim(v, 2)));
-    return ds_wanted(g, "", DS_DIMS(ds_value_dim(v, 0), ds_value_dim(v, 1), ds_value_dim(v, 2)));
+    rank = ds_value_rank(x);
+    for (int i = 0; i < rank; i++)
+        dim[i] = ds_value_dim(x, rank == 4 && i > 0 ? (i == 1 ? 3 : i - 1) : i);
+    return ds_wanted(g, "", rank, dim) != DS_IGNORE || ds_gated(g, "", rank, dim);
 }
 
 ds_value *ds__group_norm(ds_graph *g, ds_value *x, ds_value *shift, const char *name,

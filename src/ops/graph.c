@@ -149,18 +149,64 @@ static ds_interest ask(ds_graph *g, int rank, const int64_t *dim)
     return w->wants(w->user, g->path, &shape);
 }
 
+/* Does somebody want a gate at the current path? want: its shape. */
+static bool ask_gate(ds_graph *g, int rank, const int64_t *dim, ds_tensor *want)
+{
+    const ds_gates *gates = g->options.gates;
+    ds_tensor shape = { DS_DTYPE_F32, rank, { 0 }, NULL };
+
+    memcpy(shape.dim, dim, (size_t)rank * sizeof *dim);
+    *want = (ds_tensor){ DS_DTYPE_F32, 0, { 0 }, NULL };
+    return gates != NULL && gates->wants(gates->user, g->path, &shape, want);
+}
+
+bool ds_gated(ds_graph *g, const char *name, int rank, const int64_t *dim)
+{
+    size_t mark;
+    ds_tensor want;
+    bool gated;
+
+    if (g->options.gates == NULL || g->status != DS_OK)
+        return false;
+    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
+    gated = ask_gate(g, rank, dim, &want);
+    ds_scope_pop(g, mark);
+    return gated;
+}
+
+/* x, multiplied by a gate if somebody wants one at the current path. */
+static ds_value *apply_gate(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
+{
+    ds_tensor want;
+    ds_value *gate;
+
+    if (!ask_gate(g, rank, dim, &want))
+        return x;
+    gate = ds_graph_input(g, DS_DTYPE_F32, want.rank, want.dim);
+    if (gate != NULL)
+        gate->gates = ds__arena_printf(&g->arena, "%s", g->path);
+    return ds_gate(g, x, gate);
+}
+
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name)
 {
-    const int64_t *d;
-    ds_interest interest;
+    int64_t d[DS_GRAPH_RANK];
+    ds_interest interest = DS_IGNORE;
     size_t mark;
 
-    if (g->options.watcher == NULL || x == NULL || g->status != DS_OK)
+    if ((g->options.watcher == NULL && g->options.gates == NULL) || x == NULL || g->status != DS_OK)
         return x;
     mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
-    d = x->dim;
-    interest = layout == DS_LAYOUT_IMAGE ? ask(g, 4, (const int64_t[]){ d[0], d[3], d[1], d[2] })
-                                         : ask(g, x->rank, d);
+    memcpy(d, x->dim, sizeof d);
+    if (layout == DS_LAYOUT_IMAGE) {
+        d[1] = x->dim[3];
+        d[2] = x->dim[1];
+        d[3] = x->dim[2];
+    }
+    if (x->rank < 4 || layout == DS_LAYOUT_IMAGE) /* not probabilities */
+        x = apply_gate(g, x, x->rank, d);
+    if (g->options.watcher != NULL && x != NULL)
+        interest = ask(g, x->rank, d);
     if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice */
         x = ds_reshape(g, x, x->rank, x->dim);
     if (interest != DS_IGNORE && x != NULL) {
@@ -293,7 +339,7 @@ ds_dtype ds_value_dtype(const ds_value *v)
 
 const char *ds_value_name(const ds_value *v)
 {
-    return v->param == NULL ? NULL : v->param->name;
+    return v->param == NULL ? v->gates : v->param->name;
 }
 
 int64_t ds_value_count(const ds_value *v)

@@ -40,11 +40,20 @@ typedef enum ds_layout {
     DS_LAYOUT_IMAGE      /* [N,H,W,C] here, [N,C,H,W] outside */
 } ds_layout;
 
+/* Who multiplies what a network computes by gates (gate.c): asked once for each site while the graph
+ * is built. value: the site's shape in the order in which it is shown; true: gate's rank and
+ * dimensions are set. */
+typedef struct ds_gates {
+    bool (*wants)(void *user, const char *site, const ds_tensor *value, ds_tensor *gate);
+    void *user;
+} ds_gates;
+
 typedef struct ds_graph_options {
     ds_params *params;         /* where ds_graph_param looks; may be NULL */
     ds_dtype compute;          /* F32, or BF16: operands of products are rounded to bfloat16 */
     ds_backend backend;        /* of products and convolutions */
     const ds_watcher *watcher; /* NULL: nobody listens */
+    const ds_gates *gates;     /* NULL: no gates */
     bool recompute; /* ds_graph_grad: blocks keep their inputs only, see ds_block_begin */
 } ds_graph_options;
 
@@ -62,12 +71,15 @@ size_t ds_scope_push(ds_graph *g, const char *fmt, ...) DS_PRINTF(2, 3);
 void ds_scope_pop(ds_graph *g, size_t mark);
 
 /* Tells the watcher of a value under path.name (path alone if name is ""). Use the value that comes
- * back from here on: it carries the edit. */
+ * back from here on: it carries the edit, and the gate if somebody wants one here. */
 ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name);
 
 /* Does somebody want path.name? Asked before a value that would otherwise not be formed. The shape
  * is what the value would have, in the order in which it is shown. DS_IGNORE is false. */
 ds_interest ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim);
+
+/* True if somebody wants a gate at path.name, for a value with this shape. */
+bool ds_gated(ds_graph *g, const char *name, int rank, const int64_t *dim);
 
 /* ---- leaves --------------------------------------------------------------------------------- */
 
@@ -113,6 +125,9 @@ ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t head
                              bool causal);
 ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v);
 
+/* gate.c: gate [G] or [N,G] multiplies G equal parts of the last axis. */
+ds_value *ds_gate(ds_graph *g, ds_value *x, ds_value *gate);
+
 /* shape.c */
 ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim); /* no copy */
 ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b); /* along the last axis */
@@ -155,6 +170,9 @@ ds_status ds_graph_grad(ds_graph *g, ds_value *const outputs[], ds_value *const 
  * them and returns how many there are. */
 int ds_graph_params(const ds_graph *g, ds_value **out, int room);
 
+/* Likewise the gates that were wanted: inputs whose name is the site's. */
+int ds_graph_gates(const ds_graph *g, ds_value **out, int room);
+
 /* ---- plan and run ---------------------------------------------------------------------------- */
 
 /* Outputs keep their place until the plan ends; inputs too. */
@@ -183,7 +201,7 @@ void ds_plan_time(ds_plan *p, ds_plan_timer *timer, void *user);
 /* Where an input is written and an output is read; valid while the plan lives. */
 void *ds_value_data(const ds_value *v);
 ds_dtype ds_value_dtype(const ds_value *v);
-const char *ds_value_name(const ds_value *v); /* of a parameter, else NULL */
+const char *ds_value_name(const ds_value *v); /* of a parameter, of a gate's site, else NULL */
 int64_t ds_value_count(const ds_value *v);
 int ds_value_rank(const ds_value *v);
 int64_t ds_value_dim(const ds_value *v, int axis);

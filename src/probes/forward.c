@@ -58,7 +58,8 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < ds__net_inputs(n); i++)
-        if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL) {
+        if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL &&
+            strncmp(ds__net_input_name(n, i), "gate.", 5) != 0) {
             ds_fail(err, DS_E_NOMATCH, "input %s is missing", ds__net_input_name(n, i));
             st = ds_fail_at(err, DS_E_NOMATCH, ds__net_input_name(n, i), -1);
         }
@@ -94,6 +95,41 @@ static bool wants(void *user, const char *name)
     return false;
 }
 
+/* ---- gates ---------------------------------------------------------------------------------- */
+
+/* A gate of the inputs' size where the inputs hold one; where only its gradient is asked for, one
+ * number. A pattern must name gates outright: "*" would put one at every site. */
+static bool wants_gate(void *user, const char *site, const ds_tensor *value, ds_tensor *gate)
+{
+    const request *r = user;
+    const ds_tensor *given;
+    char name[520];
+
+    (void)value;
+    snprintf(name, sizeof name, "gate.%s", site);
+    given = ds_bundle_find(r->in, name);
+    *gate = (ds_tensor){ DS_DTYPE_F32, 1, { 1 }, NULL };
+    if (given != NULL && given->rank > 0) {
+        gate->rank = given->rank;
+        memcpy(gate->dim, given->dim, sizeof gate->dim);
+    }
+    for (int i = 0; given == NULL && i < r->n_wrt; i++)
+        if (strncmp(r->wrt[i], "gate.", 5) == 0 && ds__site_matches(r->wrt[i], name))
+            return true;
+    return given != NULL;
+}
+
+static bool any_gates(const request *r)
+{
+    for (int64_t i = 0; i < ds_bundle_count(r->in); i++)
+        if (strncmp(ds_bundle_name(r->in, i), "gate.", 5) == 0)
+            return true;
+    for (int i = 0; i < r->n_wrt; i++)
+        if (strncmp(r->wrt[i], "gate.", 5) == 0)
+            return true;
+    return false;
+}
+
 /* Cotangents without --wrt, or the reverse, would be silently useless; so would a pattern that
  * names nothing. */
 static ds_status check_gradients(const ds_net *n, const request *r, ds_error *err)
@@ -116,11 +152,13 @@ static ds_status check_gradients(const ds_net *n, const request *r, ds_error *er
             found = strncmp(name, "grad.", 5) == 0 && ds__site_matches(r->wrt[k], name + 5);
         }
         if (!found) {
-            ds_fail(err, DS_E_NOMATCH,
-                    "no input or parameter that the output depends on matches %.120s; parameters "
-                    "have names such as unet.conv_in.weight, inputs such as "
-                    "encoder_hidden_states",
-                    r->wrt[k]);
+            ds_fail(
+                err, DS_E_NOMATCH,
+                "no input, parameter or gate that the output depends on matches %.120s; parameters "
+                "have names such as unet.conv_in.weight, inputs such as "
+                "encoder_hidden_states, gates gate. and a site's name (`diffuscope sites`; "
+                "probabilities have none)",
+                r->wrt[k]);
             st = ds_fail_at(err, DS_E_NOMATCH, r->wrt[k], -1);
         }
     }
@@ -195,8 +233,10 @@ ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle
     const ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
     ds_capture capture = { watch, n_watch, outputs };
     const ds_watcher watcher = ds__capture_watcher(&capture);
+    const ds_gates gates = { wants_gate, &gradients };
     ds_net_options options = { .watcher = n_watch > 0 ? &watcher : NULL,
-                               .pullback = n_wrt > 0 ? &pullback : NULL };
+                               .pullback = n_wrt > 0 ? &pullback : NULL,
+                               .gates = any_gates(&gradients) ? &gates : NULL };
     ds_net_shape shape = { 0 };
     ds_net *n = NULL;
     ds_module module = DS_MODULE_UNET;

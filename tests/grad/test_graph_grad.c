@@ -140,6 +140,11 @@ static ds_value *scale(ds_graph *g, ds_value **v)
     return ds_scale(g, v[0], -1.5f);
 }
 
+static ds_value *gate(ds_graph *g, ds_value **v)
+{
+    return ds_gate(g, v[0], v[1]);
+}
+
 static ds_value *cast(ds_graph *g, ds_value **v)
 {
     return ds_cast(g, ds_cast(g, v[0], DS_DTYPE_F64), DS_DTYPE_F32);
@@ -209,6 +214,9 @@ static const op_case cases[] = {
     { "add", add, { X(3, 4), X(3, 4) }, 1e-2 },
     { "add_each", add_each, { X(2, 3, 4), X(5, 4) }, 1e-2 },
     { "scale", scale, { X(3, 4) }, 1e-2 },
+    { "gate", gate, { X(2, 3, 4), X(1) }, 1e-2 },
+    { "gate of parts", gate, { X(2, 3, 4), X(2) }, 1e-2 },
+    { "gate of parts for each image", gate, { X(2, 3, 4), X(2, 2) }, 1e-2 },
     { "cast", cast, { X(3, 4) }, 1e-2 },
     { "timestep_embedding", embedding, { X(3) }, 1e-2 },
     { "mean_squared", squared, { X(2, 3, 4), X(2, 3, 4) }, 1e-2 },

@@ -60,8 +60,8 @@ static const ds_opt options[] = {
     { .name = "wrt",
       .kind = OPT_TEXTS,
       .arg = "GLOB",
-      .help = "also save grad.NAME of inputs and parameters that match, for the outputs whose "
-              "cotangent.OUTPUT stands in the inputs" },
+      .help = "also save grad.NAME of inputs, parameters and gates (gate.SITE) that match, for the "
+              "outputs whose cotangent.OUTPUT stands in the inputs" },
     { 0 },
 };
 
@@ -72,7 +72,10 @@ const ds_command cmd_forward = {
         "Inputs and outputs carry diffusers' argument names and PyTorch's axis order. "
         "text_encoder: input_ids; unet: sample, timestep, encoder_hidden_states (SDXL also "
         "text_embeds, time_ids); vae.encode: image in [-1,1]; vae.decode: latent, already divided "
-        "by the scaling factor.",
+        "by the scaling factor. "
+        "gate.SITE in the inputs multiplies what the network computes there: one number, or G "
+        "numbers for G equal parts of the channels (heads of attn1.out, hidden units of ff.net.0), "
+        "or a row of them for each image; 0 removes the part.",
     .example = "diffuscope forward -m sd15 --module unet --inputs in.safetensors "
                "--outputs out.safetensors --watch 'unet.*.attn2.probs'",
     .options = options,

@@ -66,14 +66,19 @@ static bool has_letter(const char *text)
     return false;
 }
 
-static char *join(const char *a, const char *b)
+static char *join_with(const char *a, const char *between, const char *b)
 {
-    size_t n = strlen(a) + strlen(b) + 2;
+    size_t n = strlen(a) + strlen(between) + strlen(b) + 1;
     char *s = ds_alloc(n);
 
     if (s != NULL)
-        snprintf(s, n, "%s/%s", a, b);
+        snprintf(s, n, "%s%s%s", a, between, b);
     return s;
+}
+
+static char *join(const char *a, const char *b)
+{
+    return join_with(a, "/", b);
 }
 
 /* Room for one more map, with its name. NULL (and DS_OK) if there is one of that name. */
@@ -92,11 +97,13 @@ static ds_status new_word(daam_item *it, daam_word **out, const char *group, con
             return DS_OK;
         }
     *w = (daam_word){ .key = key, .name = ds_strdup(name), .asked = strncmp(group, "ask", 3) == 0 };
+    w->title = w->asked ? join_with("asked", ": ", name) : ds_strdup(name);
     it->count++;
     w->map = ds_calloc(small, sizeof *w->map);
     w->big = ds_calloc(big, sizeof *w->big);
     w->mask = ds_calloc(big, 1);
-    if (key == NULL || w->name == NULL || w->map == NULL || w->big == NULL || w->mask == NULL)
+    if (key == NULL || w->name == NULL || w->title == NULL || w->map == NULL || w->big == NULL ||
+        w->mask == NULL)
         return no_memory(err);
     *out = w;
     return DS_OK;
@@ -280,6 +287,7 @@ void daam_item_free(daam_item *it)
     json_decref(it->syntax_table);
     for (int i = 0; i < it->count; i++) {
         ds_free(it->word[i].name);
+        ds_free(it->word[i].title);
         ds_free(it->word[i].key);
         ds_free(it->word[i].map);
         ds_free(it->word[i].big);

@@ -43,8 +43,9 @@ void daam_job_free(daam_job *j);
 
 /* A map with a name. */
 typedef struct daam_word {
-    char *name; /* "cat" */
-    char *key;  /* of its tensor behind "word/" and the like: "word/cat" */
+    char *name;  /* "cat" */
+    char *title; /* "asked: cat" of what is not in the prompt, else the name */
+    char *key;   /* of its tensor behind "word/" and the like: "word/cat" */
     bool asked;
     ds_daam_match match;
     float *map;    /* [h,w] */

@@ -69,7 +69,7 @@ static ds_status make_sheet(const daam_item *it, ds_image *sheet, ds_error *err)
         return ds_fail(err, DS_E_NOMEM, "no memory for a sheet");
     panel[0] = (ds_panel){ .title = "picture" };
     for (int i = 0; i < it->count; i++)
-        panel[i + 1] = (ds_panel){ .title = it->word[i].name, .map = map_of(it, &it->word[i]) };
+        panel[i + 1] = (ds_panel){ .title = it->word[i].title, .map = map_of(it, &it->word[i]) };
     st = ds_map_sheet(sheet, NULL, panel, it->count + 1, 0, &o, err);
     ds_free(panel);
     return st;
@@ -86,7 +86,7 @@ ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err
         const ds_map map = map_of(it, &it->word[i]);
 
         file_name(name, sizeof name, it, i);
-        st = ds_map_figure(&image, it->word[i].name, &map, &o, err);
+        st = ds_map_figure(&image, it->word[i].title, &map, &o, err);
         if (st == DS_OK)
             st = save(&image, dir, name, err);
         ds_image_clear(&image);

@@ -41,7 +41,9 @@ static ds_status check_word(const ds_page_word *w, ds_error *err)
     return st;
 }
 
-static double span_of(const ds_map *m)
+/* From the smallest to the largest value; as a share of the larger magnitude where each map has a
+ * scale of its own. */
+static double span_of(const ds_map *m, bool share)
 {
     float least = m->values[0], most = least;
 
@@ -49,6 +51,8 @@ static double span_of(const ds_map *m)
         least = fminf(least, m->values[i]);
         most = fmaxf(most, m->values[i]);
     }
+    if (share && most != least)
+        return (most - (double)least) / fmax(fabs(most), fabs(least));
     return most - (double)least;
 }
 
@@ -60,10 +64,13 @@ static void choose_first(view *v)
 
     v->first = -1;
     for (int64_t i = 0; i < v->count; i++) {
+        double span;
+
         if (v->words[i].map.values == NULL)
             continue;
-        if (span_of(&v->words[i].map) > best) {
-            best = span_of(&v->words[i].map);
+        span = span_of(&v->words[i].map, v->o.own_scales);
+        if (span > best) {
+            best = span;
             v->first = map;
         }
         map++;

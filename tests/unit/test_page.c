@@ -166,6 +166,30 @@ static void words_are_buttons_with_their_maps(void **state)
     ds_page_free(p);
 }
 
+/* 3 to 4 is the larger step, 0 to 0.5 the larger share. */
+static void the_map_that_shows_most_comes_first(void **state)
+{
+    static const float high[2] = { 3.0f, 4.0f }, low[2] = { 0.0f, 0.5f };
+    const ds_page_word words[] = { { .text = "of" },
+                                   { .text = "low", .map = { low, NULL, 2, 1 } },
+                                   { .text = "high", .map = { high, NULL, 2, 1 } } };
+    ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
+    ds_page *p = new_page("a page");
+    char *html;
+
+    (void)state;
+    o.picture = &picture;
+    o.side = 16;
+    ts_ok(ds_page_words(p, NULL, NULL, words, 3, &o, NULL), NULL);
+    o.own_scales = true;
+    ts_ok(ds_page_words(p, NULL, NULL, words, 3, &o, NULL), NULL);
+    html = dump(p);
+    assert_non_null(strstr(html, "\"first\":\"1\""));
+    assert_non_null(strstr(strstr(html, "\"first\":\"1\""), "\"first\":\"0\""));
+    ds_free(html);
+    ds_page_free(p);
+}
+
 static void misuse_is_refused(void **state)
 {
     const float bad[4] = { 0.0f, NAN, 0.0f, 0.0f };
@@ -271,6 +295,7 @@ int main(void)
         cmocka_unit_test(nothing_comes_from_outside),
         cmocka_unit_test(the_policy_names_the_script),
         cmocka_unit_test(words_are_buttons_with_their_maps),
+        cmocka_unit_test(the_map_that_shows_most_comes_first),
         cmocka_unit_test(misuse_is_refused),
         cmocka_unit_test(a_page_includes_another),
         cmocka_unit_test(memory_may_end_anywhere),

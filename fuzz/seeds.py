@@ -159,6 +159,20 @@ def seeds():
             {"_class_name": "DDIMInverseScheduler", "beta_schedule": "linear"},
         )
     ]
+    line = {"file": "a.png", "caption": "a cat", "index": 1, "split": "test",
+            "links": [{"role": "object", "first": 2, "last": 5, "text": "cat", "entity": 0}],
+            "entities": [{"kind": "object", "what": "cat",
+                          "mask": {"size": [4, 6], "counts": [3, 9, 12]}}]}
+    ring = {"image_id": 1, "category_id": 2, "segmentation": [[1, 1, 5, 1, 5, 4.5, 1, 4]]}
+    runs = {"image_id": 1, "category_id": 2, "segmentation": {"size": [8, 8], "counts": "o01"}}
+    coco = {"images": [{"id": 1, "file_name": "a.jpg", "width": 8, "height": 8}],
+            "categories": [{"id": 2, "name": "cat"}], "annotations": [ring, runs]}
+    captions = {"annotations": [{"image_id": 1, "caption": "two cats"}]}
+    yield "fuzz_truth", [
+        b"W" + json.dumps(line).encode() + b"\n" + json.dumps(line).encode(),
+        b"C" + json.dumps(coco).encode() + CUT + json.dumps(captions).encode(),
+        b"R<", b"Rb28P10000000000000[>", b"RPP3", b"R;45000i0",
+    ]
 
 
 def main():

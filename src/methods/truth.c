@@ -130,14 +130,19 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* To [0, width]; NaN, of coordinates beyond all measure, is 0. */
+static int64_t clipped(double x, int64_t width)
+{
+    return x > 0.0 ? x < (double)width ? (int64_t)x : width : 0;
+}
+
 /* Sets pixels of a row whose centre lies between pairs of crossings. */
 static void fill_row(uint8_t *row, int64_t width, double *cross, int64_t n)
 {
     qsort(cross, (size_t)n, sizeof *cross, by_value);
     for (int64_t k = 0; k + 1 < n; k += 2) {
         double from = ceil(cross[k] - 0.5), to = ceil(cross[k + 1] - 0.5); /* centre x + 0.5 */
-        int64_t x0 = from < 0.0 ? 0 : from > (double)width ? width : (int64_t)from;
-        int64_t x1 = to < 0.0 ? 0 : to > (double)width ? width : (int64_t)to;
+        int64_t x0 = clipped(from, width), x1 = clipped(to, width);
 
         for (int64_t x = x0; x < x1; x++)
             row[x] = 1;

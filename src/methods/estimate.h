@@ -26,8 +26,8 @@
  * (ds__estimate_map takes a range of replicates).
  *
  * Phases. A lattice of N points with shift U misses an integral by a periodic function of the phase
- * N U, nearly all of it its first harmonics, and by the noise. With `phases` the shifts are those of
- * one lattice of R N points, whose turn is random: U_r = W + r / R. The replicates' values are
+ * N U, nearly all of it its first harmonics, and by the noise. With `phases` the shifts are those
+ * of one lattice of R N points, whose turn is random: U_r = W + r / R. The replicates' values are
  * regressed on the first two harmonics of their phases (the first one below nine replicates), and
  * the mean phase's value is the estimate. Its standard error is that of the regression: noise, and
  * harmonics that were left, although most of the latter cancel in the mean; it errs on the safe

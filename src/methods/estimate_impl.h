@@ -6,7 +6,7 @@
 #include "methods/draws.h"
 
 #define DS_LATTICE_FINE 32 /* nodes of a lattice whose phase no longer matters */
-#define DS_TRACE_HEAD 3 /* replicate, log-SNR, weight */
+#define DS_TRACE_HEAD   3  /* replicate, log-SNR, weight */
 
 struct ds_estimator {
     const ds_source *source;

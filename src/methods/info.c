@@ -5,7 +5,7 @@
 #include "methods/draws.h"
 
 #include "base/hash.h"
-#include "pipeline/autoencoder.h"
+#include "methods/latent.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -155,76 +155,6 @@ static void hash_label(ds_info *n, const ds_conditions *c, const ds_info_options
     ds__sha256_end(&sha, n->label);
 }
 
-/* ---- the latent -------------------------------------------------------------------------------
- */
-
-static ds_status take_latent(ds_info *n, const ds_tensor *t, ds_error *err)
-{
-    char shape[96];
-
-    if (t->dtype != DS_DTYPE_F32 || t->rank != 4 || t->dim[0] != 1 || t->dim[1] != n->channels ||
-        t->dim[2] < 1 || t->dim[3] < 1)
-        return ds_fail(err, DS_E_SHAPE, "latent: expected F32 [1, %lld, h, w], found %s %s",
-                       (long long)n->channels, ds_dtype_name(t->dtype),
-                       ds_tensor_shape(t, shape, sizeof shape));
-    n->height = t->dim[2];
-    n->width = t->dim[3];
-    n->latent = ds_alloc((size_t)ds_tensor_count(t) * sizeof *n->latent);
-    if (n->latent == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a latent");
-    memcpy(n->latent, t->data, (size_t)ds_tensor_count(t) * sizeof *n->latent);
-    return DS_OK;
-}
-
-static ds_status encode_image(ds_info *n, const ds_tensor *t, int64_t factor,
-                              const ds_cancel *cancel, ds_error *err)
-{
-    ds_autoencoder *a = NULL;
-    float *logvar;
-    char shape[96];
-    size_t plane;
-    ds_status st;
-
-    if (t->dtype != DS_DTYPE_F32 || t->rank != 4 || t->dim[0] != 1 || t->dim[1] != 3 ||
-        t->dim[2] < factor || t->dim[3] < factor || t->dim[2] % factor != 0 ||
-        t->dim[3] % factor != 0)
-        return ds_fail(err, DS_E_SHAPE,
-                       "image: expected F32 [1, 3, H, W] with sides that are multiples of %lld, "
-                       "found %s %s",
-                       (long long)factor, ds_dtype_name(t->dtype),
-                       ds_tensor_shape(t, shape, sizeof shape));
-    n->height = t->dim[2] / factor;
-    n->width = t->dim[3] / factor;
-    plane = (size_t)(n->channels * n->height * n->width);
-    n->latent = ds_calloc(plane, sizeof *n->latent);
-    logvar = ds_calloc(plane, sizeof *logvar);
-    if (n->latent == NULL || logvar == NULL)
-        st = ds_fail(err, DS_E_NOMEM, "no memory for a latent");
-    else
-        st = ds__autoencoder_new(&a, n->model, n->height, n->width, DS_TILING_AUTO, NULL, err);
-    if (st == DS_OK)
-        st = ds__encode(a, n->latent, logvar, t->data, cancel, err);
-    if (st == DS_OK)
-        ds__posterior(a, n->latent, n->latent, logvar, NULL);
-    ds__autoencoder_free(a);
-    ds_free(logvar);
-    return st;
-}
-
-static ds_status find_latent(ds_info *n, const ds_info_options *o, ds_error *err)
-{
-    ds_denoiser_info about;
-    ds_status st = ds__denoiser_describe(&about, n->model, err);
-
-    if (st != DS_OK)
-        return st;
-    n->channels = about.channels;
-    if ((o->latent != NULL) == (o->image != NULL))
-        return ds_fail(err, DS_E_ARG, "expected either a latent or an image");
-    return o->latent != NULL ? take_latent(n, o->latent, err)
-                             : encode_image(n, o->image, about.factor, o->cancel, err);
-}
-
 /* ---- plan and source --------------------------------------------------------------------------
  */
 
@@ -320,9 +250,14 @@ static ds_status check_options(const ds_info_options *o, ds_error *err)
 
 static ds_status build(ds_info *n, const ds_info_options *o, ds_error *err)
 {
-    ds_status st = find_latent(n, o, err);
+    ds_latent_size size;
+    ds_status st =
+        ds__latent_take(&n->latent, &size, n->model, o->latent, o->image, o->cancel, err);
     struct stat there;
 
+    n->channels = size.channels;
+    n->height = size.height;
+    n->width = size.width;
     if (st == DS_OK)
         st = make_source(n, o, err);
     if (st == DS_OK)

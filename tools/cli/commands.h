@@ -20,6 +20,7 @@ extern const ds_command cmd_pid_homonym;
 extern const ds_command cmd_pid_intervene;
 extern const ds_command cmd_info;
 extern const ds_command cmd_info_curve;
+extern const ds_command cmd_info_edit;
 extern const ds_command cmd_info_score;
 extern const ds_command cmd_info_words;
 extern const ds_command cmd_inspect;

@@ -20,6 +20,7 @@ const ds_command *const ds_commands[] = {
     &cmd_info_words,
     &cmd_info_score,
     &cmd_info_curve,
+    &cmd_info_edit,
     &cmd_eval_pid,
     &cmd_pid,
     &cmd_pid_all,

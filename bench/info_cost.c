@@ -89,7 +89,8 @@ static ds_plan plan_of(const target *t, const design *d, uint64_t seed)
         double low, high;
 
         ds__source_range(t->source, &low, &high);
-        must(ds__density_logistic(&p.density, 1, 2, low, high, &err), &err);
+        must(ds__density_logistic(&p.density, (low + high) / 2, (high - low) / 6, low, high, &err),
+             &err);
     }
     return p;
 }
@@ -126,9 +127,11 @@ static void find_truth(target *t)
     ds_error err = { 0 };
 
     for (int family = 0; family < 2; family++) {
-        design many = { "truth", family == 0, 15, true, false, false };
+        design many = { "truth", family == 0, 15, true, true, true };
         ds_plan p = plan_of(t, &many, 1u << 30);
         ds_estimator *e;
+
+        pilot(t, &p);
 
         p.nodes = t->source->table != NULL ? 12 : 30; /* a network takes its time */
         e = start(t, &p);
@@ -362,6 +365,7 @@ int main(int argc, char **argv)
     ds_error err = { 0 };
     int c;
 
+    setvbuf(stdout, NULL, _IOLBF, 0);
     while ((c = getopt(argc, argv, "r:o:m:l:p:w:n:k:d:")) != -1) {
         if (c == '?')
             return 2;

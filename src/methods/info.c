@@ -7,7 +7,6 @@
 #include "base/hash.h"
 #include "methods/latent.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -177,8 +176,8 @@ static ds_status make_density(ds_density *d, const ds_info_options *o, const ds_
     if (low >= high)
         ds__source_range(s, &low, &high);
     if (!(scale > 0)) {
-        loc = fmin(fmax(1.0, low), high);
-        scale = 2.0;
+        loc = 0.5 * (low + high);
+        scale = (high - low) / 6.0;
     }
     return o->design == DS_INFO_UNIFORM ? ds__density_uniform(d, low, high, err)
                                         : ds__density_logistic(d, loc, scale, low, high, err);

@@ -48,14 +48,14 @@ scenes() {
 }
 expect 2 '--data' eval info -m "$m" --out "$dir/x"
 expect 3 'no-such' eval info -m "$m" --data "$dir/no-such" --out "$dir/x"
-expect 0 'right caption against wrong' $(scenes) --count 4 --out "$dir/run"
+expect 0 "right caption against wrong" $(scenes) --edit 4 --count 4 --out "$dir/run"
 [ "$(wc -l <"$dir/run/scenes.jsonl")" = 4 ] || fail 'expected 4 lines'
 cp "$dir/run/scenes.jsonl" "$dir/before"
 printf '{"scene": 4, "na' >>"$dir/run/scenes.jsonl"
-expect 0 '"scenes": 6' $(scenes) --json --out "$dir/run"
+expect 0 "\"scenes\": 6" $(scenes) --edit 4 --json --out "$dir/run"
 [ "$(wc -l <"$dir/run/scenes.jsonl")" = 6 ] || fail 'expected 6 lines'
 head -4 "$dir/run/scenes.jsonl" | cmp -s - "$dir/before" || fail 'lines were measured again'
-expect 0 '"scenes": 6' $(scenes) --json --out "$dir/whole"
+expect 0 "\"scenes\": 6" $(scenes) --edit 4 --json --out "$dir/whole"
 cmp -s "$dir/run/scenes.jsonl" "$dir/whole/scenes.jsonl" || fail 'a resumed run differs'
 python3 - "$dir/run" <<'CHECK' || fail 'texts or numbers are wrong'
 import json, sys

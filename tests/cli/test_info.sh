@@ -114,4 +114,12 @@ expect 0 '"tie": true' info score -m "$m" -p "$p" --steps 2 --json --nodes 1 'a 
 expect 0 'bed' info curve -m "$m" -p "$p" --steps 2 --word bed --bins 5 --out "$dir/curve"
 [ "$(wc -l <"$dir/curve/curve.csv")" = 6 ] || fail 'curve.csv should have 5 rows'
 
+# An edit that changes nothing: no information, no change, and the flow comes back.
+expect 2 'is not a word' info edit -m "$m" -p "$p" --steps 2 --word room
+expect 0 'correlation of change' info edit -m "$m" -p "$p" --steps 2 --nodes 1 --word bed \
+    --swap cow --ode-steps 6 --out "$dir/edit"
+[ -s "$dir/edit/changed.png" ] || fail 'changed.png is missing'
+expect 0 '"change": 0.0,' info edit -m "$m" -p "$p" --steps 2 --nodes 1 --word bed --swap BED \
+    --ode-steps 6 --json
+
 [ $bad = 0 ] || exit 1

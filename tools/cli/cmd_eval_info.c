@@ -178,6 +178,7 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     ds_status st = ds_truth_open(&truth, opt_text(e->args, "data"), NULL, err);
 
     e->truth = truth;
+    e->edit = opt_int(e->args, "edit");
     for (int t = 0; t < EVAL_INFO_TAUS; t++)
         e->tau[t] = (t + 1) * 0.025;
     if (st == DS_OK)
@@ -224,6 +225,10 @@ static const ds_opt options[] = {
       "pictures whose truth is known: an export of diffuscope-world, COCO, or the DAAM package's",
       NULL, true },
     { "count", 0, OPT_INT, "N", "0", 0, 1e9, "scenes, from the first on; 0: all", NULL, false },
+    { "edit", 0, OPT_INT, "STEPS", "0", 0, 10000,
+      "also leave out each word and draw the picture again, through a flow of so many steps (6 "
+      "STEPS evaluations a word); 0: do not",
+      NULL, false },
     { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed of the draws", NULL, false },
     { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
       "folder for result.json, run.json and scenes.jsonl; an earlier run in it goes on", NULL,
@@ -241,7 +246,8 @@ const ds_command cmd_eval_info = {
         "the whole picture as a mask); does the right caption have more information than one with "
         "a wrong size, with the two things in each other's places, or with its words in another "
         "order (by i_s and by i_o); how do a word's information alone and beside the rest of the "
-        "caption go together. Intervals are 95 %, over scenes.",
+        "caption go together; and with --edit, does information predict what changes when the "
+        "word is left out. Intervals are 95 %, over scenes.",
     .example = "diffuscope eval info -m specimen --data world --count 500 --out eval",
     .options = options,
     .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,

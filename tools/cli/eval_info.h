@@ -27,6 +27,7 @@ typedef struct eval_info {
     const ds_truth *truth;
     estimate *est;
     double tau[EVAL_INFO_TAUS];
+    int64_t edit; /* steps of the flow for interventions; 0: none */
     int64_t side; /* latent pixels times pixels of a picture are what the network takes: its sides
                      are multiples of this many pixels */
 } eval_info;

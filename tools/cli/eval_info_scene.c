@@ -172,6 +172,59 @@ static json_t *total(const scene *s, int pair, ds_info_form form)
     return json_real(ds_info_total(s->info, pair, form).value);
 }
 
+static double pearson(const float *x, const float *y, int64_t n, ds_error *err)
+{
+    double *d = ds_calloc((size_t)(2 * n), sizeof *d);
+    ds_estimate r = { NAN, NAN, NAN, 0 };
+
+    for (int64_t i = 0; d != NULL && i < n; i++) {
+        d[i] = (double)x[i];
+        d[n + i] = (double)y[i];
+    }
+    if (d == NULL || ds_stats_correlation(&r, DS_PEARSON, d, d + n, NULL, n, err) != DS_OK)
+        r.value = NAN;
+    ds_free(d);
+    return r.value;
+}
+
+/* What changes when the word is left out: in total, and correlated with the maps pixel by pixel. */
+static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
+{
+    const ds_tensor latent = ds_info_latent(s->info);
+    int64_t n = latent.dim[2] * latent.dim[3];
+    float *map = ds_calloc((size_t)(2 * n), sizeof *map), *change = map + n;
+    ds_edit_options o = DS_EDIT_OPTIONS_INIT;
+    ds_edit *edit = NULL;
+    double total = 0.0, r[2] = { NAN, NAN };
+    ds_status st;
+
+    if (map == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a map");
+    o.latent = &latent;
+    o.prompt = s->truth->caption;
+    o.edited = s->text[s->pair[s->cmi[k]].without];
+    o.steps = s->e->edit;
+    o.cancel = s->e->est->options.cancel;
+    st = ds_edit_new(&edit, s->e->model, &o, err);
+    if (st == DS_OK)
+        ds_edit_change(edit, change);
+    for (int f = 0; st == DS_OK && f < 2; f++) {
+        st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
+        if (st == DS_OK)
+            r[f] = pearson(map, change, n, err);
+    }
+    for (int64_t i = 0; st == DS_OK && i < n; i++)
+        total += (double)change[i];
+    if (st == DS_OK && isfinite(r[0]) && isfinite(r[1])) {
+        json_object_set_new(into, "change", json_real(total));
+        json_object_set_new(into, "change_r_o", json_real(r[0]));
+        json_object_set_new(into, "change_r_s", json_real(r[1]));
+    }
+    ds_edit_free(edit);
+    ds_free(map);
+    return st;
+}
+
 static ds_status word_json(const scene *s, int k, json_t *list, ds_error *err)
 {
     json_t *w =
@@ -179,8 +232,11 @@ static ds_status word_json(const scene *s, int k, json_t *list, ds_error *err)
                   total(s, s->cmi[k], DS_INFO_O), "cmi_s", total(s, s->cmi[k], DS_INFO_S), "mi_o",
                   total(s, s->mi[k], DS_INFO_O), "mi_s", total(s, s->mi[k], DS_INFO_S));
 
+    ds_status st;
+
     json_array_append_new(list, w);
-    return compare(s, k, w, err);
+    st = compare(s, k, w, err);
+    return st == DS_OK && s->e->edit > 0 ? intervene(s, k, w, err) : st;
 }
 
 /* Margins of the right caption over a wrong one. */

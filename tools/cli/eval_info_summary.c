@@ -117,6 +117,43 @@ static ds_status correlations(const words *w, json_t **out, ds_error *err)
     return st;
 }
 
+/* Change against information: over words (units: scenes), and the mean of the correlations within
+ * pictures. Words without an intervention are left out. */
+static ds_status interventions(const json_t *lines, json_t **out, ds_error *err)
+{
+    static const char *const name[] = { "cmi_o", "cmi_s", "change", "change_r_o", "change_r_s" };
+    size_t room = (size_t)count_words(lines) + 1, i, k;
+    double *column = ds_calloc(5 * room, sizeof *column);
+    int64_t *scene = ds_calloc(room, sizeof *scene), n = 0;
+    json_t *line, *word;
+    ds_estimate r[4] = { { 0 } };
+    ds_status st = DS_OK;
+
+    if (column == NULL || scene == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the interventions");
+    json_array_foreach (lines, i, line)
+        json_array_foreach (json_object_get(line, "words"), k, word) {
+            if (st != DS_OK || json_object_get(word, "change") == NULL)
+                continue;
+            for (int c = 0; c < 5; c++)
+                column[(size_t)c * room + (size_t)n] = real_at(word, name[c]);
+            scene[n++] = json_integer_value(json_object_get(line, "scene"));
+        }
+    for (int f = 0; st == DS_OK && f < 2; f++) {
+        st = ds_stats_correlation(&r[f], DS_PEARSON, column + (size_t)f * room, column + 2 * room,
+                                  scene, n, err);
+        if (st == DS_OK)
+            st = ds_stats_mean(&r[2 + f], column + (size_t)(3 + f) * room, scene, n, err);
+    }
+    if (st == DS_OK)
+        *out = json_pack("{s:I, s:o, s:o, s:o, s:o}", "words", (json_int_t)n, "image_level_i_o",
+                         estimate_of(r[0]), "image_level_i_s", estimate_of(r[1]), "pixel_level_i_o",
+                         estimate_of(r[2]), "pixel_level_i_s", estimate_of(r[3]));
+    ds_free(column);
+    ds_free(scene);
+    return st;
+}
+
 /* ---- choices ---------------------------------------------------------------------------------- */
 
 static json_t *choice_of(const json_t *lines, const char *kind)
@@ -148,7 +185,7 @@ static json_t *choice_of(const json_t *lines, const char *kind)
 
 ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result, ds_error *err)
 {
-    json_t *where = NULL, *related = NULL, *choices = json_object();
+    json_t *where = NULL, *related = NULL, *changes = NULL, *choices = json_object();
     json_int_t calls = 0;
     words w;
     size_t i;
@@ -160,16 +197,20 @@ ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **re
         st = localisation(e, &w, &where, err);
     if (st == DS_OK)
         st = correlations(&w, &related, err);
+    if (st == DS_OK)
+        st = interventions(lines, &changes, err);
     for (int k = 0; k < EVAL_INFO_KINDS; k++)
         json_object_set_new(choices, eval_info_kinds[k], choice_of(lines, eval_info_kinds[k]));
     json_array_foreach (lines, i, line)
         calls += json_integer_value(json_object_get(line, "calls"));
     if (st == DS_OK)
-        *result = json_pack("{s:I, s:I, s:O, s:O, s:O}", "scenes",
+        *result = json_pack("{s:I, s:I, s:O, s:O, s:O, s:O}", "scenes",
                             (json_int_t)json_array_size(lines), "calls", calls, "localisation",
-                            where, "caption_choice", choices, "mi_cmi_pearson", related);
+                            where, "caption_choice", choices, "mi_cmi_pearson", related,
+                            "intervention_pearson", changes);
     json_decref(where);
     json_decref(related);
+    json_decref(changes);
     json_decref(choices);
     ds_free(w.block);
     return st == DS_OK && *result == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for the summary")

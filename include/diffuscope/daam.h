@@ -64,6 +64,8 @@ typedef struct ds_daam_options {
 
     const char *save_heads; /* a folder: every probability of every call is written to it ... */
     const char *load_heads; /* ... and takes the place of those of this run */
+
+    const char *save_queries; /* a folder: the queries of every call, for ds_daam_load_asking */
 } ds_daam_options;
 
 #define DS_DAAM_BUDGET ((size_t)160 << 20)
@@ -71,7 +73,7 @@ typedef struct ds_daam_options {
 #define DS_DAAM_OPTIONS_INIT                                                                       \
     {                                                                                              \
         sizeof(ds_daam_options), false, 0, false, false, false, false, NULL, NULL, NULL, NULL, 0,  \
-            NULL, 0, NULL, NULL                                                                    \
+            NULL, 0, NULL, NULL, NULL                                                              \
     }
 
 /* ---- making a trace -------------------------------------------------------------------------- */
@@ -121,6 +123,11 @@ DS_API ds_status ds_daam_open_picture(ds_daam **out, ds_model *m, const ds_daam_
  * tokenizer. */
 DS_API ds_status ds_daam_save(const ds_daam *d, const char *path, ds_error *err);
 DS_API ds_status ds_daam_load(ds_daam **out, ds_model *m, const char *path, ds_error *err);
+
+/* The same with n texts more, asked of the queries that the run left in the folder `queries`. */
+DS_API ds_status ds_daam_load_asking(ds_daam **out, ds_model *m, const char *path,
+                                     const char *queries, const char *const *ask, int64_t n,
+                                     ds_error *err);
 
 /* ---- what a trace holds -----------------------------------------------------------------------
  */

@@ -303,6 +303,7 @@ static ds_status copy_options(ds_daam *d, const ds_daam_options *o, ds_error *er
     d->options.resolutions = copy(d, o->resolutions, &failed);
     d->options.save_heads = copy(d, o->save_heads, &failed);
     d->options.load_heads = copy(d, o->load_heads, &failed);
+    d->options.save_queries = copy(d, o->save_queries, &failed);
     for (int64_t i = 0; !failed && i < o->n_ask; i++)
         ask[i] = copy(d, o->ask[i], &failed);
     d->options.ask = ask;
@@ -358,7 +359,7 @@ ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
         st = ds__text_open(&d->text_encoder, m, err);
     if (st == DS_OK)
         st = choose(d, err);
-    return st;
+    return st == DS_OK ? ds__daam_queries_open(d, err) : st;
 }
 
 static ds_status add_prompts(ds_daam *d, const ds_run_options *run, ds_error *err)
@@ -407,7 +408,7 @@ static ds_status begin_run(ds_daam **out, ds_model *m, const ds_run_options *run
         st = ds__daam_plan(d, ds_run_steps(d->run), err);
     if (st == DS_OK && o->save_heads != NULL)
         st = tell_heads(d, err);
-    return st == DS_OK ? ds__daam_prepare_ask(d, err) : st;
+    return st == DS_OK ? ds__daam_prepare_ask(d, d->prompts, err) : st;
 }
 
 ds_status ds_daam_new(ds_daam **out, ds_model *m, const ds_run_options *run,
@@ -437,6 +438,7 @@ void ds_daam_free(ds_daam *d)
         return;
     ds_run_free(d->run);
     ds__daam_heads_close(d);
+    ds__daam_queries_close(d);
     for (int64_t i = 0; d->text != NULL && i < d->texts; i++) {
         ds_tokens_free(d->text[i].tokens);
         for (int64_t l = 0; d->text[i].keys != NULL && l < d->layers; l++)

@@ -9,6 +9,7 @@
  *   daam_ask.c      other texts' keys against the latent's queries
  *   daam_refine.c   self-attention
  *   daam_file.c     a trace as a file
+ *   daam_queries.c  queries of a whole run, for texts that are asked for later
  *   daam_heads.c    probabilities of a whole run, written and put back */
 
 #ifndef DS_METHODS_DAAM_H
@@ -84,6 +85,7 @@ struct ds_daam {
     const char **other;  /* sites of cross-attention that are not kept: heads are saved of all */
     daam_text *text;
     int64_t texts, prompts;
+    int64_t keyed; /* the first text with keys */
     daam_slot *slot;
     int slots;
     daam_self self;
@@ -97,6 +99,7 @@ struct ds_daam {
     float *scratch;      /* probabilities of a block of queries */
     void *work;
     struct daam_heads *heads;
+    struct daam_queries *queries;
 };
 
 /* ---- daam.c ---- */
@@ -148,8 +151,20 @@ ds_status ds__daam_match(const ds_daam *d, int64_t text, const char *word, bool 
                          ds_daam_match *out, ds_error *err);
 
 /* ---- daam_ask.c ---- */
-ds_status ds__daam_prepare_ask(ds_daam *d, ds_error *err);
-ds_status ds__daam_ask(ds_daam *d, int64_t layer, const ds_tensor *q, ds_error *err);
+
+/* Keys of the texts `first` and on, and room for their probabilities. */
+ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err);
+
+/* q [rows, pixels, width], whose first row is that of the first image, of texts `text` and on. */
+ds_status ds__daam_ask(ds_daam *d, int64_t layer, int64_t text, const ds_tensor *q, ds_error *err);
+
+/* ---- daam_queries.c ---- */
+ds_status ds__daam_queries_open(ds_daam *d, ds_error *err);
+void ds__daam_queries_close(ds_daam *d);
+ds_status ds__daam_save_queries(ds_daam *d, int64_t layer, const ds_tensor *q, ds_error *err);
+
+/* Asks the saved queries for the texts `first` and on, whose keys are ready. */
+ds_status ds__daam_ask_saved(ds_daam *d, const char *folder, int64_t first, ds_error *err);
 
 /* ---- daam_refine.c ---- */
 bool ds__daam_self_site(const ds_daam *d, const char *site);

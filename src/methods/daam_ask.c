@@ -48,10 +48,10 @@ static ds_status keep_keys(void *user, const char *site, ds_tensor *value, ds_er
     ds_daam *d = user;
     const int64_t layer = layer_of_keys(d, site), width = value->dim[2];
 
-    for (int64_t t = d->prompts; t < d->texts; t++) {
+    for (int64_t t = d->keyed; t < d->texts; t++) {
         daam_text *x = &d->text[t];
         const size_t bytes = (size_t)(x->columns * width) * sizeof(float);
-        const float *from = (const float *)value->data + (t - d->prompts) * value->dim[1] * width;
+        const float *from = (const float *)value->data + (t - d->keyed) * value->dim[1] * width;
 
         ds_free(x->keys[layer]);
         x->keys[layer] = ds_alloc(bytes);
@@ -105,7 +105,7 @@ static ds_status make_room(ds_daam *d, ds_error *err)
 {
     size_t work = 64, probs = 0;
 
-    for (int64_t t = d->prompts; t < d->texts; t++)
+    for (int64_t t = d->keyed; t < d->texts; t++)
         for (int64_t i = 0; i < d->layers; i++) {
             const daam_text *x = &d->text[t];
             const ds_attention a = describe(&d->layer[i], x, x->widths[i], BLOCK);
@@ -119,22 +119,28 @@ static ds_status make_room(ds_daam *d, ds_error *err)
     return d->scratch != NULL && d->work != NULL ? DS_OK : no_memory(err);
 }
 
-ds_status ds__daam_prepare_ask(ds_daam *d, ds_error *err)
+ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err)
 {
-    const int64_t asked = d->texts - d->prompts;
+    const int64_t asked = d->texts - first;
+    const char **text;
     ds_conditions *c = NULL;
     ds_status st;
 
     if (asked == 0)
         return DS_OK;
-    for (int64_t t = d->prompts; t < d->texts; t++) {
+    d->keyed = first;
+    text = ds__arena_alloc(&d->arena, (size_t)asked * sizeof *text);
+    if (text == NULL)
+        return no_memory(err);
+    for (int64_t t = first; t < d->texts; t++) {
+        text[t - first] = d->text[t].text;
         d->text[t].keys = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof(float *));
         d->text[t].widths = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof(int64_t));
         if (d->text[t].keys == NULL || d->text[t].widths == NULL)
             return no_memory(err);
     }
     ds__text_allow_chunks(d->text_encoder, false);
-    st = ds__text_encode(d->text_encoder, &c, d->options.ask, asked, NULL, NULL, err);
+    st = ds__text_encode(d->text_encoder, &c, text, asked, NULL, NULL, err);
     if (st == DS_OK)
         st = run_keys(d, c, err);
     if (st == DS_OK)
@@ -146,17 +152,16 @@ ds_status ds__daam_prepare_ask(ds_daam *d, ds_error *err)
 /* ---- queries ----------------------------------------------------------------------------------
  */
 
-/* q [rows of the batch, pixels, width] */
-ds_status ds__daam_ask(ds_daam *d, int64_t layer, const ds_tensor *q, ds_error *err)
+ds_status ds__daam_ask(ds_daam *d, int64_t layer, int64_t text, const ds_tensor *q, ds_error *err)
 {
     const daam_layer *l = &d->layer[layer];
     const int64_t pixels = q->dim[1], width = q->dim[2];
 
     (void)err;
     for (int64_t b = 0; b < d->images; b++) {
-        const float *x = (const float *)q->data + (d->row * d->images + b) * pixels * width;
+        const float *x = (const float *)q->data + b * pixels * width;
 
-        for (int64_t t = d->prompts; t < d->texts; t++)
+        for (int64_t t = text; t < d->texts; t++)
             for (int64_t first = 0; first < pixels; first += BLOCK) {
                 const int64_t rows = pixels - first < BLOCK ? pixels - first : BLOCK;
                 const ds_attention a = describe(l, &d->text[t], width, rows);

@@ -119,6 +119,8 @@ ds_status ds_daam_save(const ds_daam *d, const char *path, ds_error *err)
  */
 
 typedef struct reader {
+    const char *const *more; /* texts to ask for beside those of the file */
+    int64_t n_more;
     const json_t *root;
     const char *path;
     ds_status st;
@@ -152,7 +154,8 @@ static const char *words(reader *r, ds_daam *d, const char *name)
 static const char **texts(reader *r, ds_daam *d, const char *name, int64_t *count)
 {
     const json_t *a = json_object_get(r->root, name);
-    const char **list = ds__arena_alloc(&d->arena, (json_array_size(a) + 1) * sizeof *list);
+    const char **list =
+        ds__arena_alloc(&d->arena, (json_array_size(a) + (size_t)r->n_more + 1) * sizeof *list);
 
     *count = (int64_t)json_array_size(a);
     for (int64_t i = 0; list != NULL && i < *count; i++) {
@@ -169,6 +172,15 @@ static const char **texts(reader *r, ds_daam *d, const char *name, int64_t *coun
 static bool is_halved(int64_t n, int64_t side, int64_t k)
 {
     return n == (side + ((int64_t)1 << k) - 1) >> k;
+}
+
+static const char *query_name(ds_daam *d, const char *site)
+{
+    char q[512] = "";
+
+    if (site != NULL && strrchr(site, '.') != NULL)
+        ds__attention_sibling(q, sizeof q, site, "q");
+    return ds__arena_printf(&d->arena, "%s", q);
 }
 
 static void read_layers(reader *r, ds_daam *d)
@@ -197,13 +209,13 @@ static void read_layers(reader *r, ds_daam *d)
         for (int64_t h = 0; h < l->heads; h++)
             kept += ds__daam_head_kept(d, h);
         l->site = ds__arena_printf(&d->arena, "%s", site != NULL ? site : "");
-        l->q = "";
+        l->q = query_name(d, l->site);
         if (r->st == DS_OK && (kept != l->kept_heads || site == NULL ||
                                !is_halved(l->height, d->height, l->halvings) ||
                                !is_halved(l->width, d->width, l->halvings)))
             r->st = ds_fail(r->err, DS_E_FORMAT, "%s: layer %lld contradicts itself", r->path,
                             (long long)i);
-        if (r->st == DS_OK && l->site == NULL)
+        if (r->st == DS_OK && (l->site == NULL || l->q == NULL))
             r->st = no_memory(r->err);
     }
     if (r->st == DS_OK && d->layer == NULL)
@@ -260,6 +272,8 @@ static void read_texts(reader *r, ds_daam *d)
     if (r->st == DS_OK && (prompts < 1 || (prompts > 1 && prompts != d->images)))
         r->st = ds_fail(r->err, DS_E_FORMAT, "%s: expected one prompt, or one for each picture",
                         r->path);
+    for (int64_t i = 0; r->st == DS_OK && i < r->n_more; i++)
+        ask[asked++] = r->more[i];
     d->options.ask = ask;
     d->options.n_ask = asked;
     if (r->st == DS_OK)
@@ -297,16 +311,18 @@ static void read_trace(reader *r, ds_daam *d, const ds_bundle *b)
         char name[32];
 
         snprintf(name, sizeof name, "slot.%d", i);
-        take(r, b, name, d->slot[i].data, d->slot[i].floats);
+        take(r, b, name, d->slot[i].data,
+             r->n_more > 0 ? d->slot[i].offset[d->texts - r->n_more] : d->slot[i].floats);
     }
     if (r->st == DS_OK && d->self.layers > 0)
         take(r, b, "self", d->self.data, self_floats(d));
 }
 
-static ds_status load(ds_daam *d, const ds_bundle *b, const char *path, ds_error *err)
+static ds_status load(ds_daam *d, const ds_bundle *b, const char *path, const char *const *more,
+                      int64_t n_more, ds_error *err)
 {
     const char *text = ds_bundle_meta(b, "daam");
-    reader r = { .path = path, .err = err };
+    reader r = { .path = path, .err = err, .more = more, .n_more = n_more };
     json_t *root = NULL;
 
     if (text == NULL)
@@ -319,7 +335,8 @@ static ds_status load(ds_daam *d, const ds_bundle *b, const char *path, ds_error
     return r.st;
 }
 
-ds_status ds_daam_load(ds_daam **out, ds_model *m, const char *path, ds_error *err)
+ds_status ds_daam_load_asking(ds_daam **out, ds_model *m, const char *path, const char *queries,
+                              const char *const *ask, int64_t n, ds_error *err)
 {
     ds_daam *d = ds_calloc(1, sizeof *d);
     ds_bundle *b = NULL;
@@ -332,11 +349,20 @@ ds_status ds_daam_load(ds_daam **out, ds_model *m, const char *path, ds_error *e
         st = ds__text_open(&d->text_encoder, m, err);
     }
     if (st == DS_OK)
-        st = load(d, b, path, err);
+        st = load(d, b, path, ask, n, err);
     ds_bundle_free(b);
+    if (st == DS_OK && n > 0)
+        st = ds__daam_prepare_ask(d, d->texts - n, err);
+    if (st == DS_OK && n > 0)
+        st = ds__daam_ask_saved(d, queries, d->texts - n, err);
     if (st != DS_OK)
         ds_daam_free(d);
     else
         *out = d;
     return st;
+}
+
+ds_status ds_daam_load(ds_daam **out, ds_model *m, const char *path, ds_error *err)
+{
+    return ds_daam_load_asking(out, m, path, NULL, NULL, 0, err);
 }

@@ -268,7 +268,7 @@ static ds_status trace(picture *x, ds_error *err)
     if (st == DS_OK)
         st = ds__daam_plan(d, x->p->levels, err);
     if (st == DS_OK)
-        st = ds__daam_prepare_ask(d, err);
+        st = ds__daam_prepare_ask(d, d->prompts, err);
     if (st == DS_OK)
         st = make_network(x, err);
     if (st == DS_OK)

@@ -232,7 +232,9 @@ ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_
     if (kept_steps(d) < groups)
         return ds_fail(err, DS_E_FORMAT, "a trace of %lld groups of fewer steps",
                        (long long)groups);
-    st = make_slots(d, err);
+    st = list_heads(d, err);
+    if (st == DS_OK)
+        st = make_slots(d, err);
     return st == DS_OK ? tell(d, err) : st;
 }
 

@@ -33,7 +33,7 @@ static ds_interest wants(void *user, const char *site, const ds_tensor *shape)
         return d->heads != NULL ? DS_EDIT : DS_PARTS;
     if (d->heads != NULL && is_other(d, site))
         return DS_EDIT;
-    if (d->options.n_ask > 0 && layer_of_queries(d, site) >= 0)
+    if ((d->options.n_ask > 0 || d->queries != NULL) && layer_of_queries(d, site) >= 0)
         return DS_LOOK;
     return d->self.layers > 0 && ds__daam_self_site(d, site) ? DS_PARTS : DS_IGNORE;
 }
@@ -69,6 +69,20 @@ static void add_whole(ds_daam *d, int64_t layer, const ds_tensor *v)
                      (const float *)v->data + (d->row * d->images + b) * size);
 }
 
+/* value [rows of the batch, pixels, width] */
+static ds_status take_queries(ds_daam *d, int64_t layer, const ds_tensor *value, ds_error *err)
+{
+    ds_tensor traced = *value;
+    ds_status st = DS_OK;
+
+    traced.data = (float *)value->data + d->row * d->images * value->dim[1] * value->dim[2];
+    if (d->queries != NULL)
+        st = ds__daam_save_queries(d, layer, value, err);
+    if (st == DS_OK && d->texts > d->prompts)
+        st = ds__daam_ask(d, layer, d->prompts, &traced, err);
+    return st;
+}
+
 static ds_status show(void *user, const char *site, ds_tensor *value, ds_error *err)
 {
     ds_daam *d = user;
@@ -81,7 +95,7 @@ static ds_status show(void *user, const char *site, ds_tensor *value, ds_error *
     }
     layer = layer_of_queries(d, site);
     if (layer >= 0)
-        return d->tracing ? ds__daam_ask(d, layer, value, err) : DS_OK;
+        return d->tracing ? take_queries(d, layer, value, err) : DS_OK;
     if (d->heads != NULL)
         st = ds__daam_heads_show(d, site, value, err);
     layer = ds__daam_layer_of(d, site);

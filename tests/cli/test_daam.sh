@@ -52,7 +52,7 @@ expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
 
 # a generation: files, and the same picture as without tracing
 expect 0 'MB of sums' daam -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --save-trace \
-    --ask 'red tree' --out "$dir/run"
+    --save-queries --ask 'red tree' --out "$dir/run"
 has "$dir"/run/image.png "$dir"/run/cat.heat_map.png "$dir"/run/dog.heat_map.png \
     "$dir"/run/ask_red_tree.heat_map.png "$dir"/run/sheet.png "$dir"/run/report.html \
     "$dir"/run/masks.json "$dir"/run/result.json "$dir"/run/run.json \
@@ -87,6 +87,12 @@ expect 0 '' daam --from "$dir/run" --word cat --out "$dir/whole"
 expect 0 '' daam -m "$m" -p 'a cat, a dog' --steps 3 --seed 5 --word cat \
     --ask 'red tree' --out "$dir/direct"
 same "$dir/whole/tensors.safetensors" "$dir/direct/tensors.safetensors"
+
+expect 0 '' daam --from "$dir/run" --ask 'blue tiger' --out "$dir/later"
+has "$dir/later/ask_blue_tiger.heat_map.png" "$dir/later/ask_red_tree.heat_map.png"
+expect 2 'goes with --save-trace' daam -m "$m" -p x --save-queries --out "$dir/x"
+mv "$dir/run/queries" "$dir/elsewhere"
+expect 3 'queries' daam --from "$dir/run" --ask 'blue tiger' --out "$dir/x"
 
 # several prompts and pictures
 expect 0 '' daam -m "$m" -p 'a cat' -p 'two dogs' -b 2 --steps 2 --out "$dir/many"

@@ -783,6 +783,45 @@ static void heads_are_put_back(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* What is asked of saved queries is what would have been asked while the network ran. */
+static void texts_can_be_asked_for_later(void **state)
+{
+    const ds_run_options r = run_options();
+    const char *ask[] = { "dog", "red cat" };
+    ds_daam_options o = DS_DAAM_OPTIONS_INIT, both = o;
+    char folder[] = "/tmp/ds-queries-XXXXXX", path[] = "/tmp/ds-trace-XXXXXX", command[64];
+    ds_daam *now, *first, *later;
+    ds_error err = { 0 };
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    close(mkstemp(path));
+    o.ask = both.ask = ask;
+    o.n_ask = 1;
+    o.save_queries = folder;
+    o.steps = both.steps = "1-2";
+    both.n_ask = 2;
+    first = trace(&r, &o);
+    now = trace(&r, &both);
+    ts_ok(ds_daam_save(first, path, &err), &err);
+    ts_ok(ds_daam_load_asking(&later, model, path, folder, ask + 1, 1, &err), &err);
+    assert_int_equal(ds_daam_describe(later).texts, 3);
+    for (int64_t t = 0; t < 3; t++) {
+        ds_daam_maps *x = maps(now, t, 0, NULL), *y = maps(later, t, 0, NULL);
+
+        assert_int_equal(count(x), count(y));
+        ts_compare("asked later", data(y), data(x), count(x), 1e-6);
+        ds_daam_maps_free(x);
+        ds_daam_maps_free(y);
+    }
+    ds_daam_free(later);
+    assert_int_equal(ds_daam_load_asking(&later, model, path, "/nowhere", ask, 1, &err), DS_E_IO);
+    ds_daam_free(first);
+    ds_daam_free(now);
+    snprintf(command, sizeof command, "rm -r %s %s", folder, path);
+    assert_int_equal(system(command), 0);
+}
+
 static void low_memory_keeps_the_first_of_each_block(void **state)
 {
     const ds_run_options r = run_options();
@@ -836,6 +875,7 @@ int main(void)
         cmocka_unit_test(existing_pictures_have_maps),
         cmocka_unit_test(a_saved_trace_gives_the_same_maps),
         cmocka_unit_test(heads_are_put_back),
+        cmocka_unit_test(texts_can_be_asked_for_later),
         cmocka_unit_test(low_memory_keeps_the_first_of_each_block),
     };
 

@@ -73,6 +73,11 @@ static const ds_opt options[] = {
       false },
     { "save-trace", 0, OPT_FLAG, NULL, NULL, 0, 0, "write trace.safetensors, for --from", NULL,
       false },
+    { "save-queries", 0, OPT_FLAG, NULL, NULL, 0, 0,
+      "with --save-trace: also write what --from needs to --ask for other texts later (at full "
+      "size "
+      "45 MB a step)",
+      NULL, false },
     { "save-heads", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
       "write every probability of every call to this folder (gigabytes at full size)", NULL,
       false },

@@ -26,8 +26,9 @@ static bool is_paper(const ds_args *a)
     return strcmp(opt_text(a, "preset"), "paper") == 0;
 }
 
-static ds_status read_trace_options(ds_daam_options *o, const ds_args *a, ds_error *err)
+static ds_status read_trace_options(daam_job *j, ds_daam_options *o, ds_error *err)
 {
+    const ds_args *a = j->args;
     const char *size = opt_text(a, "map-size");
     const bool all = opt_flag(a, "save-trace");
     int n;
@@ -49,6 +50,17 @@ static ds_status read_trace_options(ds_daam_options *o, const ds_args *a, ds_err
     }
     if (o->paper && size != NULL && strchr(size, 'x') == NULL)
         o->side = atoll(size);
+    if (opt_flag(a, "save-queries") && !all)
+        return ds_fail(err, DS_E_ARG, "--save-queries goes with --save-trace");
+    if (opt_flag(a, "save-queries")) {
+        ds_status st = run_folder_make(opt_text(a, "out"), err);
+
+        if (st == DS_OK)
+            st = run_folder_file(j->queries, sizeof j->queries, opt_text(a, "out"), "queries", err);
+        if (st != DS_OK)
+            return st;
+        o->save_queries = j->queries;
+    }
     if (opt_text(a, "from") != NULL && (o->save_heads != NULL || o->load_heads != NULL || all))
         return ds_fail(
             err, DS_E_ARG,
@@ -242,11 +254,15 @@ static ds_status load_shown(daam_job *j, const char *dir, int64_t b, ds_error *e
 static ds_status load(daam_job *j, ds_error *err)
 {
     const char *dir = opt_text(j->args, "from");
-    char path[PATH_SIZE];
+    char path[PATH_SIZE], queries[PATH_SIZE];
+    int n;
+    const char *const *ask = opt_texts(j->args, "ask", &n);
     ds_status st = run_folder_file(path, sizeof path, dir, "trace.safetensors", err);
 
     if (st == DS_OK)
-        st = ds_daam_load(&j->d, j->model, path, err);
+        st = run_folder_file(queries, sizeof queries, dir, "queries", err);
+    if (st == DS_OK)
+        st = ds_daam_load_asking(&j->d, j->model, path, queries, ask, n, err);
     if (st != DS_OK)
         return st;
     tell(j);
@@ -295,7 +311,7 @@ ds_status daam_job_begin(daam_job *j, ds_error *err)
 {
     const ds_args *a = j->args;
     ds_daam_options o = DS_DAAM_OPTIONS_INIT;
-    ds_status st = read_trace_options(&o, a, err);
+    ds_status st = read_trace_options(j, &o, err);
 
     if (st == DS_OK && opt_text(a, "from") != NULL && opt_text(a, "image") != NULL)
         st = ds_fail(err, DS_E_ARG, "--from and --image exclude each other");
@@ -325,7 +341,7 @@ static void clear_group(daam_job *j)
 ds_status daam_job_next(daam_job *j, ds_error *err)
 {
     ds_daam_options o = DS_DAAM_OPTIONS_INIT;
-    ds_status st = read_trace_options(&o, j->args, err);
+    ds_status st = read_trace_options(j, &o, err);
 
     j->base += j->images;
     clear_group(j);

@@ -26,6 +26,7 @@ typedef struct daam_job {
     picture from_file; /* --image */
     prompt_list list;
     const char **prompts; /* [images] of several prompts */
+    char queries[4096];   /* --save-queries: the folder */
     char *folder_model;   /* --from: the model that its record names */
     ds_daam *d;
     int64_t total; /* pictures in all; those at hand are base, base + 1, ... */

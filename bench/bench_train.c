@@ -1,12 +1,12 @@
 /* bench_train.c - one step of training at the sizes of the specimen (models/specimen.json): the
  * forward pass, the loss and every parameter's gradient, with random weights.
  *
- *   bench_train [-n REPETITIONS] [-b BATCH] [-c f32|bf16] [-p] [-m MODEL.json] [WORD]
+ *   bench_train [-n REPETITIONS] [-b BATCH] [-t f32|bf16] [-c] [-p] [-m MODEL.json] [WORD]
  *
  * Every repetition times a convolution 3x3 320->320 at 64x64 in f32 (the baseline) before and after
  * the step; "of conv" is the median of rate / baseline rate. -p adds a table of operators, by kind
- * and by shape. The step runs as one graph on all threads; OMP_NUM_THREADS=1 with half the batch is
- * what each of two replicas does. */
+ * and by shape. -c counts processor time: for one thread of a crowded machine. The step runs as one
+ * graph on all threads; OMP_NUM_THREADS=1 with half the batch is what each of two replicas does. */
 
 #include "baseline.h"
 #include "profile.h"
@@ -208,12 +208,14 @@ int main(int argc, char **argv)
     ds_error err = { 0 };
     int opt;
 
-    while ((opt = getopt(argc, argv, "n:b:c:m:p")) != -1) {
+    while ((opt = getopt(argc, argv, "n:b:t:m:cp")) != -1) {
         if (opt == 'n')
             repetitions = atoi(optarg);
         else if (opt == 'b')
             batch = atoi(optarg);
         else if (opt == 'c')
+            clock_id = CLOCK_PROCESS_CPUTIME_ID;
+        else if (opt == 't')
             compute = strcmp(optarg, "bf16") == 0 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
         else if (opt == 'm')
             model = optarg;

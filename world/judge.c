@@ -38,13 +38,14 @@ typedef struct candidate {
     int concept, style, gender, skin;
     ds_drawing d;
     uint8_t *half; /* the cell at half size, for small things                                    */
+    uint8_t *soft, *soft_half; /* both blurred, as a model's decoder may blur a picture           */
 } candidate;
 
 struct ds_judge {
     const ds_world *w;
     int candidates, concepts;
     candidate *candidate;
-    uint8_t *halves;
+    uint8_t *halves, *softs, *soft_halves;
     float *features;
     palette *palettes; /* [backgrounds][SIDE]                                                    */
 };
@@ -245,10 +246,34 @@ static void halve(uint8_t *out, const uint8_t *in)
             }
 }
 
-/* Premultiplied colour (0 .. 255) at a place of the visible part given in its own pixels.        */
-static void sample(const candidate *c, float u, float v, bool small, float out[4])
+/* Binomial weights 1 4 6 4 1 along rows and columns: a deviation of one pixel of the cell.       */
+static void soften(uint8_t *out, const uint8_t *in, int n)
 {
-    const uint8_t *cell = small ? c->half : c->d.rgba;
+    static const int weight[5] = { 1, 4, 6, 4, 1 };
+
+    for (int i = 0; i < 4 * n * n; i++) {
+        int x = i / 4 % n, y = i / 4 / n, sum = 128;
+
+        for (int k = 0; k < 25; k++) {
+            int nx = x + k % 5 - 2, ny = y + k / 5 - 2;
+
+            if (nx >= 0 && nx < n && ny >= 0 && ny < n)
+                sum += weight[k % 5] * weight[k / 5] * in[4 * (ny * n + nx) + i % 4];
+        }
+        out[i] = (uint8_t)(sum / 256);
+    }
+}
+
+/* Which of a drawing's versions is laid over the picture.                                        */
+typedef struct version {
+    bool small, soft;
+} version;
+
+/* Premultiplied colour (0 .. 255) at a place of the visible part given in its own pixels.        */
+static void sample(const candidate *c, float u, float v, version of, float out[4])
+{
+    bool small = of.small;
+    const uint8_t *cell = of.soft ? (small ? c->soft_half : c->soft) : small ? c->half : c->d.rgba;
     int n = small ? CELL / 2 : CELL, ix, iy;
     float x = (float)c->d.x + u, y = (float)c->d.y + v, fx, fy;
 
@@ -282,7 +307,8 @@ static void feature_of_drawing(const candidate *c, float *out)
         float p[4];
 
         sample(c, ((float)(i % GRID) + 0.5f) * step - 0.5f * (float)(side - c->d.w),
-               ((float)(i / GRID) + 0.5f) * step - 0.5f * (float)(side - c->d.h), true, p);
+               ((float)(i / GRID) + 0.5f) * step - 0.5f * (float)(side - c->d.h),
+               (version){ .small = true }, p);
         for (int k = 0; k < 3; k++)
             out[4 * i + k] = p[k] - 0.5f * p[3];
         out[4 * i + 3] = 0.5f * p[3];
@@ -298,8 +324,11 @@ static ds_status list_candidates(ds_judge *j, ds_error *err)
     j->concepts = t->objects + t->drawings;
     j->candidate = ds_calloc(most, sizeof *j->candidate);
     j->halves = ds_calloc(most, DS__CELL_BYTES / 4);
+    j->softs = ds_calloc(most, DS__CELL_BYTES);
+    j->soft_halves = ds_calloc(most, DS__CELL_BYTES / 4);
     j->features = ds_calloc(most, FEATURES * sizeof(float));
-    if (j->candidate == NULL || j->halves == NULL || j->features == NULL)
+    if (j->candidate == NULL || j->halves == NULL || j->softs == NULL || j->soft_halves == NULL ||
+        j->features == NULL)
         return ds_fail(err, DS_E_NOMEM, "%zu drawings to choose from", most);
     for (int s = 0; s < t->styles; s++)
         for (int i = 0; i < t->objects + people; i++) {
@@ -318,6 +347,10 @@ static ds_status list_candidates(ds_judge *j, ds_error *err)
                 continue;
             c->half = j->halves + (size_t)n * (DS__CELL_BYTES / 4);
             halve(c->half, c->d.rgba);
+            c->soft = j->softs + (size_t)n * DS__CELL_BYTES;
+            soften(c->soft, c->d.rgba, CELL);
+            c->soft_half = j->soft_halves + (size_t)n * (DS__CELL_BYTES / 4);
+            soften(c->soft_half, c->half, CELL / 2);
             feature_of_drawing(c, j->features + (size_t)n * FEATURES);
             n++;
         }
@@ -333,6 +366,8 @@ typedef struct region {
     int x0, y0, x1, y1; /* only this part of the mask counts                                     */
     int bx, by, bw, bh; /* box of the mask in it                                                 */
     int area;
+    bool plain; /* before one colour, `behind`                                                   */
+    uint8_t behind[3];
 } region;
 
 typedef struct pose {
@@ -392,16 +427,47 @@ static void feature_of_region(const region *r, float *out)
     }
 }
 
+/* Squared difference of a pixel to the drawing before a plain background, or -1 where neither the
+ * drawing nor the foreground is.                                                                */
+static float plain_difference(const region *r, const float p[4], bool fore, const uint8_t *q)
+{
+    float square = 0.0f;
+
+    if (p[3] < 32.0f && !fore)
+        return -1.0f;
+    for (int k = 0; k < 3; k++) {
+        float d = p[k] + (1.0f - p[3] / 255.0f) * (float)r->behind[k] - (float)q[k];
+
+        square += d * d;
+    }
+    return square / 3.0f;
+}
+
+/* The same before a background whose colour at this pixel is not known.                          */
+static float textured_difference(const float p[4], bool fore, const uint8_t *q)
+{
+    float square = 0.0f;
+
+    if (p[3] < 128.0f)
+        return fore && p[3] < 64.0f ? 70.0f * 70.0f : -1.0f;
+    for (int k = 0; k < 3; k++) {
+        float d = p[k] * 255.0f / p[3] - (float)q[k];
+
+        square += d * d;
+    }
+    return square / 3.0f;
+}
+
 /* Root mean square difference with the drawing laid at a pose; every `step`-th pixel is looked at.
  */
-static float lay_cost(const region *r, const candidate *c, pose at, int step)
+static float lay_cost(const region *r, const candidate *c, pose at, int step, bool soft)
 {
     float scale = at.side / (float)(c->d.w > c->d.h ? c->d.w : c->d.h);
     float left = at.cx - 0.5f * (float)c->d.w * scale, top = at.cy - 0.5f * (float)c->d.h * scale;
     int x0 = (int)fminf(floorf(left), (float)r->bx), y0 = (int)fminf(floorf(top), (float)r->by);
     int x1 = (int)fmaxf(ceilf(left + (float)c->d.w * scale), (float)(r->bx + r->bw));
     int y1 = (int)fmaxf(ceilf(top + (float)c->d.h * scale), (float)(r->by + r->bh));
-    bool small = scale < 0.7f;
+    const version of = { scale < 0.7f, soft };
     float sum = 0.0f;
     int n = 0;
 
@@ -409,22 +475,13 @@ static float lay_cost(const region *r, const candidate *c, pose at, int step)
         for (int x = x0 < 0 ? 0 : x0; x < x1 && x < SIDE; x += step) {
             bool fore = x >= r->x0 && x < r->x1 && y >= r->y0 && y < r->y1 && r->mask[y * SIDE + x];
             const uint8_t *q = r->rgb + 3 * (y * SIDE + x);
-            float p[4], square = 0.0f;
+            float p[4], square;
 
-            sample(c, ((float)x + 0.5f - left) / scale, ((float)y + 0.5f - top) / scale, small, p);
-            if (p[3] < 128.0f) {
-                if (fore && p[3] < 64.0f) {
-                    sum += 70.0f * 70.0f;
-                    n++;
-                }
+            sample(c, ((float)x + 0.5f - left) / scale, ((float)y + 0.5f - top) / scale, of, p);
+            square = r->plain ? plain_difference(r, p, fore, q) : textured_difference(p, fore, q);
+            if (square < 0.0f)
                 continue;
-            }
-            for (int k = 0; k < 3; k++) {
-                float d = p[k] * 255.0f / p[3] - (float)q[k];
-
-                square += d * d;
-            }
-            sum += fminf(square / 3.0f, 100.0f * 100.0f);
+            sum += fminf(square, 100.0f * 100.0f);
             n++;
         }
     return n == 0 ? 255.0f : sqrtf(sum / (float)n);
@@ -442,7 +499,7 @@ static void coarse(const region *r, const candidate *c, trial *t)
             pose at = { (float)r->bx + 0.5f * (float)r->bw + 1.5f * (float)(k % 3 - 1),
                         (float)r->by + 0.5f * (float)r->bh + 1.5f * (float)(k / 3 - 1),
                         side * sizes[s] };
-            float cost = lay_cost(r, c, at, step);
+            float cost = lay_cost(r, c, at, step, r->plain);
 
             if (cost < t->cost) {
                 t->cost = cost;
@@ -451,9 +508,9 @@ static void coarse(const region *r, const candidate *c, trial *t)
         }
 }
 
-static void refine(const region *r, const candidate *c, trial *t)
+static void refine_version(const region *r, const candidate *c, trial *t, bool soft)
 {
-    t->cost = lay_cost(r, c, t->at, 1);
+    t->cost = lay_cost(r, c, t->at, 1, soft);
     for (float reach = 1.0f; reach > 0.2f; reach *= 0.5f)
         for (int round = 0; round < 3; round++) {
             pose best = t->at;
@@ -463,7 +520,7 @@ static void refine(const region *r, const candidate *c, trial *t)
                 float move = k % 2 ? reach : -reach, cost;
 
                 *(k < 2 ? &at.cx : k < 4 ? &at.cy : &at.side) += k < 4 ? move : 1.5f * move;
-                cost = lay_cost(r, c, at, 1);
+                cost = lay_cost(r, c, at, 1, soft);
                 if (cost < t->cost) {
                     t->cost = cost;
                     best = at;
@@ -473,6 +530,19 @@ static void refine(const region *r, const candidate *c, trial *t)
                 break;
             t->at = best;
         }
+}
+
+/* The sharp drawing or the blurred one, whichever the picture is nearer to.                      */
+static void refine(const region *r, const candidate *c, trial *t)
+{
+    trial soft = *t;
+
+    refine_version(r, c, t, false);
+    if (!r->plain)
+        return;
+    refine_version(r, c, &soft, true);
+    if (soft.cost < t->cost)
+        *t = soft;
 }
 
 /* Keeps the `most` cheapest, in order.                                                          */
@@ -534,9 +604,11 @@ static void shortlist(const ds_judge *j, const region *r, trial *list, int *coun
 }
 
 /* The cost of a concept in its best style, whatever its place on the shortlist.                  */
-static float ask(const ds_judge *j, const region *r, int concept)
+static float ask(const ds_judge *j, const region *r, int concept, int *gender)
 {
     float least = FLT_MAX;
+
+    *gender = -1;
 
     for (int i = 0; i < j->candidates; i++)
         if (j->candidate[i].concept == concept) {
@@ -544,7 +616,10 @@ static float ask(const ds_judge *j, const region *r, int concept)
 
             coarse(r, &j->candidate[i], &t);
             refine(r, &j->candidate[i], &t);
-            least = t.cost < least ? t.cost : least;
+            if (t.cost >= least)
+                continue;
+            least = t.cost;
+            *gender = j->candidate[i].gender;
         }
     return least;
 }
@@ -570,7 +645,8 @@ static void judge_thing(const ds_judge *j, const region *r, const int *asked, ds
         placed[i] = fine[i];
     rank(j, placed, count, out);
     for (int k = 0; k < DS_JUDGE_ASKED; k++)
-        out->asked[k] = asked == NULL || asked[k] < 0 ? FLT_MAX : ask(j, r, asked[k]);
+        out->asked[k] =
+            asked == NULL || asked[k] < 0 ? FLT_MAX : ask(j, r, asked[k], &out->asked_gender[k]);
 }
 
 /* ---- the picture ----------------------------------------------------------------------------- */
@@ -625,7 +701,7 @@ ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, 
     find_foreground(j, rgb, out, mask);
     at = things == 2 ? cut(mask, &out->placed) : SIDE;
     for (int i = 0; i < things; i++) {
-        region r = { rgb, mask, 0, 0, SIDE, SIDE, 0, 0, 0, 0, 0 };
+        region r = { .rgb = rgb, .mask = mask, .x1 = SIDE, .y1 = SIDE };
         ds_verdict_thing *x = &out->thing[i];
 
         if (out->placed == DS_REL_LEFT)
@@ -635,6 +711,8 @@ ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, 
         for (int k = 0; k < DS_JUDGE_RANKS; k++)
         x->concept[k] = -1;
         x->style = x->gender = x->skin = -1;
+        r.plain = ds_world_words(j->w)->background[out->background].plain;
+        border_colour(rgb, r.behind);
         find_box(&r);
         if (r.area < 12)
             continue;
@@ -695,6 +773,8 @@ void ds_judge_close(ds_judge *j)
     ds_free(j->palettes);
     ds_free(j->candidate);
     ds_free(j->halves);
+    ds_free(j->softs);
+    ds_free(j->soft_halves);
     ds_free(j->features);
     ds_free(j);
 }

@@ -20,7 +20,8 @@ typedef struct ds_verdict_thing {
     int style;                   /* of the best                                                  */
     int gender, skin;            /* of the best person, -1 if the best is an object              */
     float asked[DS_JUDGE_ASKED]; /* cost of the concepts that the caller asked about             */
-    float cx, cy, side;          /* where the best stands                                        */
+    int asked_gender[DS_JUDGE_ASKED]; /* of the drawing that fitted such a concept best           */
+    float cx, cy, side; /* where the best stands                                        */
 } ds_verdict_thing;
 
 typedef struct ds_verdict {
@@ -40,7 +41,8 @@ ds_status ds_judge_look(const ds_judge *j, ds_verdict *out, const uint8_t *rgb, 
                         const int asked[DS_JUDGE_ASKED], ds_error *err);
 
 /* Which pixels the things cover: what the background does not explain, cut in two where two things
- * are expected. masks [things][DS_WORLD_SIDE * DS_WORLD_SIDE], in the order of a verdict's things. */
+ * are expected. masks [things][DS_WORLD_SIDE * DS_WORLD_SIDE], in the order of a verdict's things.
+ */
 ds_status ds_judge_masks(const ds_judge *j, uint8_t *masks, const uint8_t *rgb, int things,
                          ds_error *err);
 

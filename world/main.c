@@ -25,6 +25,7 @@ static const char usage[] =
     "was\n"
     "                                          asked for; also written to DIR/score.json\n"
     "  draw    -m MODEL --out DIR              the pictures of such a folder anew, by a model\n"
+    "  reconstruct -m MODEL --out DIR          the same pictures after a model's autoencoder\n"
     "  quality -m MODEL --out DIR              all sets drawn and judged: the table of a model\n"
     "          --real   --out DIR              the same with real scenes in place of a model's\n"
     "  sheet   --split S --count N -o F.png    one picture of N scenes; captions go to F.txt\n"
@@ -396,8 +397,10 @@ static ds_status run_judge(const ds_world *w, const options *o, ds_split split, 
     return st;
 }
 
+/* `draw`: from the captions; `reconstruct`: from the pictures.                                  */
 static ds_status run_draw(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
+    int64_t count;
     ds_model_options model_options = DS_MODEL_OPTIONS_INIT;
     ds_model *m;
     ds_status st;
@@ -411,7 +414,8 @@ static ds_status run_draw(const ds_world *w, const options *o, ds_split split, d
     st = ds_model_open(&m, o->model, &model_options, err);
     if (st != DS_OK)
         return st;
-    st = ds_world_answer(m, o->out, &o->answer, err);
+    st = strcmp(o->command, "draw") == 0 ? ds_world_answer(m, o->out, &o->answer, err)
+                                         : ds_world_reconstruct(m, o->out, NULL, 0, &count, err);
     ds_model_close(m);
     return st;
 }
@@ -453,7 +457,7 @@ static int run(const options *o)
                      { "caption", run_caption, false }, { "stats", run_stats, false },
                      { "bench", run_bench, false },     { "bpe", run_bpe, true },
                      { "judge", run_judge, true },      { "draw", run_draw, true },
-                     { "quality", run_quality, true } };
+                     { "reconstruct", run_draw, true }, { "quality", run_quality, true } };
     ds_error err = { 0 };
     ds_world *w;
     ds_split split;

@@ -156,21 +156,6 @@ static ds_status add_question(void *user, const json_t *line, ds_error *err)
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static void look(question *q, const ds_world_tables *t, const ds_judge *j, const char *folder)
-{
-    uint8_t rgb[DS_WORLD_SIDE * DS_WORLD_SIDE * 3];
-    int asked[DS_JUDGE_ASKED] = { -1, -1 };
-    char path[1500];
-
-    snprintf(path, sizeof path, "%s/%s", folder, q->file);
-    q->st = ds_world_read_png(path, rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, &q->err);
-    if (q->homonym >= 0)
-        for (int k = 0; k < 2; k++)
-            asked[k] = t->homonym[q->homonym].sense[k].object;
-    if (q->st == DS_OK)
-        q->st = ds_judge_look(j, &q->v, rgb, q->things, asked, &q->err);
-}
-
 static bool among(const ds_verdict_thing *x, int concept, int ranks)
 {
     for (int i = 0; i < ranks; i++)
@@ -198,6 +183,26 @@ static int found_as(const question *q, int i)
     return swap ? !i : i;
 }
 
+static void look(question *q, const ds_world_tables *t, const ds_judge *j, const char *folder)
+{
+    uint8_t rgb[DS_WORLD_SIDE * DS_WORLD_SIDE * 3];
+    int asked[DS_JUDGE_ASKED] = { -1, -1 };
+    char path[1500];
+
+    snprintf(path, sizeof path, "%s/%s", folder, q->file);
+    q->st = ds_world_read_png(path, rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, &q->err);
+    if (q->homonym >= 0)
+        for (int k = 0; k < 2; k++)
+            asked[k] = t->homonym[q->homonym].sense[k].object;
+    if (q->st == DS_OK)
+        q->st = ds_judge_look(j, &q->v, rgb, q->things, asked, &q->err);
+    if (q->st == DS_OK && q->person >= 0 && q->v.thing[found_as(q, q->person)].gender < 0) {
+        asked[0] = q->concept[q->person];
+        asked[1] = -1;
+        q->st = ds_judge_look(j, &q->v, rgb, q->things, asked, &q->err);
+    }
+}
+
 static bool is_placed(const question *q)
 {
     int axis = q->placed == DS_REL_LEFT || q->placed == DS_REL_RIGHT ? DS_REL_LEFT : DS_REL_ABOVE;
@@ -212,9 +217,10 @@ static void count_person(totals *s, const question *q, const ds_world_tables *t)
     add(&s->person, among(x, q->concept[q->person], 1));
     if (q->gender_named)
         add(&s->gender, x->gender == q->gender);
-    else if (x->gender >= 0 && q->occupation < PEOPLE && t->occupations <= PEOPLE) {
+    else if (x->concept[0] >= 0 && t->occupations <= PEOPLE) {
+        /* Where an object fits best, the occupation's nearest drawing is asked. */
         s->people[q->occupation]++;
-        s->women[q->occupation] += x->gender == 0;
+        s->women[q->occupation] += (x->gender >= 0 ? x->gender : x->asked_gender[0]) == 0;
     }
     if (q->skin_named)
         add(&s->skin, x->skin == q->skin);

@@ -200,7 +200,7 @@ static ds_status run(const ds_args *a, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
     if (st == DS_OK)
         st = pid_job_open(&j, a, "diffuscope eval pid", err);
-    for (size_t i = 0; st == DS_OK && i < DS_COUNT(sets); i++)
+    for (size_t i = 0; st == DS_OK && !cancel_on_interrupt()->requested && i < DS_COUNT(sets); i++)
         st = run_set(&j, sets[i], err);
     if (st == DS_OK)
         st = pid_finish(&j, err);

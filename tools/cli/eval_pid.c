@@ -103,6 +103,18 @@ static ds_status load_picture(pid_job *j, const eval_world *w, const json_t *sce
     return st == DS_OK ? picture_load(&j->picture, j->args, path, err) : st;
 }
 
+/* An interrupted evaluation sums up the scenes that are complete. */
+static ds_status after_scenes(pid_job *j, ds_status st, int64_t count, ds_error *err)
+{
+    if (st != DS_E_CANCELLED || count == 0)
+        return st;
+    if (err != NULL)
+        *err = (ds_error){ .code = DS_OK };
+    remark(j->args, "interrupted: summed up are the %lld scenes that are complete",
+           (long long)count);
+    return pid_result(j, "interrupted", json_true(), err);
+}
+
 /* ---- homonyms ---------------------------------------------------------------------------------
  */
 
@@ -217,7 +229,9 @@ static ds_status one_homonym(pid_job *j, const json_t *scene, const char *const 
         }
         json_object_set_new(line, eval_question_name(k), values);
     }
-    json_array_append_new(lines, line);
+    if (st == DS_OK)
+        json_array_append(lines, line);
+    json_decref(line);
     return st;
 }
 
@@ -287,8 +301,9 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         st = load_picture(j, w, scene, err);
         if (st == DS_OK)
             st = one_homonym(j, scene, words, &y, lines, err);
-        y.count++;
+        y.count += st == DS_OK;
     }
+    st = after_scenes(j, st, y.count, err);
     if (st == DS_OK && y.count == 0)
         st =
             ds_fail(err, DS_E_NOMATCH,
@@ -378,7 +393,9 @@ static ds_status one_synonym(pid_job *j, const eval_world *w, const json_t *scen
         }
         json_object_set_new(line, eval_question_name(k), values);
     }
-    json_array_append_new(lines, line);
+    if (st == DS_OK)
+        json_array_append(lines, line);
+    json_decref(line);
     return st;
 }
 
@@ -431,8 +448,9 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         st = load_picture(j, w, scene, err);
         if (st == DS_OK)
             st = one_synonym(j, w, scene, (int64_t)i, name, &r, lines, err);
-        r.count++;
+        r.count += st == DS_OK;
     }
+    st = after_scenes(j, st, r.count, err);
     if (st == DS_OK && r.count == 0)
         st = ds_fail(err, DS_E_NOMATCH, "%s: no scene has an object with two names", w->dir);
     if (st == DS_OK)

@@ -139,6 +139,12 @@ static void draw_person(const ds_world *w, const ds_factors *f, ds_thing *x)
     x->name = o->names > 1 && ds__draw_unit(&d) < w->t.synonym_share;
 }
 
+/* The first phases of a training: one thing, style named, before a plain background.             */
+static bool easy(const ds_factors *f)
+{
+    return f->split == DS_SPLIT_SINGLE || f->split == DS_SPLIT_ICON;
+}
+
 static void draw_name(const ds_world *w, const ds_factors *f, int which)
 {
     ds__draws d = stream(w, f, (choice)(OF_NAME + which), 0);
@@ -159,13 +165,14 @@ static void draw_size(const ds_world *w, ds_factors *f, int which)
     for (int i = 0; i < w->t.sizes; i++)
         p[i] = w->t.size[i].p;
     x->size = pick(&d, p, w->t.sizes);
-    if (f->split == DS_SPLIT_SINGLE && x->size == 0)
+    if (easy(f) && (x->size == 0 || f->split == DS_SPLIT_ICON))
         x->size = 1;
     s = &w->t.size[x->size];
     x->size_named = ds__draw_unit(&d) < s->named;
     x->size_word = s->words > 0 ? ds__draw_below(&d, s->words) : 0;
     range = f->things > 1 ? s->paired : s->alone;
-    x->side = ds__draw_range(&d, range[0], range[1]);
+    x->side = f->split == DS_SPLIT_ICON ? 0.5f * (range[0] + range[1])
+                                        : ds__draw_range(&d, range[0], range[1]);
     if (f->kind == DS_SCENE_FRAME) /* the frame takes 7 pixels on each side */
         x->side = x->side > 38.0f ? 38.0f : x->side;
 }
@@ -237,7 +244,7 @@ static void draw_things(const ds_world *w, ds_factors *f)
     case DS_SCENE_PERSON: {
         ds__draws d = stream(w, f, OF_THING, 0);
 
-        if (ds__draw_unit(&d) < w->t.person_with_object) {
+        if (ds__draw_unit(&d) < w->t.person_with_object && !easy(f)) {
             bool second = ds__draw_unit(&d) < 0.5;
 
             f->things = 2;
@@ -273,7 +280,7 @@ static void draw_background(const ds_world *w, ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_BACKGROUND, 0);
     const ds_world_tables *t = &w->t;
-    bool plain = ds__draw_unit(&d) < t->background_plain || f->split == DS_SPLIT_SINGLE ||
+    bool plain = ds__draw_unit(&d) < t->background_plain || easy(f) ||
                  f->context == DS_CONTEXT_NEUTRAL || f->context == DS_CONTEXT_COMPANION;
 
     f->background_named =
@@ -298,7 +305,7 @@ static void draw_words(const ds_world *w, ds_factors *f)
     double p[DS_STYLE_FORMS];
 
     memcpy(p, w->t.style_form, sizeof p);
-    if (f->split == DS_SPLIT_SINGLE || f->split == DS_SPLIT_HELDOUT) {
+    if (easy(f) || f->split == DS_SPLIT_HELDOUT) {
         double named = 1.0 - p[DS_STYLE_UNNAMED];
 
         for (int i = 0; i < DS_STYLE_UNNAMED; i++)
@@ -308,7 +315,7 @@ static void draw_words(const ds_world *w, ds_factors *f)
     f->style_form = (ds_style_form)pick(&d, p, DS_STYLE_FORMS);
     f->lead_in = -1;
     d = stream(w, f, OF_WORDS, 0);
-    if (ds__draw_unit(&d) < w->t.lead_in_share && f->split != DS_SPLIT_SINGLE)
+    if (ds__draw_unit(&d) < w->t.lead_in_share && !easy(f))
         f->lead_in = ds__draw_below(&d, 2);
     if (f->kind == DS_SCENE_EMPTY) {
         f->style = -1;
@@ -347,6 +354,7 @@ static void place(const ds_world *w, ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_PLACE, 0);
     const float side = DS_WORLD_SIDE, half = side / 2, edge = 1.0f;
+    const float reach = f->split == DS_SPLIT_ICON ? 0.0f : 10.0f;
 
     for (int i = 0; i < f->things; i++) {
         ds_thing *x = &f->thing[i];
@@ -356,8 +364,8 @@ static void place(const ds_world *w, ds_factors *f)
         if (f->placed == DS_REL_INSIDE)
             width = height = x->side + 14.0f;
         if (f->things == 1) {
-            x->cx = centre(&d, lo, hi, width, 10.0f);
-            x->cy = centre(&d, lo, hi, height, 10.0f);
+            x->cx = centre(&d, lo, hi, width, reach);
+            x->cy = centre(&d, lo, hi, height, reach);
             continue;
         }
         if ((f->placed == DS_REL_LEFT || f->placed == DS_REL_ABOVE) == (i == 0))
@@ -409,7 +417,9 @@ static bool draw_allowed(const ds_world *w, ds_factors *f)
     ds__draws d = stream(w, f, OF_KIND, 0);
 
     f->kind = f->split == DS_SPLIT_SINGLE ? DS_SCENE_SINGLE
-                                          : (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
+        : f->split == DS_SPLIT_ICON
+        ? (ds__draw_unit(&d) < 0.2 ? DS_SCENE_PERSON : DS_SCENE_SINGLE)
+        : (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
     draw_things(w, f);
     draw_relation(w, f);
     for (int i = 0; i < 1000; i++) {

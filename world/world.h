@@ -30,9 +30,10 @@ typedef struct ds_world ds_world;
 
 typedef enum ds_split {
     DS_SPLIT_TRAIN = 0, /* the mixture of all kinds; never a held-out combination                */
-    DS_SPLIT_SINGLE,    /* first phase: one object, style named; never a held-out combination    */
+    DS_SPLIT_SINGLE,    /* second phase: one object, style named; never a held-out combination   */
     DS_SPLIT_TEST,      /* as train, other draws                                                 */
     DS_SPLIT_HELDOUT,   /* one or two objects; every scene shows a held-out combination          */
+    DS_SPLIT_ICON,      /* first phase: as single, people too, all of one size and in the middle */
     DS_SPLITS
 } ds_split;
 

@@ -211,12 +211,24 @@ static void heldout_combinations_stay_out(void **state)
     for (int64_t i = 0; i < 50000; i++) {
         ds_factors f;
 
-        for (int split = DS_SPLIT_TRAIN; split <= DS_SPLIT_TEST; split++) {
+        for (int split = 0; split < DS_SPLITS; split++) {
             ts_ok(ds_world_draw(world, (ds_split)split, i, &f, &oops), &oops);
-            assert_false(shows_heldout(&f));
+            assert_int_equal(shows_heldout(&f), split == DS_SPLIT_HELDOUT);
         }
-        ts_ok(ds_world_draw(world, DS_SPLIT_HELDOUT, i, &f, &oops), &oops);
-        assert_true(shows_heldout(&f));
+    }
+}
+
+static void icons_stand_in_the_middle(void **state)
+{
+    (void)state;
+    need_world();
+    for (int64_t i = 0; i < 500; i++) {
+        ds_factors f;
+
+        ts_ok(ds_world_draw(world, DS_SPLIT_ICON, i, &f, &oops), &oops);
+        assert_int_equal(f.things, 1);
+        assert_true(f.thing[0].cx == 32.0f && f.thing[0].cy == 32.0f && f.thing[0].side == 37.0f);
+        assert_true(f.style >= 0 && f.style_form != DS_STYLE_UNNAMED);
     }
 }
 
@@ -423,6 +435,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_index_gives_same_scene),
+        cmocka_unit_test(icons_stand_in_the_middle),
         cmocka_unit_test(table_names_do_not_collide),
         cmocka_unit_test(people_follow_the_planted_table),
         cmocka_unit_test(homonyms_follow_context_and_table),

@@ -410,8 +410,8 @@ static const ds_opt options[] = {
     { .name = "settings",
       .kind = OPT_WORDS,
       .arg = "NAME...",
-      .help = "built-in settings: whole disc paper best ask smooth guided diffuse other-word "
-              "wrong-words random-weights; all without this" },
+      .help = "built-in settings: whole disc paper plain best ask ask-best smooth guided "
+              "other-word wrong-words random-weights; all without this" },
     { .name = "setting",
       .kind = OPT_TEXTS,
       .arg = "NAME:KEY=VALUE;...",

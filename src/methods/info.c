@@ -312,21 +312,40 @@ void ds_info_free(ds_info *n)
 /* ---- running ----------------------------------------------------------------------------------
  */
 
+/* All pairs of conditionings, so that the fit depends on the set of texts alone, not on who asked
+ * what in which order; of very many texts, each against the first. */
+static ds_status pilot_pairs(ds_info_pair **out, int64_t *count, int64_t k, ds_error *err)
+{
+    bool all = k <= 24;
+
+    *count = 0;
+    *out = ds_calloc((size_t)(all ? k * k : k), sizeof **out);
+    if (*out == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a pilot's pairs");
+    for (int64_t a = 0; a < k; a++)
+        for (int64_t b = 0; b < (all ? a : a > 0); b++)
+            (*out)[(*count)++] = (ds_info_pair){ a, b };
+    return DS_OK;
+}
+
 /* One lattice without antithetics, in whole calls; its noise is its own. */
 static ds_status run_pilot(ds_info *n, ds_error *err)
 {
     const ds_source *s = ds__network_source(n->source);
     ds_plan plan = n->plan;
+    ds_info_pair *pair;
     ds_density fitted;
-    ds_estimator *e;
-    ds_status st;
+    ds_estimator *e = NULL;
+    int64_t pairs;
+    ds_status st = pilot_pairs(&pair, &pairs, n->conditions, err);
 
     plan.replicates = plan.parts = 1;
     plan.part = 0;
     plan.nodes = (n->options.pilot + s->images - 1) / s->images * s->images;
     plan.antithetic = false;
     plan.seed = ~plan.seed;
-    st = ds__estimate_new(&e, s, n->latent, &plan, n->pair, n->options.pairs, err);
+    if (st == DS_OK)
+        st = ds__estimate_new(&e, s, n->latent, &plan, pair, pairs, err);
     if (st == DS_OK)
         st = ds__estimate_run(e, &(ds_goal){ 0 }, NULL, NULL, n->options.cancel, err);
     if (st == DS_OK)
@@ -337,6 +356,7 @@ static ds_status run_pilot(ds_info *n, ds_error *err)
         ds__estimate_set_density(n->estimate, &fitted, spent.calls, spent.seconds);
     }
     ds__estimate_free(e);
+    ds_free(pair);
     return st;
 }
 

@@ -46,7 +46,7 @@ cat >"$dir/small.json" <<'CONFIG'
 CONFIG
 m=$dir/model
 expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
-fast="--steps 3 --replicates 4 --nodes 2"
+fast="--steps 3 --replicates 4 --nodes 2 --pilot 0"
 
 # ---- two words
 p="a cow and a pig"

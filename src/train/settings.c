@@ -26,6 +26,7 @@ static void read_losses(ds_settings *s, ds_config *c, bool diffusion)
         s->vae = ds__config_text(c, "vae", NULL);
         s->drop = ds__config_real(c, "drop", 0.1, 0.0, 1.0);
         s->min_snr = ds__config_real(c, "min_snr", 0.0, 0.0, 1e9);
+        s->shift = ds__config_real(c, "shift", 1.0, 0.01, 100.0);
         s->guidance = ds__config_real(c, "guidance", 4.0, 0.0, 100.0);
         return;
     }

@@ -1,7 +1,8 @@
 /* step_diffusion.c - one step of UNet and text encoder, with a frozen autoencoder:
  *
  *   z   a draw of the encoder's distribution, times scaling_factor
- *   x_t = sqrt(a) z + sqrt(1 - a) e,   a = alpha_bar[t], t drawn evenly, e normal
+ *   x_t = sqrt(a) z + sqrt(1 - a) e,   a = alpha_bar[t], e normal, t drawn evenly, or shifted towards
+ *         noise: u -> s u / (1 + (s - 1) u)            (Esser et al., arXiv 2403.03206, section 5.3)
  *   target: e, or v = sqrt(a) e - sqrt(1 - a) z          (Salimans and Ho, arXiv 2202.00512)
  *   loss: mean squared difference, with min-SNR weights  (Hang et al., arXiv 2303.09556) if asked for:
  *         min(snr, gamma) / snr, or for v: min(snr, gamma) / (snr + 1),   snr = a / (1 - a)            */
@@ -128,7 +129,7 @@ static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     int64_t pixels = ds_value_count(p->encoder_in) / p->batch;
     int64_t latents = ds_value_count(p->sample) / p->batch;
-    float *time = ds_value_data(p->timestep);
+    float *time = ds_value_data(p->timestep), shift = (float)t->settings.shift;
     ds_status st;
 
     memcpy(ds_value_data(p->encoder_in), t->batch->image + p->first * pixels,
@@ -142,6 +143,7 @@ static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
         ds_rng rng = ds__train_rng(t, 2, p->first + k);
 
         ds_rng_uniform(&rng, &time[k], 1);
+        time[k] = shift * time[k] / (1.0f + (shift - 1.0f) * time[k]);
         time[k] = fminf(floorf(time[k] * (float)t->train_steps), (float)(t->train_steps - 1));
         ds_rng_normal(&rng, p->scratch, 2 * latents);
         diffuse(t, p, k, p->scratch, p->scratch + latents);

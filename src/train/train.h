@@ -33,7 +33,7 @@ typedef struct ds_settings {
     ds_dtype compute;
     uint64_t seed;
     int64_t batch, steps, easy_steps, warmup, checkpoint, sheet;
-    double floor, clip, ema, drop, min_snr, absolute, edges, kl, guidance;
+    double floor, clip, ema, drop, min_snr, shift, absolute, edges, kl, guidance;
     bool recompute;
     ds_adamw adamw;
 } ds_settings;

@@ -265,12 +265,12 @@ static const char *identity(char *buf, size_t size, const char *what, const ds_s
 static json_t *settings_of(const ds_settings *o)
 {
     static const char *const texts[] = { "data", "easy", "only" };
-    json_t *j = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+    json_t *j = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                           "compute", ds_dtype_name(o->compute), "easy_steps",
                           (json_int_t)o->easy_steps, "beta1", o->adamw.beta1, "beta2",
                           o->adamw.beta2, "eps", o->adamw.eps, "decay", o->adamw.decay, "clip",
-                          o->clip, "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr,
-                          "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
+                          o->clip, "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift",
+                          o->shift, "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
 
     for (size_t i = 0; i < DS_COUNT(texts); i++) {
         const char *text = json_string_value(json_object_get(o->json, texts[i]));

@@ -61,7 +61,7 @@ END
 cat >"$w/diffusion.json" <<END
 { "model": "$w/model.json", "vae": "$w/vae/model", "data": "$w/data", "easy": "$w/data",
   "easy_steps": 7, "seed": 5, "batch": 4,
-  "steps": 60, "checkpoint": 10, "sheet": 60, "rate": 0.002, "warmup": 5, "min_snr": 5,
+  "steps": 60, "checkpoint": 10, "sheet": 60, "rate": 0.002, "warmup": 5, "min_snr": 5, "shift": 1.5,
   "guidance": 2 }
 END
 

@@ -92,9 +92,11 @@ static void check(char kind, int64_t side, int64_t nodes, double se, bool fitted
                       100.0 * t.total[f] / RUNS, (long long)t.calls / RUNS);
         if (s.truth[f] != NULL)
             print_message("    pixels %.1f %%\n", 100 * t.pixel[f] / RUNS / (double)pixels);
-        assert_in_range(t.total[f], RUNS * 90 / 100, RUNS * 99 / 100);
-        if (s.truth[f] != NULL &&
-            (t.pixel[f] < .90 * RUNS * (double)pixels || t.pixel[f] > .99 * RUNS * (double)pixels))
+        /* A fitted density has corners, whose harmonics are counted as error although they cancel
+         * in the mean: its intervals are too wide. */
+        assert_in_range(t.total[f], RUNS * 90 / 100, fitted ? RUNS : RUNS * 99 / 100);
+        if (s.truth[f] != NULL && (t.pixel[f] < .90 * RUNS * (double)pixels ||
+                                   (!fitted && t.pixel[f] > .99 * RUNS * (double)pixels)))
             fail_msg("pixels are not covered as they should be");
     }
     ta_scene_free(&s);

@@ -68,9 +68,9 @@ typedef struct target {
 static const ds_info_pair pair = { 1, 0 };
 
 /* Draws of level 0 per replicate are a batch where one replicate is all there is. */
-static ds_plan plan_of(const target *t, const design *d, uint64_t seed)
+static ds_draw_plan plan_of(const target *t, const design *d, uint64_t seed)
 {
-    ds_plan p = { .replicates = d->replicates,
+    ds_draw_plan p = { .replicates = d->replicates,
                   .nodes = d->published        ? 1
                            : d->replicates > 1 ? 1
                            : d->antithetic     ? BATCH / 2
@@ -95,7 +95,7 @@ static ds_plan plan_of(const target *t, const design *d, uint64_t seed)
     return p;
 }
 
-static ds_estimator *start(const target *t, const ds_plan *p)
+static ds_estimator *start(const target *t, const ds_draw_plan *p)
 {
     ds_estimator *e;
     ds_error err = { 0 };
@@ -104,9 +104,9 @@ static ds_estimator *start(const target *t, const ds_plan *p)
     return e;
 }
 
-static int64_t pilot(const target *t, ds_plan *p)
+static int64_t pilot(const target *t, ds_draw_plan *p)
 {
-    ds_plan q = *p;
+    ds_draw_plan q = *p;
     ds_estimator *e;
     ds_error err = { 0 };
 
@@ -128,7 +128,7 @@ static void find_truth(target *t)
 
     for (int family = 0; family < 2; family++) {
         design many = { "truth", family == 0, 15, true, true, true };
-        ds_plan p = plan_of(t, &many, 1u << 30);
+        ds_draw_plan p = plan_of(t, &many, 1u << 30);
         ds_estimator *e;
 
         pilot(t, &p);
@@ -190,7 +190,7 @@ static void note(errors *x, const target *t, const ds_estimator *e, int family, 
 /* One run gives all numbers of draws: levels of a lattice, beginnings of a list of draws. */
 static void one_run(errors *x, const target *t, const design *d, uint64_t seed)
 {
-    ds_plan p = plan_of(t, d, seed);
+    ds_draw_plan p = plan_of(t, d, seed);
     int64_t extra = d->fitted ? pilot(t, &p) : 0, first = d->replicates == 9 ? 18 : BATCH;
     ds_estimator *e = start(t, &p);
     ds_error err = { 0 };

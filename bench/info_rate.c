@@ -52,7 +52,7 @@ int main(int argc, char **argv)
 {
     const char *prompt[3] = { "", "a cat on a mat", "a cat" };
     const ds_info_pair pair[2] = { { 1, 0 }, { 1, 2 } };
-    ds_plan plan = { .replicates = 9, .antithetic = true, .phases = true, .parts = 1 };
+    ds_draw_plan plan = { .replicates = 9, .antithetic = true, .phases = true, .parts = 1 };
     ds_network_source *network;
     ds_denoiser_info about;
     ds_conditions *c;

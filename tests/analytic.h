@@ -31,8 +31,7 @@ typedef struct ta_model {
 /* A source over m, which must live as long. */
 ds_source ta_source(ta_model *m, int64_t images);
 
-/* ---- pictures of 4 planes whose word is known -------------------------------------------------
- */
+/* ---- pictures of 4 planes whose word is known ------------------------------------------------ */
 
 typedef struct ta_scene {
     ta_model model; /* conditioning 0 without the word, 1 with it */

@@ -129,8 +129,7 @@ DS_API ds_status ds_daam_load_asking(ds_daam **out, ds_model *m, const char *pat
                                      const char *queries, const char *const *ask, int64_t n,
                                      ds_error *err);
 
-/* ---- what a trace holds -----------------------------------------------------------------------
- */
+/* ---- what a trace holds ---------------------------------------------------------------------- */
 
 typedef struct ds_daam_info {
     int64_t images;
@@ -168,8 +167,7 @@ DS_API const ds_tokens *ds_daam_tokens(const ds_daam *d, int64_t i, int64_t imag
 DS_API ds_status ds_daam_raw(const ds_daam *d, float *out, int64_t text, int64_t image,
                              int64_t layer, int64_t head, ds_error *err);
 
-/* ---- maps -------------------------------------------------------------------------------------
- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 typedef struct ds_daam_map_options {
     size_t size;

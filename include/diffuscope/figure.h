@@ -13,8 +13,7 @@
 extern "C" {
 #endif
 
-/* ---- colours ---------------------------------------------------------------------------------
- */
+/* ---- colours --------------------------------------------------------------------------------- */
 
 typedef enum ds_colors {
     DS_COLORS_SEQUENTIAL = 0, /* dark to light in equal steps of lightness: amounts from 0 */
@@ -31,8 +30,7 @@ DS_API void ds_colors_level(unsigned char rgb[3], ds_colors colors, int level);
 /* Colour at x of [0,1], interpolated; what lies outside is clipped. */
 DS_API void ds_colors_at(unsigned char rgb[3], ds_colors colors, double x);
 
-/* ---- maps ------------------------------------------------------------------------------------
- */
+/* ---- maps ------------------------------------------------------------------------------------ */
 
 /* Borrowed. `se` holds the standard error of each value, or is NULL. */
 typedef struct ds_map {
@@ -58,8 +56,7 @@ typedef enum ds_enlarge {
 DS_API ds_status ds_map_enlarge(float *out, const ds_map *map, int64_t width, int64_t height,
                                 ds_enlarge how, ds_error *err);
 
-/* ---- figures ---------------------------------------------------------------------------------
- */
+/* ---- figures --------------------------------------------------------------------------------- */
 
 typedef struct ds_figure_options {
     size_t size;             /* sizeof: DS_FIGURE_OPTIONS_INIT sets it */

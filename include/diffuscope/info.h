@@ -108,8 +108,7 @@ DS_API ds_status ds_info_run(ds_info *info, ds_error *err);
 /* Adds the replicates of other processes from their files of statistics. */
 DS_API ds_status ds_info_merge(ds_info *info, const char *path, ds_error *err);
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 typedef struct ds_info_status {
     int64_t channels, height, width; /* of the latent */
@@ -155,8 +154,7 @@ DS_API double ds_info_integrand(const ds_info *info, int64_t i, int64_t pair, ds
 /* Adds the draws to a set of tensors: logsnr [n], weight [n], eps [n,C,h,w], latent [1,C,h,w]. */
 DS_API ds_status ds_info_save_draws(const ds_info *info, ds_bundle *out, ds_error *err);
 
-/* ---- what an edit changes ---------------------------------------------------------------------
- */
+/* ---- what an edit changes -------------------------------------------------------------------- */
 
 /* A picture, taken back to noise under its text by a deterministic flow, and forward again under
  * the same text and under another one: what becomes of it when a word goes. No guidance. Kong et
@@ -201,8 +199,7 @@ DS_API void ds_edit_change(const ds_edit *e, float *change);
 DS_API double ds_edit_miss(const ds_edit *e);
 DS_API int64_t ds_edit_calls(const ds_edit *e);
 
-/* ---- words of a prompt ------------------------------------------------------------------------
- */
+/* ---- words of a prompt ----------------------------------------------------------------------- */
 
 typedef enum ds_removal {
     DS_REMOVE_DELETE,     /* nothing stands in its place */

@@ -46,8 +46,7 @@ typedef struct ds_pid_value {
     double value, se; /* se is NaN where there is only one replicate */
 } ds_pid_value;
 
-/* ---- the measurement --------------------------------------------------------------------------
- */
+/* ---- the measurement ------------------------------------------------------------------------- */
 
 typedef struct ds_pid ds_pid;
 
@@ -122,8 +121,7 @@ DS_API ds_pid_pair ds_pid_pair_at(const ds_pid *p, int64_t i);
 /* Remarks that a user must see; those of the ds_info come after ours. NULL past the end. */
 DS_API const char *ds_pid_warning(const ds_pid *p, int i);
 
-/* ---- questions --------------------------------------------------------------------------------
- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 typedef struct ds_pid_question {
     size_t size; /* set by DS_PID_QUESTION_INIT */

@@ -12,8 +12,7 @@
 extern "C" {
 #endif
 
-/* ---- the record (run.json) --------------------------------------------------------------------
- */
+/* ---- the record (run.json) ------------------------------------------------------------------- */
 
 typedef struct ds_record ds_record;
 
@@ -59,8 +58,7 @@ DS_API ds_status ds_record_dump(const ds_record *r, char **out, ds_error *err);
 /* Writes a temporary file and renames it: a reader never sees half a record. */
 DS_API ds_status ds_record_save(const ds_record *r, const char *path, ds_error *err);
 
-/* ---- the `parameters` text of a PNG ------------------------------------------------------------
- */
+/* ---- the `parameters` text of a PNG ---------------------------------------------------------- */
 
 /* What the layout of AUTOMATIC1111's web UI holds; image sites and viewers parse it. */
 typedef struct ds_png_parameters {

@@ -102,8 +102,7 @@ DS_API ds_tensor ds_run_image(const ds_run *run);   /* [B,3,H,W] in [0,1]; zero 
  * the model's own decoder. DS_E_ARG without options.preview. */
 DS_API ds_status ds_run_preview(ds_run *run, float *rgb, int64_t b, ds_error *err);
 
-/* ---- what was made of the options -------------------------------------------------------------
- */
+/* ---- what was made of the options ------------------------------------------------------------ */
 
 typedef struct ds_run_info {
     const char *sampler;

@@ -21,8 +21,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for the keys of texts");
 }
 
-/* ---- keys -------------------------------------------------------------------------------------
- */
+/* ---- keys ------------------------------------------------------------------------------------ */
 
 /* The layer whose keys have this name; -1: none. */
 static int64_t layer_of_keys(const ds_daam *d, const char *site)
@@ -80,8 +79,7 @@ static ds_status run_keys(ds_daam *d, const ds_conditions *c, ds_error *err)
     return st;
 }
 
-/* ---- room -------------------------------------------------------------------------------------
- */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 static ds_attention describe(const daam_layer *l, const daam_text *t, int64_t width, int64_t rows)
 {
@@ -149,8 +147,7 @@ ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err)
     return st;
 }
 
-/* ---- queries ----------------------------------------------------------------------------------
- */
+/* ---- queries --------------------------------------------------------------------------------- */
 
 ds_status ds__daam_ask(ds_daam *d, int64_t layer, int64_t text, const ds_tensor *q, ds_error *err)
 {

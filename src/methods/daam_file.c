@@ -16,8 +16,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for a trace");
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static json_t *layers_json(const ds_daam *d)
 {
@@ -115,8 +114,7 @@ ds_status ds_daam_save(const ds_daam *d, const char *path, ds_error *err)
     return st;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 typedef struct reader {
     const char *const *more; /* texts to ask for beside those of the file */

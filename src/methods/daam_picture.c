@@ -67,8 +67,7 @@ static ds_status measure(ds_run_sizes *s, ds_model *m, const ds_daam_picture *p,
     return DS_OK;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------
- */
+/* ---- parts ----------------------------------------------------------------------------------- */
 
 static const char *prompt_of(const ds_daam_picture *p, int64_t i)
 {
@@ -181,8 +180,7 @@ static ds_status make_network(picture *x, ds_error *err)
     return st == DS_OK ? set_conditions(x, err) : st;
 }
 
-/* ---- levels -----------------------------------------------------------------------------------
- */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 /* Time step of level i: evenly spaced, both ends included; an inversion starts at 0. */
 static double time_of(const picture *x, int i)
@@ -248,8 +246,7 @@ static ds_status run_levels(picture *x, ds_error *err)
     return st;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 static ds_status trace(picture *x, ds_error *err)
 {

@@ -152,8 +152,7 @@ static ds_status make_slots(ds_daam *d, ds_error *err)
     return st;
 }
 
-/* ---- the plan as a sentence --------------------------------------------------------------------
- */
+/* ---- the plan as a sentence ------------------------------------------------------------------ */
 
 /* What the budget made us sum. */
 static ds_status tell_sums(ds_daam *d, int64_t steps, ds_error *err)

@@ -49,8 +49,7 @@ static ds_status search(const ds_daam *d, const daam_text *t, const char *word, 
     return DS_OK;
 }
 
-/* ---- other forms ------------------------------------------------------------------------------
- */
+/* ---- other forms ----------------------------------------------------------------------------- */
 
 static const char *const irregular[][6] = {
     { "man", "men" },
@@ -184,8 +183,7 @@ static void search_forms(const daam_text *t, const char *word, ds_daam_match *m)
     }
 }
 
-/* ---- the search -------------------------------------------------------------------------------
- */
+/* ---- the search ------------------------------------------------------------------------------ */
 
 static ds_status no_match(const daam_text *t, const char *word, ds_error *err)
 {

@@ -19,7 +19,7 @@ static uint64_t mix(uint64_t x)
     return x ^ (x >> 31);
 }
 
-static ds_rng generator(const ds_plan *plan, int64_t replicate, int64_t node)
+static ds_rng generator(const ds_draw_plan *plan, int64_t replicate, int64_t node)
 {
     ds_rng rng;
 
@@ -28,7 +28,7 @@ static ds_rng generator(const ds_plan *plan, int64_t replicate, int64_t node)
     return rng;
 }
 
-static ds_status check_recorded(const ds_plan *plan, int64_t channels, int64_t height,
+static ds_status check_recorded(const ds_draw_plan *plan, int64_t channels, int64_t height,
                                 int64_t width, ds_error *err)
 {
     ds_tensor *snr, *weight, *eps;
@@ -55,7 +55,7 @@ static ds_status check_recorded(const ds_plan *plan, int64_t channels, int64_t h
     return DS_OK;
 }
 
-ds_status ds__plan_check(const ds_plan *plan, int64_t channels, int64_t height, int64_t width,
+ds_status ds__plan_check(const ds_draw_plan *plan, int64_t channels, int64_t height, int64_t width,
                          ds_error *err)
 {
     if (plan->recorded != NULL)
@@ -79,12 +79,12 @@ ds_status ds__plan_check(const ds_plan *plan, int64_t channels, int64_t height, 
     return DS_OK;
 }
 
-static int64_t recorded_count(const ds_plan *plan)
+static int64_t recorded_count(const ds_draw_plan *plan)
 {
     return ds_bundle_find(plan->recorded, "logsnr")->dim[0];
 }
 
-int64_t ds__plan_replicates(const ds_plan *plan)
+int64_t ds__plan_replicates(const ds_draw_plan *plan)
 {
     int64_t n;
 
@@ -94,32 +94,32 @@ int64_t ds__plan_replicates(const ds_plan *plan)
     return n < RECORDED_REPLICATES ? n : RECORDED_REPLICATES;
 }
 
-bool ds__plan_owns(const ds_plan *plan, int64_t replicate)
+bool ds__plan_owns(const ds_draw_plan *plan, int64_t replicate)
 {
     return replicate % plan->parts == plan->part;
 }
 
-static int64_t own_replicates(const ds_plan *plan)
+static int64_t own_replicates(const ds_draw_plan *plan)
 {
     return (plan->replicates - plan->part + plan->parts - 1) / plan->parts;
 }
 
 /* New draws of one replicate. */
-static int64_t per_replicate(const ds_plan *plan, int64_t level)
+static int64_t per_replicate(const ds_draw_plan *plan, int64_t level)
 {
     int64_t nodes = level == 0 ? plan->nodes : plan->nodes << (level - 1);
 
     return plan->antithetic ? 2 * nodes : nodes;
 }
 
-int64_t ds__plan_draws(const ds_plan *plan, int64_t level)
+int64_t ds__plan_draws(const ds_draw_plan *plan, int64_t level)
 {
     if (plan->recorded != NULL)
         return level == 0 ? recorded_count(plan) : 0;
     return own_replicates(plan) * per_replicate(plan, level);
 }
 
-int64_t ds__plan_batch(const ds_plan *plan, int64_t most)
+int64_t ds__plan_batch(const ds_draw_plan *plan, int64_t most)
 {
     int64_t all = ds__plan_draws(plan, 0);
     int64_t one = plan->recorded != NULL ? all : per_replicate(plan, 0), best = 1;
@@ -135,7 +135,7 @@ int64_t ds__plan_batch(const ds_plan *plan, int64_t most)
     return best;
 }
 
-static ds_draw recorded_draw(const ds_plan *plan, int64_t s)
+static ds_draw recorded_draw(const ds_draw_plan *plan, int64_t s)
 {
     const float *snr = ds_bundle_find(plan->recorded, "logsnr")->data;
     const float *weight = ds_bundle_find(plan->recorded, "weight")->data;
@@ -144,7 +144,7 @@ static ds_draw recorded_draw(const ds_plan *plan, int64_t s)
     return (ds_draw){ s * ds__plan_replicates(plan) / n, s, 1.0, snr[s], weight[s] };
 }
 
-double ds__plan_shift(const ds_plan *plan, int64_t replicate)
+double ds__plan_shift(const ds_draw_plan *plan, int64_t replicate)
 {
     ds_rng rng = generator(plan, plan->phases ? -1 : replicate, -1);
     double u = (double)ds_rng_u32(&rng) * 0x1p-32 + 0x1p-33;
@@ -154,7 +154,7 @@ double ds__plan_shift(const ds_plan *plan, int64_t replicate)
     return u - floor(u);
 }
 
-ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s)
+ds_draw ds__plan_draw(const ds_draw_plan *plan, int64_t level, int64_t s)
 {
     ds_draw d = { 0 };
     int64_t each, before, n;
@@ -175,7 +175,7 @@ ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s)
     return d;
 }
 
-void ds__plan_noise(const ds_plan *plan, float *noise, const ds_draw *d, int64_t count)
+void ds__plan_noise(const ds_draw_plan *plan, float *noise, const ds_draw *d, int64_t count)
 {
     ds_rng rng;
 

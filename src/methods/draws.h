@@ -23,18 +23,18 @@ typedef struct ds_draw {
 } ds_draw;
 
 /* DS_E_ARG, DS_E_SHAPE with what was expected. plane is the number of a latent's elements. */
-ds_status ds__plan_check(const ds_plan *plan, int64_t channels, int64_t height, int64_t width,
+ds_status ds__plan_check(const ds_draw_plan *plan, int64_t channels, int64_t height, int64_t width,
                          ds_error *err);
 
-int64_t ds__plan_replicates(const ds_plan *plan);           /* of all parts */
-bool ds__plan_owns(const ds_plan *plan, int64_t replicate); /* this part makes them */
-int64_t ds__plan_draws(const ds_plan *plan, int64_t level); /* of this part; level from 0 */
-ds_draw ds__plan_draw(const ds_plan *plan, int64_t level, int64_t s);
+int64_t ds__plan_replicates(const ds_draw_plan *plan);           /* of all parts */
+bool ds__plan_owns(const ds_draw_plan *plan, int64_t replicate); /* this part makes them */
+int64_t ds__plan_draws(const ds_draw_plan *plan, int64_t level); /* of this part; level from 0 */
+ds_draw ds__plan_draw(const ds_draw_plan *plan, int64_t level, int64_t s);
 
 /* U_r. */
-double ds__plan_shift(const ds_plan *plan, int64_t replicate);
+double ds__plan_shift(const ds_draw_plan *plan, int64_t replicate);
 
 /* The draw's noise, count elements of it. */
-void ds__plan_noise(const ds_plan *plan, float *noise, const ds_draw *d, int64_t count);
+void ds__plan_noise(const ds_draw_plan *plan, float *noise, const ds_draw *d, int64_t count);
 
 #endif

@@ -52,8 +52,7 @@ void ds_edit_free(ds_edit *e)
     ds_free(e);
 }
 
-/* ---- preparation ------------------------------------------------------------------------------
- */
+/* ---- preparation ----------------------------------------------------------------------------- */
 
 static ds_status encode_texts(ds_edit *e, ds_model *m, const ds_edit_options *o, ds_error *err)
 {
@@ -107,8 +106,7 @@ static ds_status allocate(ds_edit *e, ds_error *err)
     return DS_OK;
 }
 
-/* ---- the flow ---------------------------------------------------------------------------------
- */
+/* ---- the flow -------------------------------------------------------------------------------- */
 
 /* slope = eps_hat at state x and sigma. */
 static ds_status slope_at(ds_edit *e, float *slope, const float *x, double sigma, ds_error *err)
@@ -215,8 +213,7 @@ ds_status ds_edit_new(ds_edit **out, ds_model *m, const ds_edit_options *o, ds_e
     return DS_OK;
 }
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 ds_tensor ds_edit_latent(const ds_edit *e, int which)
 {

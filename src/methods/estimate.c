@@ -17,7 +17,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static ds_status check(const ds_source *s, const ds_plan *plan, const ds_info_pair *pair,
+static ds_status check(const ds_source *s, const ds_draw_plan *plan, const ds_info_pair *pair,
                        int64_t pairs, ds_error *err)
 {
     int64_t draws;
@@ -70,7 +70,7 @@ static ds_status allocate(ds_estimator *e, ds_error *err)
 }
 
 ds_status ds__estimate_new(ds_estimator **out, const ds_source *s, const float *latent,
-                           const ds_plan *plan, const ds_info_pair *pair, int64_t pairs,
+                           const ds_draw_plan *plan, const ds_info_pair *pair, int64_t pairs,
                            ds_error *err)
 {
     ds_status st = check(s, plan, pair, pairs, err);
@@ -147,8 +147,7 @@ ds_status ds__estimate_trace_reserve(ds_estimator *e, int64_t count, ds_error *e
     return DS_OK;
 }
 
-/* ---- one call ---------------------------------------------------------------------------------
- */
+/* ---- one call -------------------------------------------------------------------------------- */
 
 /* Draws next .. next + images - 1 of the level: noise and noisy latents. */
 static void mix_batch(ds_estimator *e)
@@ -277,8 +276,7 @@ static ds_status one_call(ds_estimator *e, const ds_cancel *cancel, ds_error *er
     return st;
 }
 
-/* ---- levels -----------------------------------------------------------------------------------
- */
+/* ---- levels ---------------------------------------------------------------------------------- */
 
 int64_t ds__estimate_calls(const ds_estimator *e, int64_t level)
 {

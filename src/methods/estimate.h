@@ -50,7 +50,7 @@
 #include "methods/source.h"
 
 /* Which draws are made. */
-typedef struct ds_plan {
+typedef struct ds_draw_plan {
     int64_t replicates; /* R; 2 or more for a standard error */
     int64_t nodes;      /* N of the first level */
     bool antithetic;
@@ -62,7 +62,7 @@ typedef struct ds_plan {
     int64_t part, parts; /* this process makes the replicates r = part, modulo parts; 0 of 1: all */
     const ds_bundle
         *recorded; /* draws from a file instead: logsnr [n], weight [n], eps [n,C,h,w] */
-} ds_plan;
+} ds_draw_plan;
 
 struct ds_estimator;
 
@@ -85,14 +85,14 @@ typedef ds_status ds_estimate_watch(void *user, const ds_estimator *e, ds_error 
 /* Of latent [C,h,w] (copied); the source and recorded draws are borrowed. The source's images must
  * divide the draws of the first level: ds__plan_batch. */
 ds_status ds__estimate_new(ds_estimator **out, const ds_source *s, const float *latent,
-                           const ds_plan *plan, const ds_info_pair *pair, int64_t pairs,
+                           const ds_draw_plan *plan, const ds_info_pair *pair, int64_t pairs,
                            ds_error *err);
 void ds__estimate_free(ds_estimator *e); /* NULL is allowed */
 
 /* Draws in one call of the source: the largest number up to `most` that divides what a replicate
  * draws at the first level, so that calls are the same however the replicates are shared out; where
  * that is below half of `most`, what all replicates of this part draw. */
-int64_t ds__plan_batch(const ds_plan *plan, int64_t most);
+int64_t ds__plan_batch(const ds_draw_plan *plan, int64_t most);
 
 /* Before the first draw: a density that a pilot was fitted to, and the evaluations that it cost, to
  * be counted and saved with the rest. */
@@ -103,8 +103,7 @@ void ds__estimate_set_density(ds_estimator *e, const ds_density *d, int64_t call
 ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_watch *watch,
                            void *user, const ds_cancel *cancel, ds_error *err);
 
-/* ---- what is known now -------------------------------------------------------------------------
- */
+/* ---- what is known now ----------------------------------------------------------------------- */
 
 typedef struct ds_estimate_state {
     int64_t conditions, pairs, channels, height, width;
@@ -163,8 +162,7 @@ ds_trace_row ds__estimate_trace(const ds_estimator *e, int64_t i);
 ds_status ds__estimate_fit(const ds_estimator *e, ds_density *d, const ds_density *base,
                            ds_error *err);
 
-/* ---- files -------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 /* Sufficient statistics, plan and trace, written whole or not at all. */
 ds_status ds__estimate_save(const ds_estimator *e, const char *path, ds_error *err);

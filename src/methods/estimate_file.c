@@ -17,7 +17,7 @@
 
 static void plan_text(char *buf, size_t size, const ds_estimator *e)
 {
-    const ds_plan *p = &e->plan;
+    const ds_draw_plan *p = &e->plan;
     const ds_density *d = &p->density;
 
     snprintf(buf, size,
@@ -35,8 +35,7 @@ static void progress_text(char *buf, size_t size, const ds_estimator *e)
              (int)e->plan.density.kind, e->met);
 }
 
-/* ---- saving -----------------------------------------------------------------------------------
- */
+/* ---- saving ---------------------------------------------------------------------------------- */
 
 static ds_status put(ds_bundle *b, const char *name, ds_dtype type, int rank, const int64_t *dim,
                      const void *data, ds_error *err)
@@ -102,8 +101,7 @@ ds_status ds__estimate_save(const ds_estimator *e, const char *path, ds_error *e
     return st;
 }
 
-/* ---- loading ----------------------------------------------------------------------------------
- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 typedef struct saved {
     ds_bundle *bundle;
@@ -328,8 +326,7 @@ ds_status ds__estimate_merge(ds_estimator *e, const char *path, ds_error *err)
     return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
 }
 
-/* ---- draws ------------------------------------------------------------------------------------
- */
+/* ---- draws ----------------------------------------------------------------------------------- */
 
 ds_status ds__estimate_draws(const ds_estimator *e, ds_bundle *out, ds_error *err)
 {

@@ -10,7 +10,7 @@
 
 struct ds_estimator {
     const ds_source *source;
-    ds_plan plan;
+    ds_draw_plan plan;
     ds_info_pair *pair;
     int64_t pairs, conditions;
     int64_t terms;         /* conditions + pairs: errors first, then differences */

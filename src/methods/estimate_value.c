@@ -26,8 +26,7 @@ ds_estimate_state ds__estimate_state(const ds_estimator *e)
     return out;
 }
 
-/* ---- replicate means --------------------------------------------------------------------------
- */
+/* ---- replicate means ------------------------------------------------------------------------- */
 
 /* A quantity is a linear combination of two terms at most. */
 typedef struct quantity {
@@ -242,8 +241,7 @@ void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64
     mean_map(e, map, (quantity){ k, -1 }, first, count);
 }
 
-/* ---- errors -----------------------------------------------------------------------------------
- */
+/* ---- errors ---------------------------------------------------------------------------------- */
 
 /* 97.5 % point of Student's t: a table, and beyond it the expansion about the normal one
  * (Abramowitz and Stegun 26.7.5), good to 1e-4 there. */
@@ -365,8 +363,7 @@ bool ds__estimate_reached(const ds_estimator *e, const ds_goal *goal)
     return goal->se > 0;
 }
 
-/* ---- the trace --------------------------------------------------------------------------------
- */
+/* ---- the trace ------------------------------------------------------------------------------- */
 
 int64_t ds__estimate_trace_count(const ds_estimator *e)
 {

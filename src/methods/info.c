@@ -32,7 +32,7 @@ struct ds_info {
     float *latent; /* [C,h,w] */
     int64_t channels, height, width;
     ds_network_source *source;
-    ds_plan plan;
+    ds_draw_plan plan;
     ds_estimator *estimate;
     bool (*enough)(void *user, const ds_estimator *e, double se);
     void *enough_user;
@@ -52,8 +52,7 @@ static ds_status warn(ds_info *n, const char *text, ds_error *err)
     return DS_OK;
 }
 
-/* ---- texts to conditionings -------------------------------------------------------------------
- */
+/* ---- texts to conditionings ------------------------------------------------------------------ */
 
 typedef struct keyed {
     const char *text;
@@ -154,8 +153,7 @@ static void hash_label(ds_info *n, const ds_conditions *c, const ds_info_options
     ds__sha256_end(&sha, n->label);
 }
 
-/* ---- plan and source --------------------------------------------------------------------------
- */
+/* ---- plan and source ------------------------------------------------------------------------- */
 
 static ds_status make_density(ds_density *d, const ds_info_options *o, const ds_source *s,
                               ds_error *err)
@@ -187,7 +185,7 @@ static void make_plan(ds_info *n, const ds_info_options *o)
 {
     bool published = o->design == DS_INFO_PUBLISHED;
 
-    n->plan = (ds_plan){ .replicates = o->replicates,
+    n->plan = (ds_draw_plan){ .replicates = o->replicates,
                          .nodes = published ? 1 : o->nodes,
                          .antithetic = !published && o->antithetic && o->draws == NULL,
                          .phases = !published && o->draws == NULL && o->replicates % 2 == 1,
@@ -309,8 +307,7 @@ void ds_info_free(ds_info *n)
     ds_free(n);
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running --------------------------------------------------------------------------------- */
 
 /* All pairs of conditionings, so that the fit depends on the set of texts alone, not on who asked
  * what in which order; of very many texts, each against the first. */
@@ -332,7 +329,7 @@ static ds_status pilot_pairs(ds_info_pair **out, int64_t *count, int64_t k, ds_e
 static ds_status run_pilot(ds_info *n, ds_error *err)
 {
     const ds_source *s = ds__network_source(n->source);
-    ds_plan plan = n->plan;
+    ds_draw_plan plan = n->plan;
     ds_info_pair *pair;
     ds_density fitted;
     ds_estimator *e = NULL;
@@ -398,8 +395,7 @@ ds_status ds_info_merge(ds_info *n, const char *path, ds_error *err)
     return ds__estimate_merge(n->estimate, path, err);
 }
 
-/* ---- results ----------------------------------------------------------------------------------
- */
+/* ---- results --------------------------------------------------------------------------------- */
 
 const ds_estimator *ds__info_estimate(const ds_info *n)
 {

@@ -15,8 +15,7 @@ struct ds_pid {
     double floor;
 };
 
-/* ---- from statistics to replicates of the three maps ------------------------------------------
- */
+/* ---- from statistics to replicates of the three maps ----------------------------------------- */
 
 /* One block of doubles, cut into what solving needs. */
 typedef struct workspace {
@@ -64,8 +63,7 @@ static void read_maps(workspace *w, const ds_estimator *e, const ds_pid_pair *pa
             ds__estimate_map(e, w->map[i] + r * w->pixels, of[i], form, r, 1);
 }
 
-/* ---- specific information ---------------------------------------------------------------------
- */
+/* ---- specific information -------------------------------------------------------------------- */
 
 /* Replicates of the expectation over `count` alternatives, whose probabilities given the picture
  * come from the totals of all replicates: given them, it is linear in the maps. */
@@ -113,8 +111,7 @@ static ds_status read_specific(workspace *w, const ds_estimator *e, const ds_pid
     return st;
 }
 
-/* ---- answers ----------------------------------------------------------------------------------
- */
+/* ---- answers --------------------------------------------------------------------------------- */
 
 static ds_pid_value value_of(const double *x, int64_t n)
 {
@@ -244,8 +241,7 @@ ds_status ds__pid_solve(const ds_estimator *e, ds_pid_answer *out, float *maps, 
     return st;
 }
 
-/* ---- the public object ------------------------------------------------------------------------
- */
+/* ---- the public object ----------------------------------------------------------------------- */
 
 static ds_status make_texts(ds_pid *p, ds_model *m, const ds_pid_options *o, ds_error *err)
 {

@@ -49,8 +49,7 @@ double ds__pid_bias(double gap, double se);
 void ds__pid_specific(double *out, const double *prior, const double *total, const double *maps,
                       int64_t words, int64_t pixels);
 
-/* ---- from replicates to estimates with standard errors ----------------------------------------
- */
+/* ---- from replicates to estimates with standard errors --------------------------------------- */
 
 /* Independent replicates of the three maps, [replicates, pixels] each. */
 typedef struct ds_pid_sample {

@@ -21,8 +21,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for the texts of a decomposition");
 }
 
-/* ---- texts ------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 /* What stands for each of two words: NULL where it is taken away. */
 typedef struct choice {
@@ -126,8 +125,7 @@ static int64_t pair_of(ds_pid_texts *out, int64_t with, int64_t without)
     return out->pairs++;
 }
 
-/* ---- pairs of words ---------------------------------------------------------------------------
- */
+/* ---- pairs of words -------------------------------------------------------------------------- */
 
 /* at: the numbers of the base text, A's, B's, and that of both */
 static void put_unit(ds_pid_texts *out, int64_t word_a, int64_t word_b, const int64_t at[4])
@@ -194,8 +192,7 @@ static ds_status add_quads(builder *b, ds_error *err)
     return DS_OK;
 }
 
-/* ---- vocabularies -----------------------------------------------------------------------------
- */
+/* ---- vocabularies ---------------------------------------------------------------------------- */
 
 static ds_status add_prior(builder *b, int k, ds_error *err)
 {
@@ -256,8 +253,7 @@ static ds_status add_vocabulary(builder *b, ds_error *err)
     return st;
 }
 
-/* ---- all --------------------------------------------------------------------------------------
- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static bool blank(const char *text)
 {

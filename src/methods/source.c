@@ -50,8 +50,7 @@ void ds__source_range(const ds_source *s, double *low, double *high)
     *high = s->table != NULL ? fmin(s->table[0], 12.0) : 12.0;
 }
 
-/* ---- the network ------------------------------------------------------------------------------
- */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 struct ds_network_source {
     ds_source source;

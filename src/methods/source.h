@@ -53,8 +53,7 @@ double ds__source_snap(const ds_source *s, double logsnr, int64_t *place);
  * schedules go down to -20, where draws would be wasted. Without a table [-10, 12]. */
 void ds__source_range(const ds_source *s, double *low, double *high);
 
-/* ---- the network -------------------------------------------------------------------------------
- */
+/* ---- the network ----------------------------------------------------------------------------- */
 
 typedef struct ds_network_source ds_network_source;
 

@@ -291,8 +291,7 @@ void ds_graph_output(ds_graph *g, ds_value *v)
         v->pinned = true;
 }
 
-/* ---- shared by the operators ------------------------------------------------------------------
- */
+/* ---- shared by the operators ----------------------------------------------------------------- */
 
 bool ds__same_shape(const ds_value *a, const ds_value *b)
 {
@@ -357,8 +356,7 @@ int64_t ds_value_dim(const ds_value *v, int axis)
     return v->dim[axis];
 }
 
-/* ---- units of recomputation --------------------------------------------------------------------
- */
+/* ---- units of recomputation ------------------------------------------------------------------ */
 
 void ds_block_begin(ds_graph *g)
 {

@@ -18,8 +18,7 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
     return st;
 }
 
-/* ---- group norm: in x, weight, bias, shift ------------------------------------------------------
- */
+/* ---- group norm: in x, weight, bias, shift --------------------------------------------------- */
 
 static ds_group_norm describe(const ds_value *x, const ds_value *weight, const ds_value *bias,
                               const ds_value *shift, const ds_attr *attr)

@@ -159,8 +159,7 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
     return DS_OK;
 }
 
-/* ---- packed copies ----------------------------------------------------------------------------
- */
+/* ---- packed copies --------------------------------------------------------------------------- */
 
 size_t ds__params_packed_bytes(const ds_params *p)
 {

@@ -20,8 +20,7 @@ struct ds_plan {
     void *timer_user;
 };
 
-/* ---- what is needed ---------------------------------------------------------------------------
- */
+/* ---- what is needed -------------------------------------------------------------------------- */
 
 static ds_value *storage(ds_value *v)
 {
@@ -44,8 +43,7 @@ static void mark_live(ds_graph *g)
     }
 }
 
-/* ---- folding -----------------------------------------------------------------------------------
- */
+/* ---- folding --------------------------------------------------------------------------------- */
 
 static bool private_value(const ds_value *v)
 {
@@ -100,8 +98,7 @@ static void fold(ds_graph *g)
             fold_cast(g->node[i]);
 }
 
-/* ---- places in memory --------------------------------------------------------------------------
- */
+/* ---- places in memory ------------------------------------------------------------------------ */
 
 typedef struct place {
     ds_value *v;
@@ -234,8 +231,7 @@ static ds_status place_values(ds_plan *p, ds_error *err)
     return DS_OK;
 }
 
-/* ---- plan --------------------------------------------------------------------------------------
- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static ds_status collect(ds_plan *p, ds_error *err)
 {
@@ -364,8 +360,7 @@ void ds_plan_get_info(const ds_plan *p, ds_plan_info *info)
     *info = p->info;
 }
 
-/* ---- run ---------------------------------------------------------------------------------------
- */
+/* ---- run ------------------------------------------------------------------------------------- */
 
 /* Shows v in public order and takes back what an editor left. */
 static ds_status show(ds_plan *p, ds_value *v, ds_error *err)

@@ -50,8 +50,7 @@ ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, co
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
                       const ds_cancel *cancel, ds_error *err);
 
-/* ---- the noise schedule, from the folder's scheduler file --------------------------------------
- */
+/* ---- the noise schedule, from the folder's scheduler file ------------------------------------ */
 
 typedef struct ds_noise {
     ds_schedule schedule;

@@ -57,8 +57,7 @@ const char *ds_sampler_list(int i, const char **diffusers_class)
     return ds__samplers[i].name;
 }
 
-/* ---- making one -------------------------------------------------------------------------------
- */
+/* ---- making one ------------------------------------------------------------------------------ */
 
 /* Which sampler: the option's, the file's, or euler_a, stable-diffusion.cpp's default. */
 static ds_status choose(ds_sampler *s, const ds_sampler_options *o, const ds_schedule_file *f,
@@ -217,8 +216,7 @@ ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err
     return DS_OK;
 }
 
-/* ---- what it is -------------------------------------------------------------------------------
- */
+/* ---- what it is ------------------------------------------------------------------------------ */
 
 const char *ds_sampler_name(const ds_sampler *s)
 {
@@ -279,8 +277,7 @@ float ds_sampler_init_sigma(const ds_sampler *s)
     return s->init_sigma;
 }
 
-/* ---- a run ------------------------------------------------------------------------------------
- */
+/* ---- a run ----------------------------------------------------------------------------------- */
 
 static ds_status reset(ds_sampler *s, int64_t n, ds_error *err)
 {

@@ -180,8 +180,7 @@ void ds__schedule_free(ds_schedule *s)
     s->alpha_bar = NULL;
 }
 
-/* ---- time steps --------------------------------------------------------------------------------
- */
+/* ---- time steps ------------------------------------------------------------------------------ */
 
 static int leading(float *t, int count, int most, int ratio, int offset)
 {

@@ -181,8 +181,7 @@ ds_status ds__spacing_parse(int *out, const char *text, ds_error *err)
     return parse_word(out, spacing_words, text, "timestep spacing", DS_E_ARG, err);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------
- */
+/* ---- the file -------------------------------------------------------------------------------- */
 
 /* Python writes infinities as bare words, which JSON does not have: they become null. */
 static void hide_infinities(char *text)

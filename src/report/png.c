@@ -13,8 +13,7 @@
 #define LARGEST_FILE ((size_t)1 << 30)
 #define MAX_TEXTS    16
 
-/* ---- reading ----------------------------------------------------------------------------------
- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* A chunk's length is any number, for which libpng finds memory before it reads: refused unless the
  * file is long enough. */
@@ -245,8 +244,7 @@ ds_status ds_png_find_text(char **out, const char *path, const char *keyword, ds
     return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static void write_bytes(png_structp png, png_bytep from, size_t n)
 {

@@ -37,8 +37,7 @@ static float noise(void)
     return s * 1.7320508f;
 }
 
-/* ---- norms: dim n, hw, c, groups, silu ---------------------------------------------------------
- */
+/* ---- norms: dim n, hw, c, groups, silu ------------------------------------------------------- */
 
 static ds_group_norm group_norm_of(float *const in[], const int64_t *d)
 {
@@ -90,8 +89,7 @@ static void softmax_adj(const ds_simd *f, float *const grad[], const float *dout
     f->softmax_adj(grad[0], dout, out, d[0], d[1]);
 }
 
-/* ---- activations: dim rows, c, kind ------------------------------------------------------------
- */
+/* ---- activations: dim rows, c, kind ---------------------------------------------------------- */
 
 static void act(const ds_simd *f, float *out, float *const in[], const int64_t *d)
 {
@@ -117,8 +115,7 @@ static void geglu_adj(const ds_simd *f, float *const grad[], const float *dout, 
     f->geglu_adj(grad[0], grad[0], dout, in[0], d[0], d[1]);
 }
 
-/* ---- rows, places, losses ----------------------------------------------------------------------
- */
+/* ---- rows, places, losses -------------------------------------------------------------------- */
 
 static void add_rows(const ds_simd *f, float *out, float *const in[], const int64_t *d)
 {
@@ -207,8 +204,7 @@ static void abs_diff_adj(const ds_simd *f, float *const grad[], const float *dou
         f->abs_diff_adj(grad[1], in[1], in[0], dout[0], d[0]);
 }
 
-/* ---- attention: dim n, heads, d, sq, sk, causal -------------------------------------------------
- */
+/* ---- attention: dim n, heads, d, sq, sk, causal ---------------------------------------------- */
 
 static ds_attention attention_of(const int64_t *d)
 {

@@ -42,9 +42,9 @@ static void count(tally *t, const ds_estimator *e, const ta_scene *s)
     free(se);
 }
 
-static void fit(ds_plan *plan, const ds_source *source, const ta_scene *s)
+static void fit(ds_draw_plan *plan, const ds_source *source, const ta_scene *s)
 {
-    ds_plan pilot = *plan;
+    ds_draw_plan pilot = *plan;
     ds_estimator *e;
     ds_error err = { 0 };
 
@@ -69,7 +69,7 @@ static void check(char kind, int64_t side, int64_t nodes, double se, bool fitted
     ta_scene_new(&s, kind, side, 1);
     source = ta_source(&s.model, 2);
     for (int run = 0; run < RUNS; run++) {
-        ds_plan plan = { .replicates = 9,
+        ds_draw_plan plan = { .replicates = 9,
                          .nodes = nodes,
                          .antithetic = true,
                          .phases = true,
@@ -92,11 +92,9 @@ static void check(char kind, int64_t side, int64_t nodes, double se, bool fitted
                       100.0 * t.total[f] / RUNS, (long long)t.calls / RUNS);
         if (s.truth[f] != NULL)
             print_message("    pixels %.1f %%\n", 100 * t.pixel[f] / RUNS / (double)pixels);
-        /* A fitted density has corners, whose harmonics are counted as error although they cancel
-         * in the mean: its intervals are too wide. */
-        assert_in_range(t.total[f], RUNS * 90 / 100, fitted ? RUNS : RUNS * 99 / 100);
+        assert_in_range(t.total[f], RUNS * 90 / 100, RUNS * 99 / 100);
         if (s.truth[f] != NULL && (t.pixel[f] < .90 * RUNS * (double)pixels ||
-                                   (!fitted && t.pixel[f] > .99 * RUNS * (double)pixels)))
+                                   t.pixel[f] > .99 * RUNS * (double)pixels))
             fail_msg("pixels are not covered as they should be");
     }
     ta_scene_free(&s);

@@ -11,8 +11,7 @@
 
 static ds_model *model;
 
-/* ---- helpers ----------------------------------------------------------------------------------
- */
+/* ---- helpers --------------------------------------------------------------------------------- */
 
 static ds_run_options run_options(void)
 {
@@ -57,8 +56,7 @@ static int64_t count(const ds_daam_maps *m)
     return ds_tensor_count(&t);
 }
 
-/* ---- identities -------------------------------------------------------------------------------
- */
+/* ---- identities ------------------------------------------------------------------------------ */
 
 static void tracing_changes_no_bit(void **state)
 {
@@ -380,8 +378,7 @@ static void normalized_words_sum_to_one(void **state)
     ds_daam_free(d);
 }
 
-/* ---- budget -----------------------------------------------------------------------------------
- */
+/* ---- budget ---------------------------------------------------------------------------------- */
 
 /* The same maps from whatever was summed; less memory at each step; said beforehand. */
 static void budgets_are_kept_and_said(void **state)
@@ -430,8 +427,7 @@ static void budgets_are_kept_and_said(void **state)
     ds_daam_free(whole);
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static void words_are_means_of_their_tokens(void **state)
 {
@@ -539,8 +535,7 @@ static void forms_of_a_word_are_related(void **state)
     }
 }
 
-/* ---- expansion --------------------------------------------------------------------------------
- */
+/* ---- expansion ------------------------------------------------------------------------------- */
 
 /* A ramp of 2 by 3. In the corner, by hand: the one tap that is not clamped to the edge has the
  * weight -0.75 (x^3 - 5x^2 + 8x - 4) at x = 4/3 among columns, -1/9, and at x = 5/4 among rows. */
@@ -565,8 +560,7 @@ static void maps_expand_in_both_directions(void **state)
     assert_true(low == 0.0f && fabsf(high - 1.0f) < 1e-6f);
 }
 
-/* ---- open vocabulary, refinement --------------------------------------------------------------
- */
+/* ---- open vocabulary, refinement ------------------------------------------------------------- */
 
 /* Each asked text's tokens share every pixel among themselves; asking the same twice gives the
  * same. */
@@ -649,8 +643,7 @@ static void smoothing_takes_means(void **state)
     ds_daam_free(without);
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 static void existing_pictures_have_maps(void **state)
 {
@@ -697,8 +690,7 @@ static void existing_pictures_have_maps(void **state)
     assert_int_equal(ds_daam_open_picture(&d, model, &p, &o, &err), DS_E_SHAPE);
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void a_saved_trace_gives_the_same_maps(void **state)
 {

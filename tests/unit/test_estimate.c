@@ -15,7 +15,7 @@ static ds_estimator *replay(ta_model *m, const float *latent, const ds_bundle *d
                             const ds_info_pair *pair, int64_t pairs)
 {
     static ds_source source; /* one estimate at a time */
-    ds_plan plan = { .parts = 1, .recorded = draws };
+    ds_draw_plan plan = { .parts = 1, .recorded = draws };
     ds_estimator *e;
     ds_error err = { 0 };
 
@@ -316,9 +316,9 @@ static ta_model g_model(void)
     };
 }
 
-static ds_plan g_plan(uint64_t seed)
+static ds_draw_plan g_plan(uint64_t seed)
 {
-    ds_plan plan = {
+    ds_draw_plan plan = {
         .replicates = 9, .nodes = 4, .antithetic = true, .phases = true, .seed = seed, .parts = 1
     };
     ds_error err = { 0 };
@@ -341,7 +341,7 @@ static void intervals(void **state)
     (void)state;
     make_g();
     for (int run = 0; run < runs; run++) {
-        ds_plan plan = g_plan((uint64_t)run);
+        ds_draw_plan plan = g_plan((uint64_t)run);
         ds_estimator *e;
 
         ts_ok(ds__estimate_new(&e, &s, g_latent, &plan, word, 1, &err), &err);
@@ -398,7 +398,7 @@ static ds_status stop_after(void *user, const ds_estimator *e, ds_error *err)
     return --*left > 0 ? DS_OK : ds_fail(err, DS_E_CANCELLED, "enough");
 }
 
-static void fit_pilot(ds_density *d, const ds_source *s, ds_plan plan)
+static void fit_pilot(ds_density *d, const ds_source *s, ds_draw_plan plan)
 {
     ds_estimator *e;
     ds_error err = { 0 };
@@ -419,7 +419,7 @@ static void resumed_and_merged(void **state)
     const char *file = ts_path("/tmp", "ds-test-estimate-%d", rand());
     ta_model m = g_model();
     ds_source s = ta_source(&m, 8);
-    ds_plan plan = g_plan(5);
+    ds_draw_plan plan = g_plan(5);
     ds_goal goal = { .se = 0.0015, .forms = 1u << DS_INFO_O, .floor = 0.1, .max_calls = 2000 };
     ds_estimator *whole, *part;
     ds_density fitted;
@@ -482,7 +482,7 @@ static void foreign_files(void **state)
     const char *file = ts_path("/tmp", "ds-test-estimate-%d", rand());
     ta_model m = g_model();
     ds_source s = ta_source(&m, 8);
-    ds_plan plan = g_plan(5);
+    ds_draw_plan plan = g_plan(5);
     ds_estimator *e, *other;
     ds_bundle *b;
     ds_error err = { 0 };
@@ -517,7 +517,7 @@ static void draws_repeat(void **state)
 {
     ta_model m = g_model();
     ds_source s = ta_source(&m, 8);
-    ds_plan plan = g_plan(3);
+    ds_draw_plan plan = g_plan(3);
     ds_estimator *e, *again;
     ds_bundle *draws;
     ds_error err = { 0 };
@@ -546,7 +546,7 @@ static void bad_plans(void **state)
     ta_model m = g_model();
     ds_source s = ta_source(&m, 8);
     ds_estimator *e;
-    ds_plan plan;
+    ds_draw_plan plan;
     ds_error err = { 0 };
 
     (void)state;

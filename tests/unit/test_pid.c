@@ -41,7 +41,7 @@ static ta_model model_of(const double *center)
 static ds_estimator *integrate(ta_model *m, const float *x, const ds_bundle *draws)
 {
     static ds_source source;
-    ds_plan plan = { .parts = 1, .recorded = draws };
+    ds_draw_plan plan = { .parts = 1, .recorded = draws };
     ds_estimator *e;
     ds_error err = { 0 };
 
@@ -167,13 +167,12 @@ static void known_atoms(void **state)
     ds_bundle_free(draws);
 }
 
-/* ---- by chance ---------------------------------------------------------------------------------
- */
+/* ---- by chance ------------------------------------------------------------------------------- */
 
 static ds_estimator *sample(ds_source *source, ta_model *m, const float *x, uint64_t seed,
                             const ds_info_pair *of, int64_t count)
 {
-    ds_plan plan = { .replicates = 8, .nodes = 16, .antithetic = true, .seed = seed, .parts = 1 };
+    ds_draw_plan plan = { .replicates = 8, .nodes = 16, .antithetic = true, .seed = seed, .parts = 1 };
     ds_estimator *e;
     ds_error err = { 0 };
 
@@ -380,8 +379,7 @@ static void imin_is_an_expectation(void **state)
     ds__estimate_free(e);
 }
 
-/* ---- texts -------------------------------------------------------------------------------------
- */
+/* ---- texts ----------------------------------------------------------------------------------- */
 
 static ds_tokenizer *tokenizer(void)
 {
@@ -606,8 +604,7 @@ static void a_word_outside_the_prompt_is_remarked(void **state)
     ds_tokenizer_close(t);
 }
 
-/* ---- a network ---------------------------------------------------------------------------------
- */
+/* ---- a network ------------------------------------------------------------------------------- */
 
 static void on_a_network(void **state)
 {

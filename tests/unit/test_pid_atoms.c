@@ -146,8 +146,7 @@ static void names(void **state)
     assert_string_equal(ds_pid_atom_name(DS_PID_UB), "U_B");
 }
 
-/* ---- discrete gates, in bits ------------------------------------------------------------------
- */
+/* ---- discrete gates, in bits ----------------------------------------------------------------- */
 
 typedef struct outcome {
     int x, y1, y2;
@@ -233,8 +232,7 @@ static void gates_in_bits(void **state)
     }
 }
 
-/* ---- scalar densities --------------------------------------------------------------------------
- */
+/* ---- scalar densities ------------------------------------------------------------------------ */
 
 /* x ~ N(mean[y1][y2], 1), words binary with a joint distribution. */
 typedef struct density {
@@ -473,8 +471,7 @@ static void context_picks_the_gate(void **state)
     assert_true(mixed < 0.9 * .63272);
 }
 
-/* ---- estimates from replicates ------------------------------------------------------------------
- */
+/* ---- estimates from replicates --------------------------------------------------------------- */
 
 enum { PIXELS = 40, REPLICATES = 8 };
 

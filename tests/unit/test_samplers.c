@@ -32,8 +32,7 @@ static void refused(const ds_sampler_options *o, ds_status code, const char *wor
         fail_msg("\"%s\" does not mention %s", err.text, word);
 }
 
-/* ---- the perfect network for data that is one point -------------------------------------------
- */
+/* ---- the perfect network for data that is one point ------------------------------------------ */
 
 static float truth(int64_t i)
 {
@@ -121,8 +120,7 @@ static void perfect_network_is_followed(void **state)
     ds__schedule_free(&g);
 }
 
-/* ---- names ------------------------------------------------------------------------------------
- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void every_spelling_is_known(void **state)
 {
@@ -223,8 +221,7 @@ static void calls_come_in_order(void **state)
     ds_sampler_free(NULL);
 }
 
-/* ---- image to image, steps and memory ----------------------------------------------------------
- */
+/* ---- image to image, steps and memory -------------------------------------------------------- */
 
 static void a_run_may_start_late(void **state)
 {
@@ -324,8 +321,7 @@ static void any_allocation_may_fail(void **state)
     }
 }
 
-/* ---- scheduler_config.json ---------------------------------------------------------------------
- */
+/* ---- scheduler_config.json ------------------------------------------------------------------- */
 
 static char file[] = "/tmp/ds-scheduler-XXXXXX";
 

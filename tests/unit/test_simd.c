@@ -69,8 +69,7 @@ static void compare_bf16(const char *what, const uint16_t *got, const float *wan
 #define EACH_TABLE                                                                                 \
     for (int table_ = 1; fast = ds__simd_at(table_), seed = 11, fast != NULL; table_++)
 
-/* ---- the choice --------------------------------------------------------------------------------
- */
+/* ---- the choice ------------------------------------------------------------------------------ */
 
 static void tables_can_be_chosen(void **state)
 {

@@ -94,8 +94,7 @@ static const ds_opt options[] = {
     { 0 },
 };
 
-/* ---- the folder -------------------------------------------------------------------------------
- */
+/* ---- the folder ------------------------------------------------------------------------------ */
 
 /* The folder of picture b: the run's own, or one below it where there are several. */
 static ds_status folder_of(char *buf, size_t size, const daam_job *j, int64_t b, ds_error *err)

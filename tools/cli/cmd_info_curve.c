@@ -75,8 +75,7 @@ static ds_status read_curve(curve *c, const info_job *j, int64_t question, ds_er
     return DS_OK;
 }
 
-/* ---- outputs ----------------------------------------------------------------------------------
- */
+/* ---- outputs --------------------------------------------------------------------------------- */
 
 static json_t *number(double x)
 {
@@ -167,8 +166,7 @@ static ds_status draw(char **svg, const info_job *j, const curve *all, ds_error 
     return st;
 }
 
-/* ---- the command ------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static ds_status report_curves(info_job *j, curve *all, ds_error *err)
 {

@@ -50,8 +50,7 @@ static ds_status add(words *w, ds_error *err, const char *fmt, ...)
     return DS_OK;
 }
 
-/* ---- from the record to a command line ---------------------------------------------------------
- */
+/* ---- from the record to a command line ------------------------------------------------------- */
 
 static ds_status add_option(words *w, const char *name, const json_t *value, ds_error *err)
 {
@@ -165,8 +164,7 @@ static ds_status add_all(words *w, const json_t *record, const char *dir, const 
     return st;
 }
 
-/* ---- comparison ---------------------------------------------------------------------------------
- */
+/* ---- comparison ------------------------------------------------------------------------------ */
 
 static void compare_tensor(const char *name, const ds_tensor *was, const ds_tensor *is)
 {
@@ -214,8 +212,7 @@ static ds_status compare(const char *was_dir, const char *is_dir, ds_error *err)
     return st;
 }
 
-/* ---- the command --------------------------------------------------------------------------------
- */
+/* ---- the command ----------------------------------------------------------------------------- */
 
 static ds_status load(json_t **out, const char *dir, ds_error *err)
 {

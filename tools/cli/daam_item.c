@@ -17,8 +17,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for maps");
 }
 
-/* ---- options ----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static ds_status read_size(ds_daam_map_options *o, const char *text, ds_error *err)
 {
@@ -55,8 +54,7 @@ static ds_status read_map_options(ds_daam_map_options *o, const ds_args *a, ds_e
     return read_size(o, opt_text(a, "map-size"), err);
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 static bool has_letter(const char *text)
 {
@@ -211,8 +209,7 @@ static ds_status add_words(daam_item *it, const ds_daam_map_options *o, ds_error
     return st;
 }
 
-/* ---- expansion and masks ----------------------------------------------------------------------
- */
+/* ---- expansion and masks --------------------------------------------------------------------- */
 
 static ds_status expand(daam_item *it, ds_error *err)
 {
@@ -297,8 +294,7 @@ void daam_item_free(daam_item *it)
     ds_daam_maps_free(it->maps);
 }
 
-/* ---- tensors ----------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static ds_status add_tensor(ds_bundle *b, const char *group, const char *key, ds_dtype type,
                             int rank, const int64_t *dim, const void *data, ds_error *err)
@@ -347,8 +343,7 @@ ds_status daam_item_tensors(const daam_item *it, const char *dir, ds_error *err)
     return st;
 }
 
-/* ---- numbers ----------------------------------------------------------------------------------
- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static json_t *rounded(double x)
 {

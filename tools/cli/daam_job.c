@@ -18,8 +18,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for a trace");
 }
 
-/* ---- options ----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static bool is_paper(const ds_args *a)
 {
@@ -73,8 +72,7 @@ static bool chunks(const ds_args *a)
     return strcmp(opt_text(a, "long-prompt"), "chunks") == 0;
 }
 
-/* ---- a generation -----------------------------------------------------------------------------
- */
+/* ---- a generation ---------------------------------------------------------------------------- */
 
 /* At most so many pictures are drawn at once: their sums share the budget. */
 enum { GROUP = 8 };
@@ -185,8 +183,7 @@ static ds_status generate(daam_job *j, const ds_daam_options *o, ds_error *err)
     return st == DS_OK ? take_pictures(j, err) : st;
 }
 
-/* ---- an existing picture ----------------------------------------------------------------------
- */
+/* ---- an existing picture --------------------------------------------------------------------- */
 
 static void show_level(void *user, int64_t done, int64_t total)
 {
@@ -237,8 +234,7 @@ static ds_status look(daam_job *j, const ds_daam_options *o, ds_error *err)
     return DS_OK;
 }
 
-/* ---- a saved trace ----------------------------------------------------------------------------
- */
+/* ---- a saved trace --------------------------------------------------------------------------- */
 
 /* The picture of one item: DIR/image.png, or DIR/000/image.png of several. */
 static ds_status load_shown(daam_job *j, const char *dir, int64_t b, ds_error *err)
@@ -304,8 +300,7 @@ static ds_status open_model(daam_job *j, ds_error *err)
     return st;
 }
 
-/* ---- all of it --------------------------------------------------------------------------------
- */
+/* ---- all of it ------------------------------------------------------------------------------- */
 
 ds_status daam_job_begin(daam_job *j, ds_error *err)
 {

@@ -101,8 +101,7 @@ ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err
     return st;
 }
 
-/* ---- the page ---------------------------------------------------------------------------------
- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 /* The map of a word of the prompt, or of one of its tokens; NULL: it has none. */
 static const daam_word *map_at(const daam_item *it, const ds_word *word)

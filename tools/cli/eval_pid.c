@@ -40,8 +40,7 @@ json_t *eval_estimate_json(ds_estimate e)
                      "high", pid_real(e.high), "count", (json_int_t)e.count);
 }
 
-/* ---- the world --------------------------------------------------------------------------------
- */
+/* ---- the world ------------------------------------------------------------------------------- */
 
 static ds_status read_scenes(eval_world *w, const char *path, ds_error *err)
 {
@@ -115,8 +114,7 @@ static ds_status after_scenes(pid_job *j, ds_status st, int64_t count, ds_error 
     return pid_result(j, "interrupted", json_true(), err);
 }
 
-/* ---- homonyms ---------------------------------------------------------------------------------
- */
+/* ---- homonyms -------------------------------------------------------------------------------- */
 
 /* The words of a scene that settles a homonym; text is borrowed, or in `buf`. */
 typedef struct settled {
@@ -316,8 +314,7 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
     return st;
 }
 
-/* ---- synonyms ---------------------------------------------------------------------------------
- */
+/* ---- synonyms -------------------------------------------------------------------------------- */
 
 /* Another name of what a caption calls `name`. */
 static const char *synonym_of(const eval_world *w, const char *name)

@@ -135,8 +135,7 @@ void help_program(FILE *to)
           to);
 }
 
-/* ---- manual pages (mdoc) ----------------------------------------------------------------------
- */
+/* ---- manual pages (mdoc) --------------------------------------------------------------------- */
 
 /* A backslash, and a point or quote at the start of a line, mean something to roff. */
 static void roff(FILE *to, const char *text)
@@ -225,8 +224,7 @@ void help_man(FILE *to, const ds_command *c)
     }
 }
 
-/* ---- completions ------------------------------------------------------------------------------
- */
+/* ---- completions ----------------------------------------------------------------------------- */
 
 static void words_of(FILE *to, const ds_command *c)
 {

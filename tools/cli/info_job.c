@@ -10,8 +10,7 @@
 #include "model_option.h"
 #include "report.h"
 
-/* ---- options ----------------------------------------------------------------------------------
- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static ds_status read_part(ds_info_options *o, const char *text, ds_error *err)
 {
@@ -96,8 +95,7 @@ void info_job_free(info_job *j)
     run_record_free(&j->record);
 }
 
-/* ---- the run ----------------------------------------------------------------------------------
- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static ds_status run_or_merge(info_job *j, ds_error *err)
 {
@@ -162,8 +160,7 @@ ds_status info_job_measure(info_job *j, ds_error *err)
     return st == DS_OK ? save_draws(j, err) : st;
 }
 
-/* ---- result.json ------------------------------------------------------------------------------
- */
+/* ---- result.json ----------------------------------------------------------------------------- */
 
 static json_t *real(double x)
 {
@@ -223,8 +220,7 @@ json_t *info_job_json(const info_job *j)
     return root;
 }
 
-/* ---- files ------------------------------------------------------------------------------------
- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static ds_status save_json(const json_t *root, const char *path, ds_error *err)
 {

@@ -13,8 +13,7 @@
 
 static const char *const form_name[] = { "i_o", "i_s" };
 
-/* ---- tensors ----------------------------------------------------------------------------------
- */
+/* ---- tensors --------------------------------------------------------------------------------- */
 
 static ds_status add_maps(const info_job *j, ds_bundle *b, int64_t question, const char *prefix,
                           ds_error *err)
@@ -63,8 +62,7 @@ ds_status info_save_tensors(const info_job *j, const char *dir, ds_error *err)
     return st;
 }
 
-/* ---- pictures ---------------------------------------------------------------------------------
- */
+/* ---- pictures -------------------------------------------------------------------------------- */
 
 /* All maps of one form, which share a scale. */
 typedef struct maps {
@@ -163,8 +161,7 @@ ds_status info_save_pictures(const info_job *j, const char *dir, ds_error *err)
     return st;
 }
 
-/* ---- the page ---------------------------------------------------------------------------------
- */
+/* ---- the page -------------------------------------------------------------------------------- */
 
 static const char *const about[] = {
     "How far each word moves the denoiser, in nats: i_o, from 0. It counts moves away from the "

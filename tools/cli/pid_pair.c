@@ -76,8 +76,7 @@ ds_status pid_pair_json(json_t **out, const pid_job *j, const char *const *words
     return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for the result");
 }
 
-/* ---- other redundancies, the sweep ------------------------------------------------------------
- */
+/* ---- other redundancies, the sweep ----------------------------------------------------------- */
 
 /* Every redundancy that the measurement allows costs nothing. */
 static ds_status add_others(pid_job *j, int64_t pair, ds_error *err)

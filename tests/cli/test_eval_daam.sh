@@ -119,6 +119,7 @@ expect 0 'coarse' $eval --settings whole --setting 'coarse:resolutions=1;weights
 expect 2 'no setting is called "besst"' $eval --settings besst --data "$t/world" --out "$t/x1"
 expect 2 'expected NAME:key=value' $eval --setting oops --data "$t/world" --out "$t/x2"
 expect 2 'refine=raw|smooth' $eval --setting 'a:refine=soft' --data "$t/world" --out "$t/x3"
+expect 2 'normalize=no|yes' $eval --setting 'a:normalize=1' --data "$t/world" --out "$t/x3"
 expect 2 'given twice' $eval --settings best best --data "$t/world" --out "$t/x4"
 expect 2 'captions.jsonl' $eval --data "$t/model" --out "$t/x5"
 rm "$t/world/images/test-0000001.png"

@@ -74,6 +74,7 @@ static int choose(const char *value, const char *const *names, int count)
 
 static ds_status apply(eval_setting *s, const char *key, const char *value, ds_error *err)
 {
+    static const char *const answer[] = { "no", "yes" };
     static const char *const weights[] = { "per-resolution", "paper" };
     static const char *const refine[] = { "raw", "smooth", "guided", "diffuse" };
     static const char *const word[] = { "prompt", "ask", "other" };
@@ -89,8 +90,8 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         s->map.steps = value;
     else if (strcmp(key, "resolutions") == 0)
         s->map.resolutions = value;
-    else if (strcmp(key, "normalize") == 0)
-        s->map.normalize = strcmp(value, "yes") == 0;
+    else if (strcmp(key, "normalize") == 0 && (at = choose(value, answer, 2)) >= 0)
+        s->map.normalize = at == 1;
     else if (strcmp(key, "weights") == 0 && (at = choose(value, weights, 2)) >= 0)
         s->map.weights = (ds_daam_weights)at;
     else if (strcmp(key, "refine") == 0 && (at = choose(value, refine, 4)) >= 0)
@@ -104,7 +105,7 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         return wrong_value(
             key, value,
             "layers, heads, steps, resolutions (lists), weights=per-resolution|paper, "
-            "refine=raw|smooth|guided|diffuse, normalize=yes, word=prompt|ask|other, "
+            "refine=raw|smooth|guided|diffuse, normalize=no|yes, word=prompt|ask|other, "
             "trace=ours|paper|wrong-words|random-weights",
             err);
     }

@@ -234,6 +234,6 @@ const ds_command cmd_info_curve = {
                "--word cat --nodes 16 --out run",
     .options = options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -236,6 +236,6 @@ const ds_command cmd_info_edit = {
         "--swap dog --out run",
     .options = options,
     .common =
-        COMMON_MODEL_OPTIONAL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -17,58 +17,7 @@
 #include "progress.h"
 #include "report.h"
 #include "run_folder.h"
-
-/* ---- lines that are there -------------------------------------------------------------------- */
-
-/* Reads the complete lines; the file is cut behind them, since the last one may be half written. */
-static ds_status read_lines(json_t *lines, const char *path, ds_error *err)
-{
-    FILE *f = fopen(path, "r");
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-    long good = 0;
-    ds_status st = DS_OK;
-
-    if (f == NULL)
-        return DS_OK; /* nothing was done */
-    while (st == DS_OK && (n = getline(&text, &room, f)) > 0 && text[n - 1] == '\n') {
-        json_error_t je;
-        json_t *line = json_loadb(text, (size_t)n, 0, &je);
-
-        if (line == NULL)
-            st = ds_fail(err, DS_E_FORMAT, "%s: line %zu: %s", path, json_array_size(lines) + 1,
-                         je.text);
-        else
-            json_array_append_new(lines, line);
-        good = ftell(f);
-    }
-    free(text);
-    fclose(f);
-    if (st == DS_OK && truncate(path, good) != 0)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    return st;
-}
-
-static bool is_done(const json_t *lines, int64_t scene)
-{
-    size_t i;
-    json_t *line;
-
-    json_array_foreach (lines, i, line)
-        if (json_integer_value(json_object_get(line, "scene")) == scene)
-            return true;
-    return false;
-}
-
-static ds_status append(FILE *f, const json_t *line, ds_error *err)
-{
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(6));
-    bool ok = text != NULL && fprintf(f, "%s\n", text) > 0 && fflush(f) == 0;
-
-    free(text);
-    return ok ? DS_OK : ds_fail(err, DS_E_IO, "pairs.jsonl: %s", strerror(errno));
-}
+#include "scene_lines.h"
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
@@ -201,13 +150,13 @@ static ds_status score_all(eval *e, json_t *lines, const char *path, ds_error *e
     for (int64_t i = first; st == DS_OK && i < end; i++) {
         json_t *line;
 
-        if (is_done(lines, i))
+        if (scene_lines_have(lines, i))
             continue;
         st = e->cancel->requested ? ds_fail(err, DS_E_CANCELLED, "interrupted")
                                   : eval_scene(e, i, &line, err);
         if (st != DS_OK)
             break;
-        st = append(f, line, err);
+        st = scene_lines_append(f, line, 6, path, err);
         json_array_append_new(lines, line);
         progress_step(&p, i + 1 - first);
     }
@@ -341,7 +290,7 @@ static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK && opt_flag(e->a, "syntax"))
         st = ds_parser_open(&e->parser, err);
     if (st == DS_OK)
-        st = read_lines(lines, pairs, err);
+        st = scene_lines_read(lines, pairs, err);
     if (st == DS_OK)
         st = score_all(e, lines, pairs, err);
     if (st == DS_OK)

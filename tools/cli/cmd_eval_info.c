@@ -15,58 +15,7 @@
 #include "progress.h"
 #include "report.h"
 #include "run_folder.h"
-
-/* ---- lines ------------------------------------------------------------------------------------ */
-
-/* Complete lines of an earlier run; a half-written last one is measured again. */
-static ds_status read_lines(json_t *lines, const char *path, ds_error *err)
-{
-    FILE *f = fopen(path, "r");
-    char *text = NULL;
-    size_t room = 0;
-    ssize_t n;
-
-    if (f == NULL)
-        return DS_OK;
-    while ((n = getline(&text, &room, f)) > 0 && text[n - 1] == '\n') {
-        json_t *line = json_loadb(text, (size_t)n, 0, NULL);
-
-        if (line != NULL)
-            json_array_append_new(lines, line);
-    }
-    free(text);
-    fclose(f);
-    f = fopen(path, "w");
-    for (size_t i = 0; f != NULL && i < json_array_size(lines); i++) {
-        json_dumpf(json_array_get(lines, i), f, JSON_COMPACT | JSON_REAL_PRECISION(9));
-        fputc('\n', f);
-    }
-    if (f == NULL || fclose(f) != 0)
-        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    return DS_OK;
-}
-
-static bool is_done(const json_t *lines, int64_t scene)
-{
-    size_t i;
-    json_t *line;
-
-    json_array_foreach (lines, i, line)
-        if (json_integer_value(json_object_get(line, "scene")) == scene)
-            return true;
-    return false;
-}
-
-static ds_status append(const char *path, const json_t *line, ds_error *err)
-{
-    FILE *f = fopen(path, "a");
-    bool good = f != NULL && json_dumpf(line, f, JSON_COMPACT | JSON_REAL_PRECISION(9)) == 0 &&
-                fputc('\n', f) != EOF;
-
-    if (f != NULL)
-        good = fclose(f) == 0 && good;
-    return good ? DS_OK : ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-}
+#include "scene_lines.h"
 
 /* ---- the run ---------------------------------------------------------------------------------- */
 
@@ -97,24 +46,29 @@ static ds_status read_side(eval_info *e, ds_error *err)
 static ds_status all_scenes(const eval_info *e, json_t *lines, const char *path, ds_error *err)
 {
     int64_t n = ds_truth_count(e->truth), most = opt_int(e->args, "count");
+    FILE *f = fopen(path, "a");
     ds_status st = DS_OK;
     progress bar;
 
+    if (f == NULL)
+        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     n = most > 0 && most < n ? most : n;
     progress_begin(&bar, e->args, "scenes", n);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
         json_t *line;
 
-        if (!is_done(lines, i)) {
+        if (!scene_lines_have(lines, i)) {
             st = eval_info_scene(e, i, &line, err);
             if (st == DS_OK)
-                st = append(path, line, err);
+                st = scene_lines_append(f, line, 9, path, err);
             if (line != NULL)
                 json_array_append_new(lines, line);
         }
         progress_step(&bar, i + 1);
     }
     progress_end(&bar);
+    if (fclose(f) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     return st;
 }
 
@@ -188,7 +142,7 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK)
         st = run_folder_file(path, sizeof path, dir, "scenes.jsonl", err);
     if (st == DS_OK)
-        st = read_lines(lines, path, err);
+        st = scene_lines_read(lines, path, err);
     if (st == DS_OK)
         st = all_scenes(e, lines, path, err);
     if (st == DS_OK)

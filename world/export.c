@@ -18,18 +18,6 @@ typedef struct exporter {
     ds_scene *scene;
 } exporter;
 
-static ds_status write_json(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err)
-{
-    ds_status st = DS_OK;
-
-    if (j == NULL)
-        return ds_fail(err, DS_E_NOMEM, "%s: memory is exhausted", path);
-    if (json_dumpf(j, to, flags | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', to) == EOF)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    json_decref(j);
-    return st;
-}
-
 /* One picture and its line.                                                                     */
 static ds_status export_scene(exporter *e, ds_split split, int64_t index, ds_error *err)
 {
@@ -41,8 +29,8 @@ static ds_status export_scene(exporter *e, ds_split split, int64_t index, ds_err
     if (st == DS_OK)
         st = ds_world_write_png(path, e->scene->rgb, DS_WORLD_SIDE, DS_WORLD_SIDE, err);
     if (st == DS_OK)
-        st = write_json(ds_world_record(e->w, e->scene, file), e->lines, "captions.jsonl",
-                        JSON_COMPACT, err);
+        st = ds_world_write_record(ds_world_record(e->w, e->scene, file), e->lines,
+                                   "captions.jsonl", JSON_COMPACT, err);
     return st;
 }
 
@@ -56,7 +44,7 @@ static ds_status write_tables(const exporter *e, ds_error *err)
     f = fopen(path, "w");
     if (f == NULL)
         return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    st = write_json(ds_world_table_record(e->w), f, path, JSON_INDENT(1), err);
+    st = ds_world_write_record(ds_world_table_record(e->w), f, path, JSON_INDENT(1), err);
     if (fclose(f) != 0 && st == DS_OK)
         st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     return st;

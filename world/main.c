@@ -176,18 +176,6 @@ static int64_t count_of(const options *o)
     return o->count < 0 ? 64 : o->count;
 }
 
-static ds_status dump(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err)
-{
-    ds_status st = DS_OK;
-
-    if (j == NULL)
-        return ds_fail(err, DS_E_NOMEM, "%s: memory is exhausted", path);
-    if (json_dumpf(j, to, flags | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', to) == EOF)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    json_decref(j);
-    return st;
-}
-
 static ds_status run_export(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
     return o->select != NULL ? ds_world_export_set(w, o->select, count_of(o), o->out, err)
@@ -476,7 +464,8 @@ static int run(const options *o)
     if (st == DS_OK)
         st = k < DS_COUNT(commands)
                  ? commands[k].run(w, o, split, &err)
-                 : dump(ds_world_heldout_record(w), stdout, "heldout", JSON_COMPACT, &err);
+                 : ds_world_write_record(ds_world_heldout_record(w), stdout, "heldout",
+                                         JSON_COMPACT, &err);
     ds_world_close(w);
     return st == DS_OK ? 0 : fail(&err);
 }

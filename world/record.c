@@ -7,6 +7,7 @@
 #include <diffuscope/image.h>
 #include <diffuscope/rle.h>
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -263,6 +264,19 @@ json_t *ds_world_heldout_record(const ds_world *w)
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
+
+ds_status ds_world_write_record(json_t *j, FILE *to, const char *path, size_t flags,
+                                ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    if (j == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: memory is exhausted", path);
+    if (json_dumpf(j, to, flags | JSON_REAL_PRECISION(9)) != 0 || fputc('\n', to) == EOF)
+        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    json_decref(j);
+    return st;
+}
 
 ds_status ds_world_write_png(const char *path, const uint8_t *rgb, int width, int height,
                              ds_error *err)

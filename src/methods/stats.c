@@ -250,13 +250,38 @@ static void rank(double *out, const double *x, int64_t n, ranked *work)
     }
 }
 
+/* ranks [2,n] and work [n] are written for Spearman's. */
+static double coefficient(ds_correlation kind, const double *x, const double *y, int64_t n,
+                          double *ranks, ranked *work)
+{
+    if (kind == DS_KENDALL)
+        return kendall(x, y, n);
+    if (kind == DS_PEARSON)
+        return pearson(x, y, n);
+    rank(ranks, x, n, work);
+    rank(ranks + n, y, n, work);
+    return pearson(ranks, ranks + n, n);
+}
+
+double ds_stats_coefficient(ds_correlation kind, const double *x, const double *y, int64_t n)
+{
+    double *ranks = ds_calloc(2 * (size_t)n + 1, sizeof *ranks), r = NAN;
+    ranked *work = ds_calloc((size_t)n + 1, sizeof *work);
+
+    if (ranks != NULL && work != NULL)
+        r = coefficient(kind, x, y, n, ranks, work);
+    ds_free(ranks);
+    ds_free(work);
+    return r;
+}
+
 typedef struct corr_user {
     ds_correlation kind;
     const double *x, *y;
     const groups *g;
     int64_t room;    /* values in a resample at most */
     double *a, *b;   /* [room] the resample */
-    double *ra, *rb; /* [room] its ranks */
+    double *ranks;   /* [2,room] */
     ranked *work;    /* [room] */
 } corr_user;
 
@@ -270,20 +295,14 @@ static double corr_of(void *user, const int64_t *pick, int64_t n)
             u->a[m] = u->x[u->g->order[j]];
             u->b[m] = u->y[u->g->order[j]];
         }
-    if (u->kind == DS_KENDALL)
-        return kendall(u->a, u->b, m);
-    if (u->kind == DS_PEARSON)
-        return pearson(u->a, u->b, m);
-    rank(u->ra, u->a, m, u->work);
-    rank(u->rb, u->b, m, u->work);
-    return pearson(u->ra, u->rb, m);
+    return coefficient(u->kind, u->a, u->b, m, u->ranks, u->work);
 }
 
 ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const double *x,
                                const double *y, const int64_t *unit, int64_t n, ds_error *err)
 {
     groups g;
-    corr_user u = { kind, x, y, &g, 0, NULL, NULL, NULL, NULL, NULL };
+    corr_user u = { kind, x, y, &g, 0, NULL, NULL, NULL, NULL };
     int64_t longest = 0;
     size_t room = 0;
     double *block = NULL;
@@ -303,8 +322,7 @@ ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const doub
     } else {
         u.a = block;
         u.b = block + room;
-        u.ra = block + 2 * room;
-        u.rb = block + 3 * room;
+        u.ranks = block + 2 * room;
         st = ds_bootstrap(out, corr_of, &u, g.units, err);
     }
     out->count = n;

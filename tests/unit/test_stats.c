@@ -51,6 +51,9 @@ static void correlations_are_the_textbook_ones(void **state)
     NEAR(e.value, 8.0 / sqrt(17.5 * 4.0), 1e-12);
     ts_ok(ds_stats_correlation(&e, DS_SPEARMAN, x, flat, NULL, 6, &err), &err);
     assert_true(isnan(e.value) && isnan(e.low));
+    NEAR(ds_stats_coefficient(DS_PEARSON, x, tied, 6), 8.0 / sqrt(17.5 * 4.0), 1e-12);
+    NEAR(ds_stats_coefficient(DS_SPEARMAN, x, y, 6), 1.0 - 6.0 * 4.0 / (6.0 * 35.0), 1e-12);
+    assert_true(isnan(ds_stats_coefficient(DS_PEARSON, x, flat, 6)));
 }
 
 static void auc_counts_ordered_pairs(void **state)

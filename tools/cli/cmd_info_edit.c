@@ -74,19 +74,18 @@ static double pearson(const info_job *j, const float *changed, ds_info_form form
     int64_t n = s.height * s.width;
     float *map = ds_calloc((size_t)n, sizeof *map);
     double *x = ds_calloc((size_t)(2 * n), sizeof *x);
-    ds_estimate r = { NAN, NAN, NAN, 0 };
+    double r = NAN;
 
     if (map != NULL && x != NULL && ds_info_map(j->info, map, NULL, 0, form, err) == DS_OK) {
         for (int64_t i = 0; i < n; i++) {
             x[i] = (double)map[i];
             x[n + i] = (double)changed[i];
         }
-        if (ds_stats_correlation(&r, DS_PEARSON, x, x + n, NULL, n, err) != DS_OK)
-            r.value = NAN;
+        r = ds_stats_coefficient(DS_PEARSON, x, x + n, n);
     }
     ds_free(map);
     ds_free(x);
-    return r.value;
+    return r;
 }
 
 static json_t *real(double x)

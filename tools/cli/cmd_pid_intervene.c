@@ -133,18 +133,16 @@ static ds_status draw_all(trial *t, const ds_pid_options *o, ds_error *err)
 
 static double correlation(const float *x, const float *y, int64_t n)
 {
-    double mx = 0, my = 0, xx = 0, yy = 0, xy = 0;
+    double *both = ds_calloc(2 * (size_t)n + 1, sizeof *both), r = NAN;
 
-    for (int64_t i = 0; i < n; i++) {
-        mx += x[i] / (double)n;
-        my += y[i] / (double)n;
+    for (int64_t i = 0; both != NULL && i < n; i++) {
+        both[i] = (double)x[i];
+        both[n + i] = (double)y[i];
     }
-    for (int64_t i = 0; i < n; i++) {
-        xx += (x[i] - mx) * (x[i] - mx);
-        yy += (y[i] - my) * (y[i] - my);
-        xy += (x[i] - mx) * (y[i] - my);
-    }
-    return xy / sqrt(xx * yy);
+    if (both != NULL)
+        r = ds_stats_coefficient(DS_PEARSON, both, both + n, n);
+    ds_free(both);
+    return r;
 }
 
 /* The change that dropping word k makes, and how it goes along with each map. */

@@ -1,29 +1,9 @@
 #!/bin/sh
 # `diffuscope eval daam` on a very small model with random weights: both kinds of folders, resuming,
 # refusals. That the maps mean something is shown elsewhere (docs/evaluation.md).
-d=${BUILD:-build}/diffuscope
-w=${BUILD:-build}/diffuscope-world
-t=$(mktemp -d)
-trap 'rm -rf "$t"' EXIT
-bad=0
+. "$(dirname "$0")/../support.sh"
 
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-    cat "$t/log" 2>/dev/null | tail -5
-}
-
-# expect CODE TEXT ARGUMENTS...
-expect() {
-    code=$1 text=$2
-    shift 2
-    "$d" "$@" >"$t/log" 2>&1 </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "diffuscope $*: exit $rc, expected $code"
-    grep -qF -- "$text" "$t/log" || fail "diffuscope $*: expected to read: $text"
-}
-
-cat >"$t/tiny.json" <<'END'
+cat >"$dir/tiny.json" <<'END'
 {"vae": {"block_out_channels": [8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
          "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D"],
          "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]},
@@ -38,14 +18,14 @@ cat >"$t/tiny.json" <<'END'
           "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"], "cross_attention_dim": 16,
           "attention_head_dim": 2}}
 END
-"$d" new-model --like "$t/tiny.json" --out "$t/model" -q || fail "no model"
-"$w" export --split test --count 4 --out "$t/world" >/dev/null || fail "no scenes"
+"$d" new-model --like "$dir/tiny.json" --out "$dir/model" -q || fail "no model"
+"$w" export --split test --count 4 --out "$dir/world" >/dev/null || fail "no scenes"
 
-eval="eval daam -m $t/model --levels 2 -q"
-expect 0 'random-weights' $eval --data "$t/world" --out "$t/a" --pictures 1
-expect 0 '"miou_held_out"' $eval --data "$t/world" --out "$t/whole" --settings whole disc best --json
-[ -s "$t/a/scene-000000.png" ] || fail "no picture of the first scene"
-python3 - "$t/a/result.json" <<'END' || fail "result.json"
+eval="eval daam -m $dir/model --levels 2 -q"
+expect 0 'random-weights' $eval --data "$dir/world" --out "$dir/a" --pictures 1
+expect 0 '"miou_held_out"' $eval --data "$dir/world" --out "$dir/whole" --settings whole disc best --json
+[ -s "$dir/a/scene-000000.png" ] || fail "no picture of the first scene"
+python3 - "$dir/a/result.json" <<'END' || fail "result.json"
 import json, sys
 r = json.load(open(sys.argv[1]))
 s = r["settings"]
@@ -63,45 +43,45 @@ END
 
 # An interrupted run that goes on says the same as one that was not, also after half a line.
 set='--settings whole paper best ask'
-expect 0 'paper' $eval $set --data "$t/world" --out "$t/one"
-expect 0 'paper' $eval $set --data "$t/world" --out "$t/two" --limit 3
-head -c -40 "$t/two/pairs.jsonl" >"$t/cut" && mv "$t/cut" "$t/two/pairs.jsonl"
-expect 2 '--resume' $eval $set --data "$t/world" --out "$t/two"
-expect 0 'paper' $eval $set --data "$t/world" --out "$t/two" --resume
-cmp "$t/one/result.json" "$t/two/result.json" || fail "resumed and uninterrupted runs differ"
-cmp "$t/one/pairs.jsonl" "$t/two/pairs.jsonl" || fail "their lines differ"
-expect 2 '--settings differs' $eval --settings smooth --data "$t/world" --out "$t/two" --resume
-expect 2 '--seed differs' $eval $set --seed 7 --data "$t/world" --out "$t/two" --resume
+expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/one"
+expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --limit 3
+head -c -40 "$dir/two/pairs.jsonl" >"$dir/cut" && mv "$dir/cut" "$dir/two/pairs.jsonl"
+expect 2 '--resume' $eval $set --data "$dir/world" --out "$dir/two"
+expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --resume
+cmp "$dir/one/result.json" "$dir/two/result.json" || fail "resumed and uninterrupted runs differ"
+cmp "$dir/one/pairs.jsonl" "$dir/two/pairs.jsonl" || fail "their lines differ"
+expect 2 '--settings differs' $eval --settings smooth --data "$dir/world" --out "$dir/two" --resume
+expect 2 '--seed differs' $eval $set --seed 7 --data "$dir/world" --out "$dir/two" --resume
 
 # Drawn pictures: random weights draw nothing that the judge knows; masks of one's own go with them.
 expect 0 'does not show' $eval --mode generate --steps 2 --limit 2 --settings whole best \
-    --data "$t/world" --out "$t/drawn"
+    --data "$dir/world" --out "$dir/drawn"
 expect 0 'best' $eval --mode generate --masks data --steps 2 --limit 2 --settings whole paper best \
-    --data "$t/world" --out "$t/own"
-expect 2 'needs given pictures' $eval --mode generate --settings wrong-words --data "$t/world" \
-    --out "$t/no"
+    --data "$dir/world" --out "$dir/own"
+expect 2 'needs given pictures' $eval --mode generate --settings wrong-words --data "$dir/world" \
+    --out "$dir/no"
 
 # A COCO folder whose picture is not square.
-mkdir -p "$t/coco/annotations" "$t/coco/images"
-cp "$t/world/images/test-0000000.png" "$t/coco/images/a.png"
-cat >"$t/coco/annotations/instances_toy.json" <<'END'
+mkdir -p "$dir/coco/annotations" "$dir/coco/images"
+cp "$dir/world/images/test-0000000.png" "$dir/coco/images/a.png"
+cat >"$dir/coco/annotations/instances_toy.json" <<'END'
 {"images": [{"id": 5, "file_name": "a.png", "width": 80, "height": 48}],
  "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dining table"}],
  "annotations": [{"image_id": 5, "category_id": 1, "segmentation": [[10, 10, 40, 10, 40, 30, 10, 30]]},
                  {"image_id": 5, "category_id": 2, "segmentation": {"size": [48, 80], "counts": [1920, 1920]}}]}
 END
-cat >"$t/coco/annotations/captions_toy.json" <<'END'
+cat >"$dir/coco/annotations/captions_toy.json" <<'END'
 {"annotations": [{"image_id": 5, "caption": "Two cats asleep on a dining table."}]}
 END
-expect 0 '1 scenes, 2 words' $eval --settings whole disc paper best --data "$t/coco" --out "$t/c"
-grep -q '"word":"dining table"' "$t/c/pairs.jsonl" || fail "a category of two words"
+expect 0 '1 scenes, 2 words' $eval --settings whole disc paper best --data "$dir/coco" --out "$dir/c"
+grep -q '"word":"dining table"' "$dir/c/pairs.jsonl" || fail "a category of two words"
 
 # An experiment as the DAAM package keeps it: a picture that is opaque where the word is.
-mkdir -p "$t/daam/7/sub"
-cp "$t/world/images/test-0000000.png" "$t/daam/7/sub/output.png"
-echo 'two cats' >"$t/daam/7/prompt.txt"
-echo 7 >"$t/daam/7/seed.txt"
-python3 - "$t/daam/7/cat.gt.png" <<'END'
+mkdir -p "$dir/daam/7/sub"
+cp "$dir/world/images/test-0000000.png" "$dir/daam/7/sub/output.png"
+echo 'two cats' >"$dir/daam/7/prompt.txt"
+echo 7 >"$dir/daam/7/seed.txt"
+python3 - "$dir/daam/7/cat.gt.png" <<'END'
 import struct, sys, zlib
 def chunk(kind, data):
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -110,31 +90,31 @@ rows = b"".join(b"\0" + b"".join(bytes([9, 9, 9, 200 if 8 <= x < 24 and y < 16 e
 open(sys.argv[1], "wb").write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 32, 32,
     8, 6, 0, 0, 0)) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 END
-expect 0 '1 scenes, 1 words' $eval --settings whole paper --data "$t/daam" --out "$t/e"
-grep -q '"area":0.25' "$t/e/pairs.jsonl" || fail "the mask of an experiment"
+expect 0 '1 scenes, 1 words' $eval --settings whole paper --data "$dir/daam" --out "$dir/e"
+grep -q '"area":0.25' "$dir/e/pairs.jsonl" || fail "the mask of an experiment"
 
 # A setting of one's own, and refusals.
 expect 0 'coarse' $eval --settings whole --setting 'coarse:resolutions=1;weights=paper' \
-    --data "$t/world" --limit 1 --out "$t/s"
-expect 2 'no setting is called "besst"' $eval --settings besst --data "$t/world" --out "$t/x1"
-expect 2 'expected NAME:key=value' $eval --setting oops --data "$t/world" --out "$t/x2"
-expect 2 'refine=raw|smooth' $eval --setting 'a:refine=soft' --data "$t/world" --out "$t/x3"
-expect 2 'normalize=no|yes' $eval --setting 'a:normalize=1' --data "$t/world" --out "$t/x3"
-expect 2 'given twice' $eval --settings best best --data "$t/world" --out "$t/x4"
-expect 2 'captions.jsonl' $eval --data "$t/model" --out "$t/x5"
-rm "$t/world/images/test-0000001.png"
-expect 3 'test-0000001.png' $eval --settings best --data "$t/world" --out "$t/x6"
-expect 0 'best' $eval --settings best --data "$t/world" --out "$t/x6" --limit 1 --resume
+    --data "$dir/world" --limit 1 --out "$dir/s"
+expect 2 'no setting is called "besst"' $eval --settings besst --data "$dir/world" --out "$dir/x1"
+expect 2 'expected NAME:key=value' $eval --setting oops --data "$dir/world" --out "$dir/x2"
+expect 2 'refine=raw|smooth' $eval --setting 'a:refine=soft' --data "$dir/world" --out "$dir/x3"
+expect 2 'normalize=no|yes' $eval --setting 'a:normalize=1' --data "$dir/world" --out "$dir/x3"
+expect 2 'given twice' $eval --settings best best --data "$dir/world" --out "$dir/x4"
+expect 2 'captions.jsonl' $eval --data "$dir/model" --out "$dir/x5"
+rm "$dir/world/images/test-0000001.png"
+expect 3 'test-0000001.png' $eval --settings best --data "$dir/world" --out "$dir/x6"
+expect 0 'best' $eval --settings best --data "$dir/world" --out "$dir/x6" --limit 1 --resume
 
 # Grammar, where the library is there; without it, what to install.
 cat='a small cat on a red mat'
 if pkg-config --exists link-grammar 2>/dev/null; then
-    expect 0 'nmod:on' daam -m "$t/model" -p "$cat" --steps 2 --syntax --out "$t/d" -q
-    grep -q 'IoD (relative)' "$t/d/report.html" || fail "the page lacks the table"
-    grep -q '"syntax"' "$t/d/result.json" || fail "result.json lacks the pairs"
-    expect 0 'unrelated' $eval --settings paper --syntax --data "$t/world" --limit 1 --out "$t/g"
+    expect 0 'nmod:on' daam -m "$dir/model" -p "$cat" --steps 2 --syntax --out "$dir/d" -q
+    grep -q 'IoD (relative)' "$dir/d/report.html" || fail "the page lacks the table"
+    grep -q '"syntax"' "$dir/d/result.json" || fail "result.json lacks the pairs"
+    expect 0 'unrelated' $eval --settings paper --syntax --data "$dir/world" --limit 1 --out "$dir/g"
 else
-    expect 3 'install' daam -m "$t/model" -p "$cat" --steps 2 --syntax --out "$t/d" -q
+    expect 3 'install' daam -m "$dir/model" -p "$cat" --steps 2 --syntax --out "$dir/d" -q
 fi
 
 [ $bad = 0 ] && echo "eval daam: all right"

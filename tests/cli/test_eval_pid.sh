@@ -1,45 +1,10 @@
 #!/bin/sh
 # `diffuscope eval pid` on a very small model with random weights: that all sets are read and summed
 # up; what the numbers mean is for a trained model to show.
-d=${BUILD:-build}/diffuscope
-w=${BUILD:-build}/diffuscope-world
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-out=$dir/out
-bad=0
+. "$(dirname "$0")/../support.sh"
 
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-    sed 's/^/    /' "$out"
-}
-
-expect() {
-    code=$1 text=$2
-    shift 2
-    "$d" "$@" >"$out" 2>&1 </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
-    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
-}
-
-cat >"$dir/small.json" <<'CONFIG'
-{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
-  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
-  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-  "cross_attention_dim": 16, "attention_head_dim": 4},
- "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
-  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
-                       "DownEncoderBlock2D"],
-  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
-                     "UpDecoderBlock2D"]},
- "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
-  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
-  "hidden_act": "quick_gelu"},
- "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
-CONFIG
+small_model
 m=$dir/model
-expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
 fast="--steps 2 --replicates 2 --nodes 1 --pictures 1"
 for set in homonym single; do
     "$w" export --select $set --split test --count 12 --out "$dir/$set" >"$out" 2>&1 || fail "export $set"

@@ -1,44 +1,9 @@
 #!/bin/sh
 # `diffuscope new-model` and `diffuscope generate` on a very small model with random weights.
-d=${BUILD:-build}/diffuscope
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-out=$dir/out
-bad=0
+. "$(dirname "$0")/../support.sh"
 
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-    sed 's/^/    /' "$out"
-}
-
-# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
-expect() {
-    code=$1 text=$2
-    shift 2
-    "$d" "$@" >"$out" 2>&1 </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "$*: exit $rc, expected $code"
-    grep -qF -- "$text" "$out" || fail "$*: expected to read: $text"
-}
-
-cat >"$dir/small.json" <<'CONFIG'
-{"unet": {"block_out_channels": [16, 16], "norm_num_groups": 8, "layers_per_block": 1,
-  "down_block_types": ["CrossAttnDownBlock2D", "DownBlock2D"], "sample_size": 8,
-  "up_block_types": ["UpBlock2D", "CrossAttnUpBlock2D"],
-  "cross_attention_dim": 16, "attention_head_dim": 4},
- "vae": {"block_out_channels": [8, 8, 8, 8], "norm_num_groups": 4, "sample_size": 64,
-  "down_block_types": ["DownEncoderBlock2D", "DownEncoderBlock2D", "DownEncoderBlock2D",
-                       "DownEncoderBlock2D"],
-  "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D",
-                     "UpDecoderBlock2D"]},
- "text_encoder": {"vocab_size": 520, "hidden_size": 16, "num_hidden_layers": 2,
-  "num_attention_heads": 2, "intermediate_size": 32, "projection_dim": 16, "eos_token_id": 519,
-  "hidden_act": "quick_gelu"},
- "scheduler": {"_class_name": "DDIMScheduler", "clip_sample": false}}
-CONFIG
+small_model
 m=$dir/model
-expect 0 'parameters' new-model --like "$dir/small.json" --out "$m" --seed 3
 expect 2 'is not empty' new-model --like "$dir/small.json" --out "$m" --seed 3
 expect 2 'expected sd15, sd21, sdxl or a JSON file' new-model --like sd16 --out "$dir/x"
 expect 3 'expected an object "unet"' new-model --like "$m/model_index.json" --out "$dir/x"

@@ -1,25 +1,6 @@
 #!/bin/sh
 # The frame of the command line: usage errors, exit codes, help of every command, man, completion.
-d=${BUILD:-build}/diffuscope
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
-bad=0
-
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-    sed 's/^/    /' "$out"
-}
-
-# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
-expect() {
-    code=$1 text=$2
-    shift 2
-    "$d" "$@" >"$out" 2>&1 </dev/null
-    rc=$?
-    [ $rc = "$code" ] || fail "diffuscope $*: exit $rc, expected $code"
-    grep -qF -- "$text" "$out" || fail "diffuscope $*: expected to read: $text"
-}
+. "$(dirname "$0")/../support.sh"
 
 expect 2 'usage: diffuscope COMMAND'
 expect 0 'usage: diffuscope COMMAND' --help

@@ -1,8 +1,10 @@
 /* step_diffusion.c - one step of UNet and text encoder, with a frozen autoencoder:
  *
  *   z   a draw of the encoder's distribution, times scaling_factor
- *   x_t = sqrt(a) z + sqrt(1 - a) e,   a = alpha_bar[t], e normal, t drawn evenly, or shifted towards
- *         noise: u -> s u / (1 + (s - 1) u)            (Esser et al., arXiv 2403.03206, section 5.3)
+ *   x_t = sqrt(a) z + sqrt(1 - a) e,   a = alpha_bar[t], e normal
+ *   t   spread evenly over the batch from a random start, which lowers the variance of the gradient
+ *         (Kingma et al., arXiv 2107.00630, appendix I.1), then perhaps shifted towards noise:
+ *         u -> s u / (1 + (s - 1) u)                   (Esser et al., arXiv 2403.03206, section 5.3)
  *   target: e, or v = sqrt(a) e - sqrt(1 - a) z          (Salimans and Ho, arXiv 2202.00512)
  *   loss: mean squared difference, with min-SNR weights  (Hang et al., arXiv 2303.09556) if asked for:
  *         min(snr, gamma) / snr, or for v: min(snr, gamma) / (snr + 1),   snr = a / (1 - a)            */
@@ -125,11 +127,26 @@ static void diffuse(const ds_trainer *t, ds_shard *p, int64_t k, const float *dr
         }
 }
 
+/* Time steps of the shard's pictures: place k of a batch of B gets u = start + k / B modulo 1.            */
+static void draw_times(const ds_trainer *t, float *time, int64_t first, int64_t count)
+{
+    float shift = (float)t->settings.shift, start;
+    ds_rng rng = ds__train_rng(t, 3, 0);
+
+    ds_rng_uniform(&rng, &start, 1);
+    for (int64_t k = 0; k < count; k++) {
+        float u = start + (float)(first + k) / (float)t->settings.batch;
+
+        u -= floorf(u);
+        u = shift * u / (1.0f + (shift - 1.0f) * u);
+        time[k] = fminf(floorf(u * (float)t->train_steps), (float)(t->train_steps - 1));
+    }
+}
+
 static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     int64_t pixels = ds_value_count(p->encoder_in) / p->batch;
     int64_t latents = ds_value_count(p->sample) / p->batch;
-    float *time = ds_value_data(p->timestep), shift = (float)t->settings.shift;
     ds_status st;
 
     memcpy(ds_value_data(p->encoder_in), t->batch->image + p->first * pixels,
@@ -139,12 +156,10 @@ static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
         return st;
     memcpy(ds_value_data(p->ids), t->batch->ids + p->first * t->tokens,
            (size_t)(p->batch * t->tokens) * sizeof(int32_t));
+    draw_times(t, ds_value_data(p->timestep), p->first, p->batch);
     for (int64_t k = 0; k < p->batch; k++) {
         ds_rng rng = ds__train_rng(t, 2, p->first + k);
 
-        ds_rng_uniform(&rng, &time[k], 1);
-        time[k] = shift * time[k] / (1.0f + (shift - 1.0f) * time[k]);
-        time[k] = fminf(floorf(time[k] * (float)t->train_steps), (float)(t->train_steps - 1));
         ds_rng_normal(&rng, p->scratch, 2 * latents);
         diffuse(t, p, k, p->scratch, p->scratch + latents);
     }

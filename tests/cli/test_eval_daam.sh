@@ -50,8 +50,8 @@ expect 2 '--resume' $eval $set --data "$dir/world" --out "$dir/two"
 expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --resume
 cmp "$dir/one/result.json" "$dir/two/result.json" || fail "resumed and uninterrupted runs differ"
 cmp "$dir/one/pairs.jsonl" "$dir/two/pairs.jsonl" || fail "their lines differ"
-expect 2 '--settings differs' $eval --settings smooth --data "$dir/world" --out "$dir/two" --resume
-expect 2 '--seed differs' $eval $set --seed 7 --data "$dir/world" --out "$dir/two" --resume
+expect 2 '--settings must be' $eval --settings smooth --data "$dir/world" --out "$dir/two" --resume
+expect 2 '--seed must be' $eval $set --seed 7 --data "$dir/world" --out "$dir/two" --resume
 
 # Drawn pictures: random weights draw nothing that the judge knows; masks of one's own go with them.
 expect 0 'does not show' $eval --mode generate --steps 2 --limit 2 --settings whole best \

@@ -9,8 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <diffuscope/inspect.h>
-
 #include "commands.h"
 #include "eval_daam.h"
 #include "model_option.h"
@@ -20,36 +18,6 @@
 #include "scene_lines.h"
 
 /* ---- models ---------------------------------------------------------------------------------- */
-
-static int64_t list_size(const json_t *config, const char *name)
-{
-    return (int64_t)json_array_size(json_object_get(config, name));
-}
-
-/* Sizes that the network takes, and the configurations for a model with random weights. */
-static ds_status read_sizes(eval *e, json_t **components, ds_error *err)
-{
-    char *text;
-    json_t *all;
-    const json_t *unet, *vae;
-    ds_status st = ds_inspect_model(&text, opt_text(e->a, "model"), false, err);
-
-    if (st != DS_OK)
-        return st;
-    all = json_loads(text, 0, NULL);
-    ds_free(text);
-    *components = json_incref(json_object_get(all, "components"));
-    json_decref(all);
-    unet = json_object_get(json_object_get(*components, "unet"), "config");
-    vae = json_object_get(json_object_get(*components, "vae"), "config");
-    if (unet == NULL || vae == NULL)
-        return ds_fail(err, DS_E_UNSUPPORTED, "%s: expected a unet and a vae",
-                       opt_text(e->a, "model"));
-    e->factor = (int64_t)1 << (list_size(vae, "block_out_channels") - 1);
-    e->side = e->factor << (list_size(unet, "block_out_channels") - 1);
-    e->latent_side = json_integer_value(json_object_get(unet, "sample_size"));
-    return DS_OK;
-}
 
 /* The model's VAE beside random networks: the picture is encoded as it was. */
 static ds_status link_vae(const char *model, const char *folder, ds_error *err)
@@ -109,7 +77,7 @@ static ds_status open_models(eval *e, ds_error *err)
 {
     json_t *components = NULL;
     bool trace = false, random = false;
-    ds_status st = read_sizes(e, &components, err);
+    ds_status st = eval_sizes_read(&e->sizes, opt_text(e->a, "model"), &components, err);
 
     for (int i = 0; i < e->settings; i++) {
         trace |= e->setting[i].source >= EVAL_OURS;
@@ -199,77 +167,17 @@ static ds_status finish(eval *e, const json_t *lines, ds_run_record *record, ds_
     return st;
 }
 
-/* What the lines depend on: a run that goes on must have the same. */
-static json_t *conditions(const ds_args *a)
-{
-    static const char *const names[] = { "model",         "data",  "mode",      "masks",
-                                         "levels",        "from",  "to",        "approach",
-                                         "steps",         "seed",  "cfg-scale", "sampling-method",
-                                         "images",        "world", "synonyms",  "threshold",
-                                         "threshold-kind" };
-    static const char *const lists[] = { "settings", "setting", "role" };
-    json_t *o = json_object();
-
-    for (size_t i = 0; i < DS_COUNT(names); i++) {
-        const char *text = opt_text(a, names[i]);
-
-        json_object_set_new(o, names[i], text != NULL ? json_string(text) : json_null());
-    }
-    for (size_t i = 0; i < DS_COUNT(lists); i++) {
-        int n;
-        const char *const *list = opt_texts(a, lists[i], &n);
-        json_t *all = json_array();
-
-        for (int k = 0; k < n; k++)
-            json_array_append_new(all, json_string(list[k]));
-        json_object_set_new(o, lists[i], all);
-    }
-    json_object_set_new(o, "syntax", json_boolean(opt_flag(a, "syntax")));
-    return o;
-}
-
-/* Compares with those that the folder's lines were made under, or writes them down. */
-static ds_status check_conditions(const eval *e, bool resumed, ds_error *err)
-{
-    char path[4096];
-    json_t *now = conditions(e->a), *then = NULL, *value;
-    const char *name;
-    ds_status st = run_folder_file(path, sizeof path, e->out, "conditions.json", err);
-
-    if (st == DS_OK && resumed) {
-        then = json_load_file(path, 0, NULL);
-        if (then == NULL)
-            st = ds_fail(err, DS_E_FORMAT, "%s: cannot be read, so the run cannot go on", path);
-        json_object_foreach (now, name, value)
-            if (st == DS_OK && !json_equal(value, json_object_get(then, name)))
-                st = ds_fail(err, DS_E_ARG,
-                             "--resume: --%s differs from that of the lines in %s; name another "
-                             "folder",
-                             name, e->out);
-    } else if (st == DS_OK && json_dump_file(now, path, JSON_INDENT(1)) != 0) {
-        st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
-    }
-    json_decref(then);
-    json_decref(now);
-    return st;
-}
-
-/* A folder with lines of another run is left alone. */
-static ds_status check_folder(const eval *e, const char *pairs, ds_error *err)
-{
-    bool there = access(pairs, F_OK) == 0;
-    ds_status st;
-
-    if (there && !opt_flag(e->a, "resume"))
-        return ds_fail(err, DS_E_ARG,
-                       "%s holds an evaluation; --resume goes on with it, or name another folder",
-                       e->out);
-    st = run_folder_make(e->out, err);
-    return st == DS_OK ? check_conditions(e, there, err) : st;
-}
+/* What the lines depend on. */
+static const char *const conditions[] = {
+    "model",  "compute",  "data",      "mode",           "masks",     "levels",          "from",
+    "to",     "approach", "steps",     "seed",           "cfg-scale", "sampling-method", "images",
+    "world",  "synonyms", "threshold", "threshold-kind", "settings",  "setting",         "role",
+    "syntax", NULL
+};
 
 static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
 {
+    static const char *const files[] = { "pairs.jsonl", NULL };
     ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
     char pairs[4096];
     json_t *lines = json_array();
@@ -278,7 +186,7 @@ static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
     o.images = opt_text(e->a, "images");
     o.synonyms = opt_text(e->a, "synonyms");
     if (st == DS_OK)
-        st = check_folder(e, pairs, err);
+        st = scene_lines_begin(e->a, e->out, files, opt_flag(e->a, "resume"), conditions, err);
     if (st == DS_OK)
         st = ds_truth_open(&e->truth, opt_text(e->a, "data"), &o, err);
     if (st == DS_OK)

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <diffuscope/inspect.h>
-
 #include "commands.h"
 #include "eval_info.h"
 #include "model_option.h"
@@ -18,30 +16,6 @@
 #include "scene_lines.h"
 
 /* ---- the run ---------------------------------------------------------------------------------- */
-
-/* Pixels that a picture's sides must be multiples of. */
-static ds_status read_side(eval_info *e, ds_error *err)
-{
-    const char *const part[] = { "unet", "vae" };
-    char *text;
-    json_t *all;
-    ds_status st = ds_inspect_model(&text, opt_text(e->args, "model"), false, err);
-
-    if (st != DS_OK)
-        return st;
-    all = json_loads(text, 0, NULL);
-    ds_free(text);
-    e->side = 1;
-    for (int i = 0; i < 2; i++) {
-        const json_t *c = json_object_get(json_object_get(all, "components"), part[i]);
-        size_t levels =
-            json_array_size(json_object_get(json_object_get(c, "config"), "block_out_channels"));
-
-        e->side <<= levels > 0 ? levels - 1 : 0;
-    }
-    json_decref(all);
-    return DS_OK;
-}
 
 static ds_status all_scenes(const eval_info *e, json_t *lines, const char *path, ds_error *err)
 {
@@ -80,17 +54,33 @@ static void print_estimate(const char *name, const json_t *v)
            100 * json_number_value(json_object_get(v, "high")));
 }
 
-static void print(const json_t *r)
+static void print_localisation(const json_t *where)
 {
-    const json_t *where = json_object_get(r, "localisation");
-    const json_t *choices = json_object_get(r, "caption_choice");
-    const char *kind;
+    const json_t *attention = json_object_get(where, "attention");
+    const char *name;
     json_t *value;
 
     printf("words against masks, mean IoU at held-out thresholds\n");
     print_estimate("whole picture", json_object_get(where, "whole_picture"));
     print_estimate("CMI map, i_o", json_object_get(json_object_get(where, "i_o"), "held_out"));
     print_estimate("CMI map, i_s", json_object_get(json_object_get(where, "i_s"), "held_out"));
+    json_object_foreach ((json_t *)attention, name, value) {
+        char text[64];
+
+        snprintf(text, sizeof text, strcmp(name, "disc") == 0 ? "centred %s" : "DAAM, %s", name);
+        print_estimate(text, json_object_get(value, "held_out"));
+    }
+    json_object_foreach (json_object_get(where, "differences_held_out"), name, value)
+        print_estimate(name, value);
+}
+
+static void print(const json_t *r)
+{
+    const json_t *choices = json_object_get(r, "caption_choice");
+    const char *kind;
+    json_t *value;
+
+    print_localisation(json_object_get(r, "localisation"));
     json_object_foreach ((json_t *)choices, kind, value) {
         printf(
             "right caption against wrong %s (chance 50 %%), %lld scenes\n", kind,
@@ -123,8 +113,16 @@ static ds_status finish(const eval_info *e, const json_t *lines, const char *dir
     return st;
 }
 
+/* What the lines depend on. */
+static const char *const conditions[] = { "model",    "compute",  "data",       "edit",
+                                          "settings", "seed",     "replicates", "nodes",
+                                          "se",       "se-floor", "max-calls",  "pilot",
+                                          "design",   "draws",    "exact-snr",  "no-antithetic",
+                                          NULL };
+
 static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
 {
+    static const char *const files[] = { "scenes.jsonl", NULL };
     const char *dir = opt_text(e->args, "out");
     json_t *lines = json_array();
     char path[4096];
@@ -136,9 +134,9 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     for (int t = 0; t < EVAL_INFO_TAUS; t++)
         e->tau[t] = (t + 1) * 0.025;
     if (st == DS_OK)
-        st = read_side(e, err);
+        st = eval_sizes_read(&e->sizes, opt_text(e->args, "model"), NULL, err);
     if (st == DS_OK)
-        st = run_folder_make(dir, err);
+        st = scene_lines_begin(e->args, dir, files, true, conditions, err);
     if (st == DS_OK)
         st = run_folder_file(path, sizeof path, dir, "scenes.jsonl", err);
     if (st == DS_OK)
@@ -159,6 +157,8 @@ static ds_status run(const ds_args *a, ds_error *err)
     ds_run_record record = { 0 };
     ds_status st = estimate_from_options(&est, a, err);
 
+    if (st == DS_OK)
+        st = eval_info_settings(&e, err);
     if (st == DS_OK)
         st = run_record_begin(&record, a, err);
     if (st == DS_OK)
@@ -183,6 +183,11 @@ static const ds_opt options[] = {
       "also leave out each word and draw the picture again, through a flow of so many steps (6 "
       "STEPS evaluations a word); 0: do not",
       NULL, false },
+    { "settings", 0, OPT_WORDS, "NAMES", NULL, 0, 0,
+      "maps beside those of information: disc, paper, plain, best, smooth, guided, as in eval "
+      "daam; "
+      "without it the first four; none",
+      NULL, false },
     { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed of the draws", NULL, false },
     { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
       "folder for result.json, run.json and scenes.jsonl; an earlier run in it goes on", NULL,
@@ -197,7 +202,8 @@ const ds_command cmd_eval_info = {
     .description =
         "For each scene, on the same draws: do the maps of the words for things cover these things "
         "(mean IoU, at thresholds tuned on one half of the scenes and used on the other, beside "
-        "the whole picture as a mask); does the right caption have more information than one with "
+        "the whole picture as a mask, a disc in its middle, and DAAM's maps of the same words); "
+        "does the right caption have more information than one with "
         "a wrong size, with the two things in each other's places, or with its words in another "
         "order (by i_s and by i_o); how do a word's information alone and beside the rest of the "
         "caption go together; and with --edit, does information predict what changes when the "

@@ -13,6 +13,7 @@
 #include <diffuscope/truth.h>
 
 #include "daam_syntax.h"
+#include "eval_picture.h"
 #include "judge.h"
 #include "opts.h"
 #include "run_folder.h"
@@ -51,19 +52,25 @@ typedef struct eval {
     eval_setting setting[EVAL_SETTINGS];
     double tau[EVAL_TAUS];
     ds_threshold mode;
-    double fixed;        /* threshold of the package */
-    int64_t side;        /* sides of a picture are multiples of it */
-    int64_t factor;      /* pixels of a picture per latent pixel, along a side */
-    int64_t latent_side; /* of the model's own size */
-    ds_parser *parser;   /* with --syntax, whose maps are those of the first traced setting */
-    int64_t pictures;    /* scenes that are drawn for the eye */
+    double fixed;      /* threshold of the package */
+    eval_sizes sizes;  /* of the model */
+    ds_parser *parser; /* with --syntax, whose maps are those of the first traced setting */
+    int64_t pictures;  /* scenes that are drawn for the eye */
     const char *out;
 } eval;
+
+/* A built-in setting; DS_E_NOMATCH lists them all. */
+ds_status eval_setting_named(const eval_setting **out, const char *name, ds_error *err);
 
 /* The built-in settings that --settings names, and those of --setting. */
 ds_status eval_settings_read(eval *e, ds_error *err);
 void eval_settings_free(eval *e);
 const char *eval_settings_known(void); /* "paper|best|..." */
+
+/* A word's map, brought to out [height, width], of text `text` of a trace (0: the prompt). The
+ * paper's sums over calls become means. */
+ds_status eval_word_map(float *out, int64_t height, int64_t width, const ds_daam *d, int64_t text,
+                        const char *word, const ds_daam_map_options *o, ds_error *err);
 
 /* Scores one scene: the line of pairs.jsonl, a new reference. A scene without a word to score, or
  * whose picture does not show what it should, gives a line that says so. */

@@ -10,8 +10,9 @@
 #include <diffuscope/truth.h>
 
 #include "estimate_option.h"
+#include "eval_daam.h"
 
-enum { EVAL_INFO_TAUS = 39, EVAL_INFO_WORDS = 4, EVAL_INFO_KINDS = 3 };
+enum { EVAL_INFO_TAUS = 39, EVAL_INFO_WORDS = 4, EVAL_INFO_KINDS = 3, EVAL_INFO_SETTINGS = 8 };
 
 /* A caption made wrong. NULL where the caption offers no way: no size named, no two things placed,
  * too few words. Free with ds_free. */
@@ -28,9 +29,22 @@ typedef struct eval_info {
     estimate *est;
     double tau[EVAL_INFO_TAUS];
     int64_t edit; /* steps of the flow for interventions; 0: none */
-    int64_t side; /* latent pixels times pixels of a picture are what the network takes: its sides
-                     are multiples of this many pixels */
+    eval_sizes sizes;
+    int settings; /* maps by attention, beside those of information */
+    const eval_setting *setting[EVAL_INFO_SETTINGS];
 } eval_info;
+
+/* --settings, of those that need the prompt alone; without it paper, plain, best and disc. */
+ds_status eval_info_settings(eval_info *e, ds_error *err);
+
+/* Traces of a picture under its caption, as the settings need them: trace [EVAL_SOURCES], NULL
+ * where none does. */
+ds_status eval_info_traces(const eval_info *e, ds_daam **trace, const eval_picture *p,
+                           const char *caption, uint64_t seed, ds_error *err);
+
+/* A setting's map of a word, out [height, width]. */
+ds_status eval_info_attention(const eval_setting *x, float *out, int64_t height, int64_t width,
+                              ds_daam *const *trace, const char *word, ds_error *err);
 
 /* Measures scene i: words against masks, right caption against wrong ones. A new reference. */
 ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error *err);

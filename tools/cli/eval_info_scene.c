@@ -6,10 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include <diffuscope/image.h>
-
 #include "eval_info.h"
-#include "picture_option.h"
 
 enum { TEXTS = 2 + 2 * EVAL_INFO_WORDS + EVAL_INFO_KINDS };
 
@@ -25,8 +22,8 @@ typedef struct scene {
     int words;
     int cmi[EVAL_INFO_WORDS], mi[EVAL_INFO_WORDS]; /* pairs */
     int wrong[EVAL_INFO_KINDS];                    /* pairs against no text; -1: none */
-    float *planes;
-    ds_tensor image;
+    eval_picture picture;
+    ds_daam *trace[EVAL_SOURCES];
     ds_info *info;
 } scene;
 
@@ -86,33 +83,12 @@ static ds_status add_texts(scene *s, ds_error *err)
     return add_words(s, err);
 }
 
-static ds_status load_picture(scene *s, ds_error *err)
-{
-    int64_t side = s->e->side, width, height;
-    ds_image raw = { 0 }, sized = { 0 };
-    ds_status st = ds_image_load(&raw, s->truth->path, err);
-
-    width = raw.width < side ? side : raw.width / side * side;
-    height = raw.height < side ? side : raw.height / side * side;
-    if (st == DS_OK)
-        st = ds_image_resize(&sized, &raw, width, height, DS_FILTER_LANCZOS, err);
-    if (st == DS_OK && (s->planes = ds_calloc((size_t)(3 * width * height), sizeof(float))) == NULL)
-        st = ds_fail(err, DS_E_NOMEM, "no memory for a picture");
-    if (st == DS_OK) {
-        ds_image_to_planes(s->planes, &sized);
-        s->image = (ds_tensor){ DS_DTYPE_F32, 4, { 1, 3, height, width }, s->planes };
-    }
-    ds_image_clear(&raw);
-    ds_image_clear(&sized);
-    return st;
-}
-
 static ds_status measure(scene *s, ds_error *err)
 {
     ds_info_options o = s->e->est->options;
     ds_status st;
 
-    o.image = &s->image;
+    o.image = &s->picture.tensor;
     o.prompt = (const char *const *)s->text;
     o.prompts = s->texts;
     o.pair = s->pair;
@@ -120,7 +96,11 @@ static ds_status measure(scene *s, ds_error *err)
     o.seed += (uint64_t)s->index;
     o.on_call = NULL;
     st = ds_info_new(&s->info, s->e->model, &o, err);
-    return st == DS_OK ? ds_info_run(s->info, err) : st;
+    if (st == DS_OK)
+        st = ds_info_run(s->info, err);
+    return st == DS_OK && s->words > 0
+               ? eval_info_traces(s->e, s->trace, &s->picture, s->truth->caption, o.seed, err)
+               : st;
 }
 
 /* ---- the line --------------------------------------------------------------------------------- */
@@ -134,34 +114,66 @@ static json_t *sweep_json(const float *iou)
     return list;
 }
 
-/* IoU of the word's maps at every threshold, and of the whole picture. */
-static ds_status compare(const scene *s, int k, json_t *into, ds_error *err)
+/* IoU with the mask at every threshold. */
+static ds_status sweep(const scene *s, const float *map, const uint8_t *mask, const char *name,
+                       json_t *into, ds_error *err)
+{
+    float iou[EVAL_INFO_TAUS];
+    ds_status st = ds_score_sweep(iou, map, mask, s->truth->height * s->truth->width,
+                                  DS_THRESHOLD_RELATIVE, s->e->tau, EVAL_INFO_TAUS, err);
+
+    if (st == DS_OK)
+        json_object_set_new(into, name, sweep_json(iou));
+    return st;
+}
+
+/* Of all maps of a word; large [height, width] of the mask is room for one. */
+static ds_status sweep_maps(const scene *s, int k, const uint8_t *mask, float *large, json_t *into,
+                            ds_error *err)
 {
     static const char *const name[] = { "iou_o", "iou_s" };
     const ds_info_status at = ds_info_describe(s->info);
-    int64_t n = s->truth->width * s->truth->height, covered = 0;
+    int64_t height = s->truth->height, width = s->truth->width;
     float *map = ds_calloc((size_t)(at.height * at.width), sizeof *map);
-    float *large = ds_calloc((size_t)n, sizeof *large), iou[EVAL_INFO_TAUS];
-    uint8_t *mask = ds_calloc((size_t)n, 1);
-    ds_status st = DS_OK;
+    json_t *attention = json_object();
+    ds_status st = map != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a map");
 
-    if (map == NULL || large == NULL || mask == NULL)
-        st = ds_fail(err, DS_E_NOMEM, "no memory for a mask");
-    if (st == DS_OK)
-        st = ds_truth_mask(s->e->truth, mask, s->index, s->word[k]->entity, err);
+    json_object_set_new(into, "attention", attention);
     for (int f = 0; st == DS_OK && f < 2; f++) {
         st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
         if (st != DS_OK)
             break;
-        ds_map_resize(large, s->truth->height, s->truth->width, map, at.height, at.width);
-        st = ds_score_sweep(iou, large, mask, n, DS_THRESHOLD_RELATIVE, s->e->tau, EVAL_INFO_TAUS,
-                            err);
-        json_object_set_new(into, name[f], sweep_json(iou));
+        ds_map_resize(large, height, width, map, at.height, at.width);
+        st = sweep(s, large, mask, name[f], into, err);
     }
+    for (int i = 0; st == DS_OK && i < s->e->settings; i++) {
+        const eval_setting *x = s->e->setting[i];
+
+        st = eval_info_attention(x, large, height, width, s->trace, s->word[k]->text, err);
+        if (st == DS_OK)
+            st = sweep(s, large, mask, x->name, attention, err);
+    }
+    ds_free(map);
+    return st;
+}
+
+/* IoU of the word's maps with its mask, and of the whole picture. */
+static ds_status compare(const scene *s, int k, json_t *into, ds_error *err)
+{
+    int64_t n = s->truth->width * s->truth->height, covered = 0;
+    float *large = ds_calloc((size_t)n, sizeof *large);
+    uint8_t *mask = ds_calloc((size_t)n, 1);
+    ds_status st = DS_OK;
+
+    if (large == NULL || mask == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a mask");
+    if (st == DS_OK)
+        st = ds_truth_mask(s->e->truth, mask, s->index, s->word[k]->entity, err);
+    if (st == DS_OK)
+        st = sweep_maps(s, k, mask, large, into, err);
     for (int64_t p = 0; st == DS_OK && p < n; p++)
         covered += mask[p] != 0;
     json_object_set_new(into, "whole", json_real((double)covered / (double)n));
-    ds_free(map);
     ds_free(large);
     ds_free(mask);
     return st;
@@ -273,7 +285,7 @@ ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error
 
     *line = NULL;
     if (st == DS_OK)
-        st = load_picture(&s, err);
+        st = eval_picture_load(&s.picture, &e->sizes, s.truth->path, NULL, err);
     if (st == DS_OK)
         st = measure(&s, err);
     if (st == DS_OK)
@@ -281,6 +293,8 @@ ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error
     ds_info_free(s.info);
     for (int t = 0; t < s.texts; t++)
         ds_free(s.text[t]);
-    ds_free(s.planes);
+    for (int t = 0; t < EVAL_SOURCES; t++)
+        ds_daam_free(s.trace[t]);
+    eval_picture_clear(&s.picture);
     return st;
 }

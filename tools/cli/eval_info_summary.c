@@ -16,12 +16,16 @@ static json_t *estimate_of(ds_estimate v)
                      number(v.high), "count", (json_int_t)v.count);
 }
 
+/* Maps of a word: those of information, then the settings'. */
+enum { MAPS = 2 + EVAL_INFO_SETTINGS };
+
 /* All words of all lines, as columns. */
 typedef struct words {
     int64_t count;
     int64_t *scene;
     double *whole, *column[4]; /* cmi_o, mi_o, cmi_s, mi_s */
-    float *iou[2];             /* [count, taus] */
+    float *iou[MAPS];          /* [count, taus] of each map */
+    double *held_out[MAPS];    /* [count] */
     void *block;
 } words;
 
@@ -41,29 +45,53 @@ static double real_at(const json_t *o, const char *name)
     return json_number_value(json_object_get(o, name));
 }
 
-static void read_word(words *w, int64_t at, const json_t *line, const json_t *word)
+static int maps_of(const eval_info *e)
+{
+    return 2 + e->settings;
+}
+
+static const json_t *row_of(const eval_info *e, const json_t *word, int map)
+{
+    static const char *const name[] = { "iou_o", "iou_s" };
+
+    return map < 2 ? json_object_get(word, name[map])
+                   : json_object_get(json_object_get(word, "attention"), e->setting[map - 2]->name);
+}
+
+/* DS_E_FORMAT where a line lacks a map: it was made by another program. */
+static ds_status read_word(const eval_info *e, words *w, int64_t at, const json_t *line,
+                           const json_t *word, ds_error *err)
 {
     static const char *const column[] = { "cmi_o", "mi_o", "cmi_s", "mi_s" };
-    static const char *const iou[] = { "iou_o", "iou_s" };
 
     w->scene[at] = json_integer_value(json_object_get(line, "scene"));
     w->whole[at] = real_at(word, "whole");
     for (int c = 0; c < 4; c++)
         w->column[c][at] = real_at(word, column[c]);
-    for (int f = 0; f < 2; f++)
+    for (int f = 0; f < maps_of(e); f++) {
+        const json_t *row = row_of(e, word, f);
+
+        if (json_array_size(row) != EVAL_INFO_TAUS)
+            return ds_fail(err, DS_E_FORMAT,
+                           "scenes.jsonl: scene %lld lacks a map; it belongs to another evaluation",
+                           (long long)w->scene[at]);
         for (int t = 0; t < EVAL_INFO_TAUS; t++)
             w->iou[f][at * EVAL_INFO_TAUS + t] =
-                (float)json_number_value(json_array_get(json_object_get(word, iou[f]), (size_t)t));
+                (float)json_number_value(json_array_get(row, (size_t)t));
+    }
+    return DS_OK;
 }
 
-static ds_status read_words(words *w, const json_t *lines, ds_error *err)
+static ds_status read_words(const eval_info *e, words *w, const json_t *lines, ds_error *err)
 {
-    size_t n = (size_t)count_words(lines), at = 0, i, k;
+    size_t n = (size_t)count_words(lines), maps = (size_t)maps_of(e), at = 0, i, k;
     json_t *line, *word;
     double *d;
+    ds_status st = DS_OK;
 
     *w = (words){ .count = (int64_t)n };
-    w->block = ds_calloc(n + 1, 6 * sizeof(double) + 2 * EVAL_INFO_TAUS * sizeof(float));
+    w->block =
+        ds_calloc(n + 1, (6 + maps) * sizeof(double) + maps * EVAL_INFO_TAUS * sizeof(float));
     if (w->block == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for the words of all scenes");
     d = w->block;
@@ -71,36 +99,66 @@ static ds_status read_words(words *w, const json_t *lines, ds_error *err)
     for (int c = 0; c < 4; c++)
         w->column[c] = d + (size_t)(c + 1) * n;
     w->scene = (int64_t *)(d + 5 * n);
-    w->iou[0] = (float *)(d + 6 * n);
-    w->iou[1] = w->iou[0] + n * EVAL_INFO_TAUS;
+    for (size_t m = 0; m < maps; m++) {
+        w->held_out[m] = d + (6 + m) * n;
+        w->iou[m] = (float *)(d + (6 + maps) * n) + m * n * EVAL_INFO_TAUS;
+    }
     json_array_foreach (lines, i, line)
         json_array_foreach (json_object_get(line, "words"), k, word)
-            read_word(w, (int64_t)at++, line, word);
-    return DS_OK;
+            if (st == DS_OK)
+                st = read_word(e, w, (int64_t)at++, line, word, err);
+    return st;
 }
 
 /* ---- localisation ----------------------------------------------------------------------------- */
 
-static ds_status localisation(const eval_info *e, const words *w, json_t **out, ds_error *err)
+static const char *map_name(const eval_info *e, int map)
 {
     static const char *const name[] = { "i_o", "i_s" };
+
+    return map < 2 ? name[map] : e->setting[map - 2]->name;
+}
+
+/* At held-out thresholds, word by word: information less each setting. */
+static ds_status differences(const eval_info *e, const words *w, json_t *out, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int f = 0; f < 2; f++)
+        for (int m = 2; st == DS_OK && m < maps_of(e); m++) {
+            char name[80];
+            ds_estimate d;
+
+            st = ds_stats_difference(&d, w->held_out[f], w->held_out[m], w->scene, w->count, err);
+            snprintf(name, sizeof name, "%s - %s", map_name(e, f), map_name(e, m));
+            if (st == DS_OK)
+                json_object_set_new(out, name, estimate_of(d));
+        }
+    return st;
+}
+
+static ds_status localisation(const eval_info *e, const words *w, json_t **out, ds_error *err)
+{
+    json_t *attention = json_object(), *apart = json_object();
     ds_estimate whole;
     ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
 
     *out =
         json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture", estimate_of(whole));
-    for (int f = 0; st == DS_OK && f < 2; f++) {
+    json_object_set_new(*out, "attention", attention);
+    json_object_set_new(*out, "differences_held_out", apart);
+    for (int m = 0; st == DS_OK && m < maps_of(e); m++) {
         ds_sweep sweep;
 
-        st = ds_sweep_summarise(&sweep, w->iou[f], w->scene, w->count, e->tau, EVAL_INFO_TAUS, NULL,
-                                err);
+        st = ds_sweep_summarise(&sweep, w->iou[m], w->scene, w->count, e->tau, EVAL_INFO_TAUS,
+                                w->held_out[m], err);
         if (st == DS_OK)
             json_object_set_new(
-                *out, name[f],
+                m < 2 ? *out : attention, map_name(e, m),
                 json_pack("{s:o, s:o, s:f}", "held_out", estimate_of(sweep.held_out), "tuned",
                           estimate_of(sweep.tuned), "tuned_threshold", sweep.tuned_tau));
     }
-    return st;
+    return st == DS_OK ? differences(e, w, apart, err) : st;
 }
 
 static ds_status correlations(const words *w, json_t **out, ds_error *err)
@@ -190,7 +248,7 @@ ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **re
     words w;
     size_t i;
     json_t *line;
-    ds_status st = read_words(&w, lines, err);
+    ds_status st = read_words(e, &w, lines, err);
 
     *result = NULL;
     if (st == DS_OK)

@@ -23,8 +23,7 @@ typedef struct work {
     int64_t height, width; /* of the masks */
     uint8_t *mask[EVAL_WORDS];
     float *map[EVAL_WORDS]; /* [height, width] of the setting under way */
-    ds_image picture;       /* what the model reads, or has drawn */
-    float *planes;          /* the same [3,H,W] */
+    eval_picture picture;   /* what the model reads, or has drawn */
     ds_daam *trace[EVAL_SOURCES];
     const char *rejected;
 } work;
@@ -123,11 +122,12 @@ static bool needs(const eval *e, eval_source source, bool ask, bool refine)
 
 static void trace_options(const work *w, eval_source source, const char **ask, ds_daam_options *o)
 {
-    int64_t side = w->picture.width > w->picture.height ? w->picture.width : w->picture.height;
+    const ds_image *p = &w->picture.image;
+    int64_t side = p->width > p->height ? p->width : p->height;
 
     *o = (ds_daam_options)DS_DAAM_OPTIONS_INIT;
     o->paper = source == EVAL_PAPER;
-    o->side = o->paper && side > 0 ? side / w->e->factor : 0;
+    o->side = o->paper && side > 0 ? side / w->e->sizes.factor : 0;
     o->self = needs(w->e, source, false, true);
     for (int k = 0; k < w->n; k++)
         ask[k] = source == EVAL_WRONG_WORDS ? w->wrong[k] : w->word[k]->text;
@@ -143,10 +143,9 @@ static ds_status trace_picture(work *w, eval_source source, ds_error *err)
     const char *ask[EVAL_WORDS];
     ds_daam_options o;
     ds_daam_picture p = DS_DAAM_PICTURE_INIT;
-    ds_tensor image = { DS_DTYPE_F32, 4, { 1, 3, w->picture.height, w->picture.width }, w->planes };
 
     trace_options(w, source, ask, &o);
-    p.image = &image;
+    p.image = &w->picture.tensor;
     p.prompt = source == EVAL_WRONG_WORDS ? w->wrong_prompt : w->s->caption;
     p.approach = strcmp(opt_text(a, "approach"), "invert") == 0 ? DS_DAAM_INVERT : DS_DAAM_NOISE;
     p.levels = (int)opt_int(a, "levels");
@@ -171,7 +170,7 @@ static ds_status trace_generation(work *w, eval_source source, ds_error *err)
 
     trace_options(w, source, ask, &o);
     if (o.paper)
-        o.side = w->e->latent_side;
+        o.side = w->e->sizes.latent_side;
     r.prompt = w->s->caption;
     r.negative_prompt = "";
     r.steps = (int)opt_int(a, "steps");
@@ -184,13 +183,13 @@ static ds_status trace_generation(work *w, eval_source source, ds_error *err)
         return st;
     run = ds_daam_run(w->trace[source]);
     st = ds_run_all(run, err);
-    if (st != DS_OK || w->picture.rgb != NULL)
+    if (st != DS_OK || w->picture.image.rgb != NULL)
         return st;
     st = ds_run_decode(run, err);
     if (st != DS_OK)
         return st;
     image = ds_run_image(run);
-    return ds_image_from_planes(&w->picture, image.data, image.dim[3], image.dim[2], err);
+    return ds_image_from_planes(&w->picture.image, image.data, image.dim[3], image.dim[2], err);
 }
 
 static ds_status make_traces(work *w, ds_error *err)
@@ -209,39 +208,7 @@ static ds_status make_traces(work *w, ds_error *err)
     return st;
 }
 
-/* ---- the picture and its masks --------------------------------------------------------------- */
-
-/* A size near the model's own with the picture's ratio of sides, in steps that the network takes.
- */
-static void fitting_size(const eval *e, int64_t width, int64_t height, int64_t *w, int64_t *h)
-{
-    double own = (double)(e->latent_side * e->factor);
-    double scale = own / sqrt((double)width * (double)height);
-
-    *w = e->side * (int64_t)fmax(1.0, round((double)width * scale / (double)e->side));
-    *h = e->side * (int64_t)fmax(1.0, round((double)height * scale / (double)e->side));
-}
-
-static ds_status read_picture(work *w, ds_error *err)
-{
-    ds_image own;
-    int64_t width, height;
-    ds_status st = ds_image_load(&own, w->s->path, err);
-
-    if (st != DS_OK)
-        return st;
-    fitting_size(w->e, own.width, own.height, &width, &height);
-    st = ds_image_resize(&w->picture, &own, width, height, DS_FILTER_LANCZOS, err);
-    ds_image_clear(&own);
-    if (st != DS_OK)
-        return st;
-    w->planes = calloc((size_t)(3 * width * height), sizeof *w->planes);
-    if (w->planes == NULL)
-        return ds_fail(err, DS_E_NOMEM, "a picture of %lld x %lld", (long long)width,
-                       (long long)height);
-    ds_image_to_planes(w->planes, &w->picture);
-    return DS_OK;
-}
+/* ---- masks ----------------------------------------------------------------------------------- */
 
 static ds_status make_masks(work *w, ds_error *err)
 {
@@ -258,8 +225,8 @@ static ds_status make_masks(work *w, ds_error *err)
             return ds_fail(err, DS_E_NOMEM, "masks");
     }
     if (w->e->judge != NULL)
-        return eval_judged_masks(w->e, w->s, &w->picture, w->word, w->n, w->mask, &w->rejected,
-                                 err);
+        return eval_judged_masks(w->e, w->s, &w->picture.image, w->word, w->n, w->mask,
+                                 &w->rejected, err);
     for (int k = 0; st == DS_OK && k < w->n; k++)
         st = ds_truth_mask(w->e->truth, w->mask[k], w->index, w->word[k]->entity, err);
     return st;
@@ -324,40 +291,75 @@ static int64_t other_count(const work *w, const ds_tokens *tokens)
     return n;
 }
 
-/* Word k's map at the masks' size. */
-static ds_status word_map(work *w, const eval_setting *x, int k, ds_error *err)
+/* Means over calls of what the paper's weights sum. */
+static void scale_to_calls(float *map, int64_t n, const ds_daam *d, ds_daam_weights weights)
 {
-    const ds_daam *d = w->trace[x->source];
-    const char *text = x->source == EVAL_WRONG_WORDS ? w->wrong[k] : w->word[k]->text;
+    if (weights == DS_DAAM_PAPER)
+        for (int64_t i = 0; i < n; i++)
+            map[i] /= (float)ds_daam_describe(d).calls;
+}
+
+ds_status eval_word_map(float *out, int64_t height, int64_t width, const ds_daam *d, int64_t text,
+                        const char *word, const ds_daam_map_options *o, ds_error *err)
+{
     ds_daam_maps *maps;
     float *native = NULL;
     ds_tensor shape;
-    ds_status st = ds_daam_reduce(d, &maps, x->ask ? 1 + k : 0, 0, &x->map, err);
+    ds_status st = ds_daam_reduce(d, &maps, text, 0, o, err);
 
     if (st != DS_OK)
         return st;
     shape = ds_daam_global(maps);
     native = calloc((size_t)(shape.dim[1] * shape.dim[2]), sizeof *native);
-    if (native == NULL) {
-        st = ds_fail(err, DS_E_NOMEM, "a map");
-    } else if (x->other_word) {
-        const ds_tokens *tokens = ds_daam_tokens(d, 0, 0);
-        int64_t n = other_count(w, tokens);
-
-        st = n == 0 ? ds_fail(err, DS_E_NOMATCH, "\"%s\" has no other word", w->s->caption)
-                    : word_of_tokens(maps, native, other_word(w, tokens, (int)(w->s->id % n)),
-                                     shape.dim[1] * shape.dim[2], err);
-    } else {
-        st = ds_daam_word(maps, native, text, NULL, err);
-    }
+    st = native == NULL ? ds_fail(err, DS_E_NOMEM, "a map")
+                        : ds_daam_word(maps, native, word, NULL, err);
     if (st == DS_OK)
-        st = expand(w, w->map[k], native, &shape, err);
-    if (st == DS_OK && x->map.weights == DS_DAAM_PAPER) /* sums over calls; ours are means */
-        for (int64_t i = 0; i < w->height * w->width; i++)
-            w->map[k][i] /= (float)ds_daam_describe(d).calls;
+        st = ds_daam_expand(out, height, width, native, shape.dim[1], shape.dim[2], false, err);
+    if (st == DS_OK)
+        scale_to_calls(out, height * width, d, o->weights);
     free(native);
     ds_daam_maps_free(maps);
     return st;
+}
+
+/* The same of a word of the prompt that is none of the scored ones. */
+static ds_status other_map(work *w, const eval_setting *x, int k, ds_error *err)
+{
+    const ds_daam *d = w->trace[x->source];
+    const ds_tokens *tokens = ds_daam_tokens(d, 0, 0);
+    int64_t n = other_count(w, tokens);
+    ds_daam_maps *maps;
+    float *native;
+    ds_tensor shape;
+    ds_status st;
+
+    if (n == 0)
+        return ds_fail(err, DS_E_NOMATCH, "\"%s\" has no other word", w->s->caption);
+    st = ds_daam_reduce(d, &maps, 0, 0, &x->map, err);
+    if (st != DS_OK)
+        return st;
+    shape = ds_daam_global(maps);
+    native = calloc((size_t)(shape.dim[1] * shape.dim[2]), sizeof *native);
+    st = native == NULL ? ds_fail(err, DS_E_NOMEM, "a map")
+                        : word_of_tokens(maps, native, other_word(w, tokens, (int)(w->s->id % n)),
+                                         shape.dim[1] * shape.dim[2], err);
+    if (st == DS_OK)
+        st = expand(w, w->map[k], native, &shape, err);
+    if (st == DS_OK)
+        scale_to_calls(w->map[k], w->height * w->width, d, x->map.weights);
+    free(native);
+    ds_daam_maps_free(maps);
+    return st;
+}
+
+/* Word k's map at the masks' size. */
+static ds_status word_map(work *w, const eval_setting *x, int k, ds_error *err)
+{
+    if (x->other_word)
+        return other_map(w, x, k, err);
+    return eval_word_map(w->map[k], w->height, w->width, w->trace[x->source], x->ask ? 1 + k : 0,
+                         x->source == EVAL_WRONG_WORDS ? w->wrong[k] : w->word[k]->text, &x->map,
+                         err);
 }
 
 static ds_status make_maps(work *w, const eval_setting *x, ds_error *err)
@@ -475,10 +477,10 @@ static ds_status match_words(work *w, const eval_setting *x, json_t *out, ds_err
         st = word_of_tokens(maps, native, other_word(w, tokens, (int)j), pixels, err);
         if (st == DS_OK)
             st = expand(w, map, native, &shape, err);
-        for (size_t i = 0; st == DS_OK && x->map.weights == DS_DAAM_PAPER && i < n; i++)
-            map[i] /= (float)ds_daam_describe(d).calls;
-        if (st == DS_OK)
+        if (st == DS_OK) {
+            scale_to_calls(map, (int64_t)n, d, x->map.weights);
             fill_column(w, score, columns, w->n + j, map, mask);
+        }
     }
     if (st == DS_OK)
         st = ds_match_masks(&m, score, w->n, columns, err);
@@ -541,7 +543,7 @@ static ds_status sheet_save(const sheet *s, const work *w, ds_error *err)
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
     ds_status st;
 
-    o.picture = &w->picture;
+    o.picture = &w->picture.image;
     o.side = 192;
     snprintf(name, sizeof name, "scene-%06lld.png", (long long)w->index);
     st = run_folder_file(path, sizeof path, w->e->out, name, err);
@@ -651,8 +653,7 @@ static void work_free(work *w)
         free(w->mask[k]);
         free(w->map[k]);
     }
-    ds_image_clear(&w->picture);
-    free(w->planes);
+    eval_picture_clear(&w->picture);
     free(w->wrong_prompt);
 }
 
@@ -667,7 +668,7 @@ ds_status eval_scene(const eval *e, int64_t i, json_t **line, ds_error *err)
     if (w.n == 0)
         w.rejected = "no word that names an entity";
     if (w.n > 0 && !e->generate)
-        st = read_picture(&w, err);
+        st = eval_picture_load(&w.picture, &e->sizes, w.s->path, NULL, err);
     if (st == DS_OK && w.n > 0)
         st = make_traces(&w, err);
     if (st == DS_OK && w.n > 0)

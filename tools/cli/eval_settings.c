@@ -49,11 +49,14 @@ static ds_status add(eval *e, const eval_setting *s, ds_error *err)
     return DS_OK;
 }
 
-static ds_status add_built_in(eval *e, const char *name, ds_error *err)
+ds_status eval_setting_named(const eval_setting **out, const char *name, ds_error *err)
 {
+    *out = NULL;
     for (size_t i = 0; i < DS_COUNT(built_in); i++)
-        if (strcmp(built_in[i].name, name) == 0)
-            return add(e, &built_in[i], err);
+        if (strcmp(built_in[i].name, name) == 0) {
+            *out = &built_in[i];
+            return DS_OK;
+        }
     return ds_fail(err, DS_E_NOMATCH, "no setting is called \"%s\"; there are %s", name,
                    eval_settings_known());
 }
@@ -151,10 +154,14 @@ ds_status eval_settings_read(eval *e, ds_error *err)
 {
     int n;
     const char *const *list = opt_texts(e->a, "settings", &n);
+    const eval_setting *x;
     ds_status st = DS_OK;
 
-    for (int i = 0; st == DS_OK && i < n; i++)
-        st = add_built_in(e, list[i], err);
+    for (int i = 0; st == DS_OK && i < n; i++) {
+        st = eval_setting_named(&x, list[i], err);
+        if (st == DS_OK)
+            st = add(e, x, err);
+    }
     list = opt_texts(e->a, "setting", &n);
     if (e->settings == 0 && n == 0)
         for (size_t i = 0; st == DS_OK && i < DS_COUNT(built_in); i++)

@@ -7,6 +7,104 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "run_folder.h"
+
+/* ---- conditions ------------------------------------------------------------------------------ */
+
+static const ds_opt *option_named(const ds_args *a, const char *name)
+{
+    const ds_opt *o;
+
+    for (int i = 0; (o = opts_at(opts_command(a), i)) != NULL; i++)
+        if (strcmp(o->name, name) == 0)
+            return o;
+    return NULL;
+}
+
+static json_t *option_value(const ds_args *a, const ds_opt *o)
+{
+    const char *const *list;
+    json_t *all;
+    int n;
+
+    if (o->kind == OPT_FLAG)
+        return json_boolean(opt_flag(a, o->name));
+    if (o->kind != OPT_TEXTS && o->kind != OPT_WORDS)
+        return opt_text(a, o->name) != NULL ? json_string(opt_text(a, o->name)) : json_null();
+    list = opt_texts(a, o->name, &n);
+    all = json_array();
+    for (int i = 0; i < n; i++)
+        json_array_append_new(all, json_string(list[i]));
+    return all;
+}
+
+static json_t *values_of(const ds_args *a, const char *const *names)
+{
+    json_t *all = json_object();
+
+    for (int i = 0; names[i] != NULL; i++) {
+        const ds_opt *o = option_named(a, names[i]);
+
+        if (o != NULL)
+            json_object_set_new(all, names[i], option_value(a, o));
+    }
+    return all;
+}
+
+/* Compares with those that the folder's lines were made under, or writes them down. */
+static ds_status check_conditions(json_t *now, const char *dir, bool there, ds_error *err)
+{
+    char path[4096];
+    json_t *then = NULL, *value, *was;
+    const char *name;
+    ds_status st = run_folder_file(path, sizeof path, dir, "conditions.json", err);
+
+    if (st == DS_OK && there) {
+        then = json_load_file(path, 0, NULL);
+        if (then == NULL)
+            st = ds_fail(err, DS_E_FORMAT, "%s: cannot be read, so the run cannot go on", path);
+        json_object_foreach (now, name, value)
+            if (st == DS_OK && (was = json_object_get(then, name)) != NULL &&
+                !json_equal(value, was)) /* an older program may have noted fewer */
+                st = ds_fail(err, DS_E_ARG,
+                             "to go on, --%s must be as it was for the lines in %s; name another "
+                             "folder",
+                             name, dir);
+    } else if (st == DS_OK && json_dump_file(now, path, JSON_INDENT(1)) != 0) {
+        st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
+    }
+    json_decref(then);
+    return st;
+}
+
+ds_status scene_lines_begin(const ds_args *a, const char *dir, const char *const *files, bool go_on,
+                            const char *const *conditions, ds_error *err)
+{
+    bool there = false;
+    char path[4096];
+    json_t *now;
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && files[i] != NULL; i++) {
+        st = run_folder_file(path, sizeof path, dir, files[i], err);
+        there = there || (st == DS_OK && access(path, F_OK) == 0);
+    }
+    if (st == DS_OK && there && !go_on)
+        st = ds_fail(err, DS_E_ARG,
+                     "%s holds an evaluation; --resume goes on with it, or name another folder",
+                     dir);
+    if (st == DS_OK)
+        st = run_folder_make(dir, err);
+    if (st != DS_OK)
+        return st;
+    now = values_of(a, conditions);
+    st = check_conditions(now, dir, there, err);
+    json_decref(now);
+    return st;
+}
+
+/* ---- lines ----------------------------------------------------------------------------------- */
+
 ds_status scene_lines_read(json_t *lines, const char *path, ds_error *err)
 {
     FILE *f = fopen(path, "r");

@@ -33,7 +33,7 @@ expect 2 'DIFFUSCOPE_MODEL' generate -p cat -o "$dir/cat.png"
 expect 2 'DIFFUSCOPE_MODEL' info curve --latent x --prompt 'a cat' --word cat --out "$dir/x"
 expect 2 'DIFFUSCOPE_MODEL' info score 'a cat' 'a dog' --latent x --out "$dir/x"
 expect 2 'DIFFUSCOPE_MODEL' info edit --latent x --prompt 'a cat' --word cat --out "$dir/x"
-expect 2 '-m MODEL is needed' daam -p cat --out "$dir/x"
+expect 2 'DIFFUSCOPE_MODEL' daam -p cat --out "$dir/x"
 expect 2 'neither at' tokenize cat
 expect 2 'neither at' sites -m specimen
 expect 2 'no model comes with this program' inspect

@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "daam_job.h"
 #include "daam_syntax.h"
+#include "generated.h"
 #include "report.h"
 #include "report_page.h"
 #include "show.h"
@@ -228,21 +229,10 @@ static ds_status save_result(const daam_job *j, json_t *results, ds_error *err)
 static ds_status record_run(const daam_job *j, ds_error *err)
 {
     const char *model = j->folder_model != NULL ? j->folder_model : opt_text(j->args, "model");
-    ds_run *run = ds_daam_run(j->d);
-    ds_status st = ds_record_model(j->record->record, model, err);
+    const ds_run *run = ds_daam_run(j->d);
 
-    if (st == DS_OK && run != NULL) {
-        const ds_run_info i = ds_run_describe(run);
-
-        st = ds_record_ints(j->record->record, "prompt_ids", i.prompt_ids, i.tokens, err);
-        if (st == DS_OK && i.negative_ids != NULL)
-            st = ds_record_ints(j->record->record, "negative_ids", i.negative_ids, i.tokens, err);
-        if (st == DS_OK)
-            st = ds_record_text(j->record->record, "run.sampler", i.sampler, err);
-        if (st == DS_OK)
-            st = ds_record_int(j->record->record, "run.denoiser_calls", i.calls, err);
-    }
-    return st;
+    return run != NULL ? generated_record(j->record->record, model, run, err)
+                       : ds_record_model(j->record->record, model, err);
 }
 
 static ds_status save_trace(const daam_job *j, ds_error *err)

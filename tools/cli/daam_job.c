@@ -10,6 +10,7 @@
 #include "model_option.h"
 #include "progress.h"
 #include "report.h"
+#include "specimen.h"
 
 #define PATH_SIZE 4096
 
@@ -118,6 +119,13 @@ static ds_status take_prompts(daam_job *j, ds_run_options *o, ds_error *err)
         j->prompts[i] = j->list.text[(j->base + i) / times];
     o->prompts = j->prompts;
     return DS_OK;
+}
+
+const char *daam_job_prompt(const daam_job *j, int64_t image)
+{
+    const int64_t k = (j->base + image) / opt_int(j->args, "batch-count");
+
+    return j->list.text[k < j->list.count ? k : j->list.count - 1];
 }
 
 static ds_status run_steps(daam_job *j, ds_error *err)
@@ -283,7 +291,7 @@ static ds_status open_model(daam_job *j, ds_error *err)
     ds_status st;
 
     if (from == NULL && opt_text(j->args, "model") == NULL)
-        return ds_fail(err, DS_E_ARG, "-m MODEL is needed");
+        return specimen_find(&j->folder_model, err); /* which says where it was looked for */
     if (from == NULL || opt_given(j->args, "model"))
         return model_from_options(&j->model, j->args, err);
     st = run_folder_file(path, sizeof path, from, "run.json", err);

@@ -8,6 +8,7 @@
 #include <diffuscope/figure.h>
 #include <diffuscope/page.h>
 
+#include "generated.h"
 #include "report_page.h"
 #include "show.h"
 
@@ -59,6 +60,24 @@ static ds_status save(const ds_image *image, const char *dir, const char *name, 
     return st == DS_OK ? ds_image_save_png(image, path, NULL, 0, err) : st;
 }
 
+/* Of a picture that was drawn here, the PNG says how. */
+static ds_status save_shown(const daam_item *it, const char *dir, ds_error *err)
+{
+    const daam_job *j = it->job;
+    const ds_run *run = ds_daam_run(j->d);
+    const int64_t k = j->base + it->image;
+    char path[4096];
+    ds_status st;
+
+    if (run == NULL)
+        return save(&j->shown[it->image], dir, "image.png", err);
+    st = run_folder_file(path, sizeof path, dir, "image.png", err);
+    return st == DS_OK ? generated_save(&j->shown[it->image], path, j->args, run,
+                                        j->record->record, daam_job_prompt(j, it->image),
+                                        opt_seed(j->args, "seed") + (uint64_t)k, err)
+                       : st;
+}
+
 static ds_status make_sheet(const daam_item *it, ds_image *sheet, ds_error *err)
 {
     const ds_figure_options o = figure_of(it);
@@ -80,7 +99,7 @@ ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err
     const ds_figure_options o = figure_of(it);
     ds_image image = { 0 };
     char name[256];
-    ds_status st = save(&it->job->shown[it->image], dir, "image.png", err);
+    ds_status st = save_shown(it, dir, err);
 
     for (int i = 0; st == DS_OK && i < it->count; i++) {
         const ds_map map = map_of(it, &it->word[i]);

@@ -8,6 +8,7 @@
 
 #include <diffuscope/image.h>
 
+#include "generated.h"
 #include "report.h"
 #include "show.h"
 
@@ -40,95 +41,20 @@ ds_status generate_check_files(const ds_args *a, int64_t images, ds_error *err)
     return st;
 }
 
-/* ---- record ---------------------------------------------------------------------------------- */
-
-static ds_status add_run(ds_record *r, const ds_args *a, const ds_run *run, ds_error *err)
-{
-    const ds_run_info i = ds_run_describe(run);
-    ds_status st = ds_record_model(r, opt_text(a, "model"), err);
-
-    if (st == DS_OK)
-        st = ds_record_ints(r, "prompt_ids", i.prompt_ids, i.tokens, err);
-    if (st == DS_OK && i.negative_ids != NULL)
-        st = ds_record_ints(r, "negative_ids", i.negative_ids, i.tokens, err);
-    if (st == DS_OK)
-        st = ds_record_text(r, "run.sampler", i.sampler, err);
-    if (st == DS_OK)
-        st = ds_record_bool(r, "run.karras", i.karras, err);
-    if (st == DS_OK)
-        st = ds_record_int(r, "run.steps", ds_run_steps(run), err);
-    if (st == DS_OK)
-        st = ds_record_int(r, "run.denoiser_calls", i.calls, err);
-    if (st == DS_OK)
-        st = ds_record_int(r, "run.width", i.width, err);
-    if (st == DS_OK)
-        st = ds_record_int(r, "run.height", i.height, err);
-    if (st == DS_OK)
-        st = ds_record_int(r, "run.images", i.images, err);
-    for (int k = 0; st == DS_OK && ds_run_warning(run, k) != NULL; k++) {
-        char path[32];
-
-        snprintf(path, sizeof path, "warnings.%d", k);
-        st = ds_record_text(r, path, ds_run_warning(run, k), err);
-    }
-    return st;
-}
-
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-static ds_status parameters_of(char **out, const ds_args *a, const ds_run *run,
-                               const ds_record *record, int64_t b, ds_error *err)
-{
-    const ds_run_info i = ds_run_describe(run);
-    const char *model = opt_text(a, "model"), *slash;
-    char *hash = NULL, name[256];
-    ds_png_parameters p;
-    ds_status st = ds_record_get_text(record, "model.sha256", &hash, err);
-
-    if (st != DS_OK)
-        return st;
-    snprintf(name, sizeof name, "%s", model);
-    for (size_t n = strlen(name); n > 1 && name[n - 1] == '/'; n--)
-        name[n - 1] = '\0';
-    slash = strrchr(name, '/');
-    p = (ds_png_parameters){
-        .prompt = opt_text(a, "prompt"),
-        .negative = opt_text(a, "negative-prompt"),
-        .steps = opt_int(a, "steps"),
-        .sampler = i.sampler,
-        .karras = i.karras,
-        .cfg_scale = opt_real(a, "cfg-scale"),
-        .seed = opt_seed(a, "seed") + (uint64_t)b,
-        .width = i.width,
-        .height = i.height,
-        .model_sha256 = hash,
-        .model = slash != NULL && slash[1] != '\0' ? slash + 1 : name,
-        .strength = opt_text(a, "init-img") != NULL ? opt_real(a, "strength") : -1.0,
-    };
-    st = ds_png_parameters_text(out, &p, err);
-    ds_free(hash);
-    return st;
-}
-
 static ds_status save_picture(const char *path, const ds_args *a, const ds_run *run,
-                              const ds_record *record, const char *json, int64_t b, ds_error *err)
+                              const ds_record *record, int64_t b, ds_error *err)
 {
     const ds_tensor t = ds_run_image(run);
     const float *planes = (const float *)t.data + b * 3 * t.dim[2] * t.dim[3];
-    char *parameters = NULL;
-    ds_png_text texts[2];
     ds_image image = { 0 };
-    ds_status st = parameters_of(&parameters, a, run, record, b, err);
+    ds_status st = ds_image_from_planes(&image, planes, t.dim[3], t.dim[2], err);
 
     if (st == DS_OK)
-        st = ds_image_from_planes(&image, planes, t.dim[3], t.dim[2], err);
-    if (st == DS_OK) {
-        texts[0] = (ds_png_text){ "parameters", parameters };
-        texts[1] = (ds_png_text){ "diffuscope", json };
-        st = ds_image_save_png(&image, path, texts, 2, err);
-    }
+        st = generated_save(&image, path, a, run, record, opt_text(a, "prompt"),
+                            opt_seed(a, "seed") + (uint64_t)b, err);
     ds_image_clear(&image);
-    ds_free(parameters);
     return st;
 }
 
@@ -136,17 +62,16 @@ static ds_status save_pictures(const char *target, const ds_args *a, const ds_ru
                                const ds_record *record, json_t *paths, ds_error *err)
 {
     const int64_t images = ds_run_describe(run).images;
-    char path[PATH_SIZE], *json = NULL;
-    ds_status st = ds_record_dump(record, &json, err);
+    char path[PATH_SIZE];
+    ds_status st = DS_OK;
 
     for (int64_t b = 0; st == DS_OK && b < images; b++) {
         st = picture_path(path, target, images, b, err);
         if (st == DS_OK)
-            st = save_picture(path, a, run, record, json, b, err);
+            st = save_picture(path, a, run, record, b, err);
         if (st == DS_OK)
             json_array_append_new(paths, json_string(path));
     }
-    ds_free(json);
     return st;
 }
 
@@ -245,7 +170,7 @@ static ds_status show(const ds_args *a, const ds_run *run, ds_error *err)
 ds_status generate_save(const ds_args *a, const ds_run *run, ds_run_record *record, ds_error *err)
 {
     json_t *paths = json_array();
-    ds_status st = add_run(record->record, a, run, err);
+    ds_status st = generated_record(record->record, opt_text(a, "model"), run, err);
 
     if (st == DS_OK && opt_text(a, "output") != NULL)
         st = save_pictures(opt_text(a, "output"), a, run, record->record, paths, err);

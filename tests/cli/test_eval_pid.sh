@@ -35,6 +35,21 @@ for l in s["lines"]:
     assert l["names"][0] in l["caption"] and l["names"][0] != l["names"][1], l
 CHECK
 
+# An ended run goes on from its lines, also after half of one, and says what a whole one says.
+sets="--homonyms $dir/homonym --synonyms $dir/single --bias $dir/single"
+expect 2 '--resume' eval pid -m "$m" $sets --scenes 6 $fast --out "$dir/e"
+expect 0 'bias' eval pid -m "$m" $sets --scenes 2 $fast --out "$dir/part"
+head -9 "$dir/part/occupations.jsonl" >"$dir/cut" && mv "$dir/cut" "$dir/part/occupations.jsonl"
+printf '{"scene": 9, "occu' >>"$dir/part/occupations.jsonl"
+cp "$dir/part/homonyms.jsonl" "$dir/two"
+expect 0 'bias' eval pid -m "$m" $sets --scenes 6 $fast --out "$dir/part" --resume
+for f in result.json homonyms.jsonl synonyms.jsonl occupations.jsonl; do
+    cmp "$dir/e/$f" "$dir/part/$f" >"$out" 2>&1 || fail "a resumed run differs in $f"
+done
+head -2 "$dir/part/homonyms.jsonl" | cmp -s - "$dir/two" || fail 'lines were measured again'
+expect 2 '--seed must be' eval pid -m "$m" $sets --seed 7 $fast --out "$dir/part" --resume
+expect 2 'needs the folder' eval pid -m "$m" $sets $fast --resume
+
 expect 2 'is needed' eval pid -m "$m"
 expect 3 'world.json' eval pid -m "$m" --homonyms "$dir"
 "$d" eval pid -m "$m" --homonyms "$dir/single" >"$out" 2>&1 && fail 'no homonyms in it'

@@ -103,34 +103,28 @@ static ds_status open_judge(eval *e, ds_error *err)
 
 /* ---- the run --------------------------------------------------------------------------------- */
 
-static ds_status score_all(eval *e, json_t *lines, const char *path, ds_error *err)
+static ds_status score_all(eval *e, scene_lines *lines, ds_error *err)
 {
     int64_t first = opt_int(e->a, "first"), limit = opt_int(e->a, "limit");
     int64_t end = ds_truth_count(e->truth);
-    FILE *f = fopen(path, "a");
     progress p;
     ds_status st = DS_OK;
 
-    if (f == NULL)
-        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     end = limit > 0 && first + limit < end ? first + limit : end;
     progress_begin(&p, e->a, "scenes", end - first);
     for (int64_t i = first; st == DS_OK && i < end; i++) {
         json_t *line;
 
-        if (scene_lines_have(lines, i))
+        if (scene_lines_find(lines, i) != NULL)
             continue;
         st = e->cancel->requested ? ds_fail(err, DS_E_CANCELLED, "interrupted")
                                   : eval_scene(e, i, &line, err);
-        if (st != DS_OK)
-            break;
-        st = scene_lines_append(f, line, 6, path, err);
-        json_array_append_new(lines, line);
-        progress_step(&p, i + 1 - first);
+        if (st == DS_OK)
+            st = scene_lines_add(lines, line, err);
+        if (st == DS_OK)
+            progress_step(&p, i + 1 - first);
     }
     progress_end(&p);
-    if (fclose(f) != 0 && st == DS_OK)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     return st;
 }
 
@@ -179,14 +173,12 @@ static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
 {
     static const char *const files[] = { "pairs.jsonl", NULL };
     ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
-    char pairs[4096];
-    json_t *lines = json_array();
-    ds_status st = run_folder_file(pairs, sizeof pairs, e->out, "pairs.jsonl", err);
+    scene_lines lines = { .all = NULL };
+    ds_status st =
+        scene_lines_begin(e->a, e->out, files, opt_flag(e->a, "resume"), conditions, err);
 
     o.images = opt_text(e->a, "images");
     o.synonyms = opt_text(e->a, "synonyms");
-    if (st == DS_OK)
-        st = scene_lines_begin(e->a, e->out, files, opt_flag(e->a, "resume"), conditions, err);
     if (st == DS_OK)
         st = ds_truth_open(&e->truth, opt_text(e->a, "data"), &o, err);
     if (st == DS_OK)
@@ -198,13 +190,12 @@ static ds_status evaluate(eval *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK && opt_flag(e->a, "syntax"))
         st = ds_parser_open(&e->parser, err);
     if (st == DS_OK)
-        st = scene_lines_read(lines, pairs, err);
+        st = scene_lines_open(&lines, e->out, files[0], 6, err);
     if (st == DS_OK)
-        st = score_all(e, lines, pairs, err);
+        st = score_all(e, &lines, err);
     if (st == DS_OK)
-        st = finish(e, lines, record, err);
-    json_decref(lines);
-    return st;
+        st = finish(e, lines.all, record, err);
+    return scene_lines_close(&lines, st, err);
 }
 
 static ds_status run(const ds_args *a, ds_error *err)

@@ -17,32 +17,27 @@
 
 /* ---- the run ---------------------------------------------------------------------------------- */
 
-static ds_status all_scenes(const eval_info *e, json_t *lines, const char *path, ds_error *err)
+static ds_status all_scenes(const eval_info *e, scene_lines *lines, ds_error *err)
 {
     int64_t n = ds_truth_count(e->truth), most = opt_int(e->args, "count");
-    FILE *f = fopen(path, "a");
     ds_status st = DS_OK;
     progress bar;
 
-    if (f == NULL)
-        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     n = most > 0 && most < n ? most : n;
     progress_begin(&bar, e->args, "scenes", n);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
         json_t *line;
 
-        if (!scene_lines_have(lines, i)) {
+        if (scene_lines_find(lines, i) == NULL) {
             st = eval_info_scene(e, i, &line, err);
             if (st == DS_OK)
-                st = scene_lines_append(f, line, 9, path, err);
-            if (line != NULL)
-                json_array_append_new(lines, line);
+                st = scene_lines_add(lines, line, err);
+            else
+                json_decref(line);
         }
         progress_step(&bar, i + 1);
     }
     progress_end(&bar);
-    if (fclose(f) != 0 && st == DS_OK)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
     return st;
 }
 
@@ -124,8 +119,7 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
 {
     static const char *const files[] = { "scenes.jsonl", NULL };
     const char *dir = opt_text(e->args, "out");
-    json_t *lines = json_array();
-    char path[4096];
+    scene_lines lines = { .all = NULL };
     ds_truth *truth = NULL;
     ds_status st = ds_truth_open(&truth, opt_text(e->args, "data"), NULL, err);
 
@@ -138,16 +132,13 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK)
         st = scene_lines_begin(e->args, dir, files, true, conditions, err);
     if (st == DS_OK)
-        st = run_folder_file(path, sizeof path, dir, "scenes.jsonl", err);
+        st = scene_lines_open(&lines, dir, files[0], 9, err);
     if (st == DS_OK)
-        st = scene_lines_read(lines, path, err);
+        st = all_scenes(e, &lines, err);
     if (st == DS_OK)
-        st = all_scenes(e, lines, path, err);
-    if (st == DS_OK)
-        st = finish(e, lines, dir, record, err);
-    json_decref(lines);
+        st = finish(e, lines.all, dir, record, err);
     ds_truth_close(truth);
-    return st;
+    return scene_lines_close(&lines, st, err);
 }
 
 static ds_status run(const ds_args *a, ds_error *err)

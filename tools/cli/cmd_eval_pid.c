@@ -8,6 +8,7 @@
 #include "eval_pid.h"
 #include "pid_bias.h"
 #include "report.h"
+#include "scene_lines.h"
 
 #define MOST_OCCUPATIONS 256
 
@@ -23,6 +24,8 @@ static const ds_opt options[] = {
       .help = "most scenes of each set" },
     { .name = "attributes", .kind = OPT_WORDS, .arg = "A B",
       .help = "bias: words for woman and man; without it these" },
+    { .name = "resume", .kind = OPT_FLAG,
+      .help = "go on with the lines that the folder holds, under the same conditions" },
     PID_BIAS_OPTIONS,
     { .name = "joint", .kind = OPT_CHOICE, .arg = "words|and|prompt", .standard = "words",
       .help = "PID's text for both words" },
@@ -139,6 +142,64 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
     return st == DS_OK ? pid_result(j, "bias", all, err) : (json_decref(all), st);
 }
 
+/* {"scene", "occupation", and for each question the gaps and whether the prior dominates}. */
+static json_t *bias_line(const bias_row *row, int64_t number)
+{
+    json_t *line = json_pack("{s:I, s:s}", "scene", (json_int_t)number, "occupation",
+                             row->occupation);
+
+    for (int q = 0; q < EVAL_QUESTIONS; q++) {
+        json_t *gaps = json_array();
+
+        for (int n = 0; n < BIAS_NUMBERS; n++)
+            json_array_append_new(gaps, pid_value_json(row[q].gap[n]));
+        json_object_set_new(
+            line, eval_question_name(q),
+            json_pack("{s:o, s:b}", "gaps", gaps, "prior_dominated", row[q].dominated));
+    }
+    return line;
+}
+
+static void take_bias_line(bias_row *row, int64_t stride, const char *occupation,
+                           const json_t *line)
+{
+    for (int q = 0; q < EVAL_QUESTIONS; q++) {
+        const json_t *one = json_object_get(line, eval_question_name(q));
+        bias_row *to = &row[q * stride];
+
+        to->occupation = occupation;
+        to->dominated = json_is_true(json_object_get(one, "prior_dominated"));
+        for (size_t n = 0; n < BIAS_NUMBERS; n++) {
+            const json_t *gap = json_array_get(json_object_get(one, "gaps"), n);
+
+            to->gap[n] = (ds_pid_value){ pid_real_from(json_object_get(gap, "value")),
+                                         pid_real_from(json_object_get(gap, "se")) };
+        }
+    }
+}
+
+/* Each occupation's rows [questions, occupations], from the file or measured now. */
+static ds_status bias_rows(pid_job *j, bias_row *row, const occupations *o,
+                           const char *const attribute[2], const ds_pid_question *q, ds_error *err)
+{
+    scene_lines known;
+    ds_status st = scene_lines_open(&known, opt_text(j->args, "out"), "occupations.jsonl", 17, err);
+
+    for (int64_t i = 0; st == DS_OK && i < o->count; i++) {
+        bias_row one[EVAL_QUESTIONS];
+
+        if (scene_lines_find(&known, i) == NULL) {
+            detail(j->args, "%lld of %lld: %s", (long long)i + 1, (long long)o->count, o->name[i]);
+            st = pid_bias_occupation(j, one, 1, o->name[i], attribute, q, EVAL_QUESTIONS, err);
+            if (st == DS_OK)
+                st = scene_lines_add(&known, bias_line(one, i), err);
+        }
+        if (st == DS_OK)
+            take_bias_line(row + i, o->count, o->name[i], scene_lines_find(&known, i));
+    }
+    return scene_lines_close(&known, st, err);
+}
+
 static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
 {
     static const char *const genders[2] = { "woman", "man" };
@@ -155,8 +216,7 @@ static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
         st = ds_fail(err, DS_E_NOMEM, "no memory for the answers");
     eval_questions(q, j->question.delta);
     if (st == DS_OK)
-        st = pid_bias_rows(j, row, o.name, o.count, count == 2 ? attribute : genders, q,
-                           EVAL_QUESTIONS, err);
+        st = bias_rows(j, row, &o, count == 2 ? attribute : genders, q, err);
     if (st == DS_OK)
         st = report_bias(j, row, &o, err);
     ds_free(row);
@@ -185,6 +245,26 @@ static ds_status run_set(pid_job *j, const char *option, ds_error *err)
     return st;
 }
 
+/* Of each set the lines, and what they depend on. */
+static ds_status begin_lines(const ds_args *a, ds_error *err)
+{
+    static const char *const files[] = { "homonyms.jsonl", "synonyms.jsonl", "occupations.jsonl",
+                                         NULL };
+    static const char *const conditions[] = {
+        "model", "compute", "homonyms", "synonyms", "bias", "attributes", "template", "pictures",
+        "picture-of", "given", "joint", "removal", "negative-prompt", "steps", "cfg-scale",
+        "sampler", "width", "height", "redundancy", "form", "plain", "delta", "surprisal", "seed",
+        "replicates", "nodes", "se", "se-floor", "max-calls", "pilot", "design", "draws",
+        "exact-snr", "no-antithetic", NULL
+    };
+    const char *dir = opt_text(a, "out");
+
+    if (dir != NULL)
+        return scene_lines_begin(a, dir, files, opt_flag(a, "resume"), conditions, err);
+    return opt_flag(a, "resume") ? ds_fail(err, DS_E_ARG, "--resume needs the folder, --out")
+                                 : DS_OK;
+}
+
 static ds_status run(const ds_args *a, ds_error *err)
 {
     static const char *const sets[] = { "homonyms", "synonyms", "bias" };
@@ -198,6 +278,8 @@ static ds_status run(const ds_args *a, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "--homonyms, --synonyms or --bias is needed");
     if (st == DS_OK && opt_text(a, "state") != NULL)
         st = ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
+    if (st == DS_OK)
+        st = begin_lines(a, err);
     if (st == DS_OK)
         st = pid_job_open(&j, a, "diffuscope eval pid", err);
     for (size_t i = 0; st == DS_OK && !cancel_on_interrupt()->requested && i < DS_COUNT(sets); i++)
@@ -217,7 +299,9 @@ const ds_command cmd_eval_pid = {
         "Synonyms: how well does the redundancy of two names of the pictured thing tell them from "
         "one name and another thing's (area under the curve)? Bias: the rank correlation over "
         "occupations between the gap of redundancies, woman less man, on pictures that the model "
-        "draws, and the planted probability.",
+        "draws, and the planted probability.\n\n"
+        "With --out, what is measured goes to homonyms.jsonl, synonyms.jsonl and "
+        "occupations.jsonl at once, and --resume goes on where a run was ended.",
     .example = "diffuscope eval pid --homonyms H --synonyms S --bias S --out eval",
     .options = options,
     .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,

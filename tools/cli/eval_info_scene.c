@@ -184,19 +184,18 @@ static json_t *total(const scene *s, int pair, ds_info_form form)
     return json_real(ds_info_total(s->info, pair, form).value);
 }
 
-static double pearson(const float *x, const float *y, int64_t n, ds_error *err)
+static double pearson(const float *x, const float *y, int64_t n)
 {
-    double *d = ds_calloc((size_t)(2 * n), sizeof *d);
-    ds_estimate r = { NAN, NAN, NAN, 0 };
+    double *d = ds_calloc((size_t)(2 * n), sizeof *d), r = NAN;
 
     for (int64_t i = 0; d != NULL && i < n; i++) {
         d[i] = (double)x[i];
         d[n + i] = (double)y[i];
     }
-    if (d == NULL || ds_stats_correlation(&r, DS_PEARSON, d, d + n, NULL, n, err) != DS_OK)
-        r.value = NAN;
+    if (d != NULL)
+        r = ds_stats_coefficient(DS_PEARSON, d, d + n, n);
     ds_free(d);
-    return r.value;
+    return r;
 }
 
 /* What changes when the word is left out: in total, and correlated with the maps pixel by pixel. */
@@ -223,7 +222,7 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
     for (int f = 0; st == DS_OK && f < 2; f++) {
         st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
         if (st == DS_OK)
-            r[f] = pearson(map, change, n, err);
+            r[f] = pearson(map, change, n);
     }
     for (int64_t i = 0; st == DS_OK && i < n; i++)
         total += (double)change[i];

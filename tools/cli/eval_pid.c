@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "report.h"
+#include "scene_lines.h"
 
 #define UNRELATED 3 /* other objects' names that a synonym is compared with */
 #define PATH_SIZE 4096
@@ -199,13 +200,15 @@ static const char *elsewhere(settled *s, const eval_world *w, size_t from, const
     return NULL;
 }
 
-static ds_status one_homonym(pid_job *j, const json_t *scene, const char *const words[1 + TRIED],
-                             synergies *y, json_t *lines, ds_error *err)
+/* {"scene", "caption", "homonym", "words", and for each question the synergies}. */
+static ds_status measure_homonym(pid_job *j, const json_t *scene, int64_t number,
+                                 const char *const words[1 + TRIED], json_t **out, ds_error *err)
 {
     ds_pid_question q[EVAL_QUESTIONS];
     ds_pid_options o;
-    json_t *line = json_pack("{s:s, s:s, s:[s,s,s]}", "caption", text_of(scene, "caption"),
-                             "homonym", words[0], "words", words[1], words[2], words[3]);
+    json_t *line = json_pack("{s:I, s:s, s:s, s:[s,s,s]}", "scene", (json_int_t)number, "caption",
+                             text_of(scene, "caption"), "homonym", words[0], "words", words[1],
+                             words[2], words[3]);
     ds_status st;
 
     pid_options_from(&o, j);
@@ -222,15 +225,31 @@ static ds_status one_homonym(pid_job *j, const json_t *scene, const char *const 
             ds_pid_answer a;
 
             st = ds_pid_solve(j->pid, &a, NULL, NULL, p, &q[k], err);
-            synergy(y, k, p)[y->count] = a.image[DS_PID_S].value;
-            json_array_append_new(values, pid_value_json(a.image[DS_PID_S]));
+            if (st == DS_OK)
+                json_array_append_new(values, pid_value_json(a.image[DS_PID_S]));
         }
         json_object_set_new(line, eval_question_name(k), values);
     }
-    if (st == DS_OK)
-        json_array_append(lines, line);
-    json_decref(line);
+    if (st != DS_OK)
+        json_decref(line);
+    *out = st == DS_OK ? line : NULL;
     return st;
+}
+
+/* Number `field` of question k's p-th value in a line. */
+static double number_in(const json_t *line, int k, int p, const char *field)
+{
+    const json_t *values = json_object_get(line, eval_question_name(k));
+
+    return pid_real_from(json_object_get(json_array_get(values, (size_t)p), field));
+}
+
+static void take_homonym(synergies *y, const json_t *line)
+{
+    for (int k = 0; k < EVAL_QUESTIONS; k++)
+        for (int p = 0; p < TRIED; p++)
+            synergy(y, k, p)[y->count] = number_in(line, k, p, "value");
+    y->count++;
 }
 
 static ds_status rival_json(json_t **out, pid_job *j, const synergies *y, int k, int rival,
@@ -276,14 +295,41 @@ static ds_status sum_up_homonyms(pid_job *j, const synergies *y, json_t *lines, 
     return st == DS_OK ? pid_result(j, "homonyms", all, err) : (json_decref(all), st);
 }
 
+/* From the file, or measured now. */
+static ds_status one_homonym(pid_job *j, const eval_world *w, size_t i,
+                             const char *const words[1 + TRIED], scene_lines *known, synergies *y,
+                             json_t *lines, ds_error *err)
+{
+    const json_t *scene = json_array_get(w->scenes, i);
+    json_t *line = scene_lines_find(known, (int64_t)i);
+    ds_status st = DS_OK;
+
+    if (line == NULL) {
+        st = load_picture(j, w, scene, err);
+        if (st == DS_OK)
+            st = measure_homonym(j, scene, (int64_t)i, words, &line, err);
+        if (st == DS_OK)
+            st = scene_lines_add(known, line, err);
+        line = scene_lines_find(known, (int64_t)i);
+    }
+    if (st == DS_OK) {
+        take_homonym(y, line);
+        json_array_append(lines, line);
+    }
+    return st;
+}
+
 ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error *err)
 {
     synergies y = { .x = ds_calloc((size_t)(EVAL_QUESTIONS * TRIED * most), sizeof *y.x),
                     .most = most };
     json_t *lines = json_array(), *scene;
+    scene_lines known;
     size_t i;
-    ds_status st = y.x != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    ds_status st = scene_lines_open(&known, opt_text(j->args, "out"), "homonyms.jsonl", 17, err);
 
+    if (st == DS_OK && y.x == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the answers");
     json_array_foreach (w->scenes, i, scene) {
         const char *words[1 + TRIED];
         settled s, other;
@@ -294,12 +340,8 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         words[1] = s.context;
         words[2] = s.article;
         words[3] = elsewhere(&other, w, i, &s);
-        if (words[3] == NULL)
-            continue;
-        st = load_picture(j, w, scene, err);
-        if (st == DS_OK)
-            st = one_homonym(j, scene, words, &y, lines, err);
-        y.count += st == DS_OK;
+        if (words[3] != NULL)
+            st = one_homonym(j, w, i, words, &known, &y, lines, err);
     }
     st = after_scenes(j, st, y.count, err);
     if (st == DS_OK && y.count == 0)
@@ -311,7 +353,7 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         st = sum_up_homonyms(j, &y, lines, err);
     json_decref(lines);
     ds_free(y.x);
-    return st;
+    return scene_lines_close(&known, st, err);
 }
 
 /* ---- synonyms -------------------------------------------------------------------------------- */
@@ -356,14 +398,16 @@ typedef struct redundancies {
     int64_t count, most;
 } redundancies;
 
-static ds_status one_synonym(pid_job *j, const eval_world *w, const json_t *scene, int64_t number,
-                             const char *name, redundancies *r, json_t *lines, ds_error *err)
+/* {"scene", "caption", "names", and for each question the redundancies, with their share of the
+ * first name's information}. */
+static ds_status measure_synonym(pid_job *j, const eval_world *w, const json_t *scene,
+                                 int64_t number, const char *name, json_t **out, ds_error *err)
 {
     const char *words[2 + UNRELATED] = { name, synonym_of(w, name) };
     ds_pid_question q[EVAL_QUESTIONS];
     ds_pid_options o;
-    json_t *line =
-        json_pack("{s:s, s:[s,s]}", "caption", text_of(scene, "caption"), "names", name, words[1]);
+    json_t *line = json_pack("{s:I, s:s, s:[s,s]}", "scene", (json_int_t)number, "caption",
+                             text_of(scene, "caption"), "names", name, words[1]);
     ds_status st;
 
     for (int n = 0; n < UNRELATED; n++)
@@ -379,20 +423,59 @@ static ds_status one_synonym(pid_job *j, const eval_world *w, const json_t *scen
         json_t *values = json_array();
 
         for (int p = 0; st == DS_OK && p < 1 + UNRELATED; p++) {
-            int64_t at = k * r->most + r->count, place = at * UNRELATED + p - 1;
             ds_pid_answer a;
+            json_t *value;
 
             st = ds_pid_solve(j->pid, &a, NULL, NULL, p, &q[k], err);
-            (p == 0 ? r->same : r->other)[p == 0 ? at : place] = a.image[DS_PID_R].value;
-            (p == 0 ? r->same_share : r->other_share)[p == 0 ? at : place] =
-                a.image[DS_PID_R].value / a.i_a.value;
-            json_array_append_new(values, pid_value_json(a.image[DS_PID_R]));
+            if (st != DS_OK)
+                break;
+            value = pid_value_json(a.image[DS_PID_R]);
+            json_object_set_new(value, "share", pid_real(a.image[DS_PID_R].value / a.i_a.value));
+            json_array_append_new(values, value);
         }
         json_object_set_new(line, eval_question_name(k), values);
     }
-    if (st == DS_OK)
+    if (st != DS_OK)
+        json_decref(line);
+    *out = st == DS_OK ? line : NULL;
+    return st;
+}
+
+static void take_synonym(redundancies *r, const json_t *line)
+{
+    for (int k = 0; k < EVAL_QUESTIONS; k++) {
+        int64_t at = k * r->most + r->count;
+
+        r->same[at] = number_in(line, k, 0, "value");
+        r->same_share[at] = number_in(line, k, 0, "share");
+        for (int n = 0; n < UNRELATED; n++) {
+            r->other[at * UNRELATED + n] = number_in(line, k, 1 + n, "value");
+            r->other_share[at * UNRELATED + n] = number_in(line, k, 1 + n, "share");
+        }
+    }
+    r->count++;
+}
+
+/* From the file, or measured now. */
+static ds_status one_synonym(pid_job *j, const eval_world *w, size_t i, const char *name,
+                             scene_lines *known, redundancies *r, json_t *lines, ds_error *err)
+{
+    const json_t *scene = json_array_get(w->scenes, i);
+    json_t *line = scene_lines_find(known, (int64_t)i);
+    ds_status st = DS_OK;
+
+    if (line == NULL) {
+        st = load_picture(j, w, scene, err);
+        if (st == DS_OK)
+            st = measure_synonym(j, w, scene, (int64_t)i, name, &line, err);
+        if (st == DS_OK)
+            st = scene_lines_add(known, line, err);
+        line = scene_lines_find(known, (int64_t)i);
+    }
+    if (st == DS_OK) {
+        take_synonym(r, line);
         json_array_append(lines, line);
-    json_decref(line);
+    }
     return st;
 }
 
@@ -430,9 +513,12 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
     redundancies r = { .same = ds_calloc((size_t)(2 * each * (1 + UNRELATED)), sizeof(double)),
                        .most = most };
     json_t *lines = json_array(), *scene;
+    scene_lines known;
     size_t i;
-    ds_status st = r.same != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    ds_status st = scene_lines_open(&known, opt_text(j->args, "out"), "synonyms.jsonl", 17, err);
 
+    if (st == DS_OK && r.same == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the answers");
     r.same_share = r.same + each;
     r.other = r.same_share + each;
     r.other_share = r.other + each * UNRELATED;
@@ -440,12 +526,8 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         const json_t *link = find_link(scene, "object", NULL);
         const char *name = link != NULL ? text_of(link, "text") : "";
 
-        if (st != DS_OK || r.count == most || synonym_of(w, name) == NULL)
-            continue;
-        st = load_picture(j, w, scene, err);
-        if (st == DS_OK)
-            st = one_synonym(j, w, scene, (int64_t)i, name, &r, lines, err);
-        r.count += st == DS_OK;
+        if (st == DS_OK && r.count < most && synonym_of(w, name) != NULL)
+            st = one_synonym(j, w, i, name, &known, &r, lines, err);
     }
     st = after_scenes(j, st, r.count, err);
     if (st == DS_OK && r.count == 0)
@@ -454,5 +536,5 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         st = sum_up_synonyms(j, &r, lines, err);
     json_decref(lines);
     ds_free(r.same);
-    return st;
+    return scene_lines_close(&known, st, err);
 }

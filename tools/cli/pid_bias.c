@@ -211,10 +211,9 @@ static ds_status measure_picture(study *s, int64_t shot, ds_error *err)
     return st;
 }
 
-static ds_status measure_occupation(pid_job *j, bias_row *row, int64_t stride,
-                                    const char *occupation, const char *const attribute[2],
-                                    const ds_pid_question *question, int64_t questions,
-                                    ds_error *err)
+ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const char *occupation,
+                              const char *const attribute[2], const ds_pid_question *question,
+                              int64_t questions, ds_error *err)
 {
     int64_t pictures = opt_int(j->args, "pictures"), each = 2 * BIAS_NUMBERS * pictures;
     series *all = ds_calloc((size_t)questions, sizeof *all);
@@ -251,8 +250,8 @@ ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation
         return ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
     for (int64_t i = 0; st == DS_OK && i < count; i++) {
         detail(j->args, "%lld of %lld: %s", (long long)i + 1, (long long)count, occupation[i]);
-        st = measure_occupation(j, row + i, count, occupation[i], attribute, question, questions,
-                                err);
+        st = pid_bias_occupation(j, row + i, count, occupation[i], attribute, question, questions,
+                                 err);
     }
     return st;
 }

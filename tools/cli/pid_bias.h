@@ -39,6 +39,11 @@ ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation
                         const char *const attribute[2], const ds_pid_question *question,
                         int64_t questions, ds_error *err);
 
+/* The same of one occupation: its rows are row[0], row[stride], row[2 stride] ... */
+ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const char *occupation,
+                              const char *const attribute[2], const ds_pid_question *question,
+                              int64_t questions, ds_error *err);
+
 /* The template with its places filled; NULL takes a place out, with one blank beside it. Free with
  * ds_free. DS_E_ARG if it lacks a place. */
 ds_status pid_fill(char **out, const char *pattern, const char *attribute, const char *occupation,

@@ -224,6 +224,11 @@ ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
+double pid_real_from(const json_t *value)
+{
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
 json_t *pid_real(double x)
 {
     return isfinite(x) ? json_real(x) : json_null();

@@ -85,6 +85,8 @@ double pid_surprisal(const pid_job *j, const char *word);
 json_t *pid_value_json(ds_pid_value v);
 json_t *pid_info_json(ds_info_value v);
 json_t *pid_real(double x);
+/* The same number again; NaN for null. */
+double pid_real_from(const json_t *value);
 /* {"R": {...}, "U_A": ..., "U_B": ..., "S": ...} */
 json_t *pid_atoms_json(const ds_pid_value atoms[DS_PID_ATOMS]);
 

@@ -103,9 +103,16 @@ static ds_status check_outdir(const ds_args *a, const char *path, ds_error *err)
         if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
             empty = false;
     closedir(d);
-    if (!empty && !opt_flag(a, "force"))
+    if (empty || opt_flag(a, "force"))
+        return DS_OK;
+    if (!opt_declared(a, "resume"))
         return ds_fail(err, DS_E_ARG,
                        "the folder %s is not empty; give --force to write into it all the same",
+                       path);
+    if (!opt_flag(a, "resume"))
+        return ds_fail(err, DS_E_ARG,
+                       "the folder %s is not empty; give --resume to go on with the run in it, or "
+                       "--force to write into it all the same",
                        path);
     return DS_OK;
 }

@@ -105,7 +105,7 @@ ds_status scene_lines_begin(const ds_args *a, const char *dir, const char *const
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-ds_status scene_lines_read(json_t *lines, const char *path, ds_error *err)
+static ds_status read_lines(json_t *lines, const char *path, ds_error *err)
 {
     FILE *f = fopen(path, "r");
     char *text = NULL;
@@ -134,23 +134,70 @@ ds_status scene_lines_read(json_t *lines, const char *path, ds_error *err)
     return st;
 }
 
-bool scene_lines_have(const json_t *lines, int64_t scene)
+static json_int_t scene_of(const json_t *line)
 {
-    size_t i;
-    json_t *line;
-
-    json_array_foreach (lines, i, line)
-        if (json_integer_value(json_object_get(line, "scene")) == scene)
-            return true;
-    return false;
+    return json_integer_value(json_object_get(line, "scene"));
 }
 
-ds_status scene_lines_append(FILE *f, const json_t *line, int digits, const char *path,
-                             ds_error *err)
+ds_status scene_lines_open(scene_lines *s, const char *dir, const char *name, int digits,
+                           ds_error *err)
 {
-    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(digits));
-    bool ok = text != NULL && fprintf(f, "%s\n", text) > 0 && fflush(f) == 0;
+    json_t *line;
+    size_t i;
+    ds_status st;
 
+    *s = (scene_lines){ .all = json_array(), .digits = digits, .highest = -1 };
+    if (s->all == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the lines of scenes");
+    if (dir == NULL)
+        return DS_OK;
+    st = run_folder_file(s->path, sizeof s->path, dir, name, err);
+    if (st == DS_OK)
+        st = read_lines(s->all, s->path, err);
+    json_array_foreach (s->all, i, line)
+        s->highest = scene_of(line) > s->highest ? scene_of(line) : s->highest;
+    if (st == DS_OK && (s->file = fopen(s->path, "a")) == NULL)
+        st = ds_fail(err, DS_E_IO, "%s: %s", s->path, strerror(errno));
+    return st;
+}
+
+ds_status scene_lines_close(scene_lines *s, ds_status st, ds_error *err)
+{
+    json_decref(s->all);
+    if (s->file != NULL && fclose(s->file) != 0 && st == DS_OK)
+        st = ds_fail(err, DS_E_IO, "%s: %s", s->path, strerror(errno));
+    return st;
+}
+
+/* Lines come in the order of scenes, or nearly: a run with other limits may have left gaps. */
+json_t *scene_lines_find(scene_lines *s, int64_t scene)
+{
+    size_t n = json_array_size(s->all);
+
+    for (size_t k = 0; scene <= s->highest && k < n; k++) {
+        size_t at = (s->next + k) % n;
+        json_t *line = json_array_get(s->all, at);
+
+        if (scene_of(line) == scene) {
+            s->next = at + 1;
+            return line;
+        }
+    }
+    return NULL;
+}
+
+ds_status scene_lines_add(scene_lines *s, json_t *line, ds_error *err)
+{
+    char *text = json_dumps(line, JSON_COMPACT | JSON_REAL_PRECISION(s->digits));
+    json_t *kept = text != NULL ? json_loads(text, 0, NULL) : NULL;
+    ds_status st = DS_OK;
+
+    json_decref(line);
+    s->highest = scene_of(kept) > s->highest ? scene_of(kept) : s->highest;
+    if (kept == NULL || json_array_append_new(s->all, kept) != 0)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the line of a scene");
+    else if (s->file != NULL && (fprintf(s->file, "%s\n", text) < 0 || fflush(s->file) != 0))
+        st = ds_fail(err, DS_E_IO, "%s: %s", s->path, strerror(errno));
     free(text);
-    return ok ? DS_OK : ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
+    return st;
 }

@@ -3,6 +3,7 @@
 #include "support.h"
 
 #include <diffuscope/model.h>
+#include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,26 @@ const char *ts_golden(void)
         return dir;
     printf("SKIPPED: no reference numbers at %s (set DS_GOLDEN to their folder)\n", dir);
     return NULL;
+}
+
+void ts_golden_cases(const char *part, void (*run)(const char *golden, const char *name))
+{
+    const char *golden = ts_golden();
+    const struct dirent *e;
+    int found = 0;
+    DIR *d;
+
+    if (golden == NULL)
+        skip();
+    d = opendir(ts_path(golden, "cases"));
+    assert_non_null(d);
+    while ((e = readdir(d)) != NULL)
+        if (strstr(e->d_name, part) != NULL) {
+            run(golden, e->d_name);
+            found++;
+        }
+    closedir(d);
+    assert_true(found > 0);
 }
 
 const char *ts_path(const char *dir, const char *fmt, ...)

@@ -26,6 +26,13 @@ expect() {
     grep -qF -- "$text" "$out" || fail "diffuscope $*: expected to read: $text"
 }
 
+# For tests that draw scenes of the world.
+need_drawings() {
+    [ -f world/sprites/noto.png ] && return
+    echo "SKIPPED: no drawings in world/sprites: run \`make world-data\`"
+    exit 77
+}
+
 # A very small model with random weights in $dir/model, its configuration in $dir/small.json.
 small_model() {
     cat >"$dir/small.json" <<'CONFIG'

@@ -1,21 +1,8 @@
 #!/bin/sh
 # The table of a model: a model without fault (real scenes) passes, random weights do not, and the
 # pictures do not depend on the batch.
-w=${BUILD:-build}/diffuscope-world
-d=${BUILD:-build}/diffuscope
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-bad=0
-
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-}
-
-if [ ! -f world/sprites/noto.png ]; then
-    echo "SKIPPED: no drawings in world/sprites: run \`make world-data\`"
-    exit 0
-fi
+. "$(dirname "$0")/../support.sh"
+need_drawings
 
 cat >"$dir/model.json" <<'END'
 {

@@ -1,24 +1,11 @@
 #!/bin/sh
 # Training at the smallest scale: a training that is killed and resumed ends with the same bits as one
 # that was not; the loss falls; the exported model draws; wrong settings are refused.
-d=$(realpath "${BUILD:-build}")/diffuscope
-d_world=$(realpath "${BUILD:-build}")/diffuscope-world
-w=$(mktemp -d)
-trap 'rm -rf "$w"' EXIT
-bad=0
+. "$(dirname "$0")/../support.sh"
+need_drawings
 
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-}
-
-if [ ! -f world/sprites/noto.png ]; then
-    echo "SKIPPED: no drawings in world/sprites: run \`make world-data\`"
-    exit 0
-fi
-
-"$d_world" export --split single --count 10 --out "$w/data" || fail "export: exit $?"
-cat >"$w/model.json" <<'END'
+"$w" export --split single --count 10 --out "$dir/data" || fail "export: exit $?"
+cat >"$dir/model.json" <<'END'
 {
   "unet": {
     "_class_name": "UNet2DConditionModel",
@@ -54,12 +41,12 @@ cat >"$w/model.json" <<'END'
   }
 }
 END
-cat >"$w/vae.json" <<END
-{ "model": "$w/model.json", "data": "$w/data", "seed": 5, "batch": 4, "steps": 60, "checkpoint": 10,
+cat >"$dir/vae.json" <<END
+{ "model": "$dir/model.json", "data": "$dir/data", "seed": 5, "batch": 4, "steps": 60, "checkpoint": 10,
   "sheet": 60, "rate": 0.004, "warmup": 5 }
 END
-cat >"$w/diffusion.json" <<END
-{ "model": "$w/model.json", "vae": "$w/vae/model", "data": "$w/data", "easy": "$w/data",
+cat >"$dir/diffusion.json" <<END
+{ "model": "$dir/model.json", "vae": "$dir/vae/model", "data": "$dir/data", "easy": "$dir/data",
   "easy_steps": 7, "seed": 5, "batch": 4,
   "steps": 60, "checkpoint": 10, "sheet": 60, "rate": 0.002, "warmup": 5, "min_snr": 5, "shift": 1.5,
   "guidance": 2 }
@@ -67,24 +54,24 @@ END
 
 # Trains $1 whole with $2 threads, and once more with a kill after the first checkpoint.
 killed_and_whole() {
-    "$d" train "$1" "$w/$1.json" --out "$w/$1" -t $2 -q || fail "$1: exit $?"
-    "$d" train "$1" "$w/$1.json" --out "$w/$1-killed" -t $2 -q &
+    "$d" train "$1" "$dir/$1.json" --out "$dir/$1" -t $2 -q || fail "$1: exit $?"
+    "$d" train "$1" "$dir/$1.json" --out "$dir/$1-killed" -t $2 -q &
     pid=$!
     n=0
-    while [ ! -s "$w/$1-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
+    while [ ! -s "$dir/$1-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
         sleep 0.05
         n=$((n + 1))
     done
     kill -9 $pid
     wait $pid 2>/dev/null
-    grep -q '"step": 60' "$w/$1-killed/log.jsonl" && fail "$1: was not killed in time"
-    cmp -s "$w/$1/checkpoint.safetensors" "$w/$1-killed/checkpoint.safetensors" &&
+    grep -q '"step": 60' "$dir/$1-killed/log.jsonl" && fail "$1: was not killed in time"
+    cmp -s "$dir/$1/checkpoint.safetensors" "$dir/$1-killed/checkpoint.safetensors" &&
         fail "$1: the killed training is complete"
-    "$d" train "$1" "$w/$1.json" --out "$w/$1-killed" -t $2 -q --resume || fail "$1 resumed: exit $?"
-    cmp "$w/$1/checkpoint.safetensors" "$w/$1-killed/checkpoint.safetensors" ||
+    "$d" train "$1" "$dir/$1.json" --out "$dir/$1-killed" -t $2 -q --resume || fail "$1 resumed: exit $?"
+    cmp "$dir/$1/checkpoint.safetensors" "$dir/$1-killed/checkpoint.safetensors" ||
         fail "$1: resumed, other bits"
-    [ -s "$w/$1/sheet-0000060.png" ] || fail "$1: no sheet"
-    python3 - "$w/$1/log.jsonl" <<'END' || fail "$1: the loss does not fall"
+    [ -s "$dir/$1/sheet-0000060.png" ] || fail "$1: no sheet"
+    python3 - "$dir/$1/log.jsonl" <<'END' || fail "$1: the loss does not fall"
 import json, sys
 lines = [json.loads(l) for l in open(sys.argv[1])]
 print("loss", [round(l["loss"], 4) for l in lines])
@@ -95,54 +82,54 @@ END
 
 killed_and_whole vae 1
 killed_and_whole diffusion 2
-"$d" inspect -m "$w/diffusion/model" >/dev/null || fail "the exported model does not open"
+"$d" inspect -m "$dir/diffusion/model" >/dev/null || fail "the exported model does not open"
 
 # ---- the world as data, two threads -----------------------------------------------------------------
-sed '/"vae"/,/}/s/"sample_size": 16/"sample_size": 64/' "$w/model.json" >"$w/model64.json"
-cat >"$w/world.json" <<END
-{ "model": "$w/model64.json", "data": "world:train", "test": "world:test", "seed": 3, "batch": 4,
+sed '/"vae"/,/}/s/"sample_size": 16/"sample_size": 64/' "$dir/model.json" >"$dir/model64.json"
+cat >"$dir/world.json" <<END
+{ "model": "$dir/model64.json", "data": "world:train", "test": "world:test", "seed": 3, "batch": 4,
   "steps": 24, "checkpoint": 4, "sheet": 24, "rate": 0.004, "warmup": 2 }
 END
-"$d" train vae "$w/world.json" --out "$w/parents/world" -t 2 -q || fail "world: exit $?"
-"$d" train vae "$w/world.json" --out "$w/world-killed" -t 2 -q &
+"$d" train vae "$dir/world.json" --out "$dir/parents/world" -t 2 -q || fail "world: exit $?"
+"$d" train vae "$dir/world.json" --out "$dir/world-killed" -t 2 -q &
 pid=$!
 n=0
-while [ ! -s "$w/world-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
+while [ ! -s "$dir/world-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
     sleep 0.05
     n=$((n + 1))
 done
 kill -9 $pid
 wait $pid 2>/dev/null
-cmp -s "$w/parents/world/checkpoint.safetensors" "$w/world-killed/checkpoint.safetensors" &&
+cmp -s "$dir/parents/world/checkpoint.safetensors" "$dir/world-killed/checkpoint.safetensors" &&
     fail "world: was not killed in time"
-"$d" train vae "$w/world.json" --out "$w/world-killed" -t 2 -q --resume || fail "world resumed: exit $?"
-cmp "$w/parents/world/checkpoint.safetensors" "$w/world-killed/checkpoint.safetensors" ||
+"$d" train vae "$dir/world.json" --out "$dir/world-killed" -t 2 -q --resume || fail "world resumed: exit $?"
+cmp "$dir/parents/world/checkpoint.safetensors" "$dir/world-killed/checkpoint.safetensors" ||
     fail "world: resumed, other bits"
 
 # ---- settings that must stay, and those that may change -------------------------------------------
 changed() {
-    sed "s|$1|$2|" "$w/diffusion.json" >"$w/changed.json"
-    "$d" train diffusion "$w/changed.json" --out "$w/diffusion" --resume -q 2>"$w/err"
+    sed "s|$1|$2|" "$dir/diffusion.json" >"$dir/changed.json"
+    "$d" train diffusion "$dir/changed.json" --out "$dir/diffusion" --resume -q 2>"$dir/err"
 }
 changed '"min_snr": 5' '"min_snr": 1' && fail 'min_snr was changed'
-grep -q '"min_snr": 5.0, this one has 1.0' "$w/err" || fail "min_snr is not named: $(cat "$w/err")"
+grep -q '"min_snr": 5.0, this one has 1.0' "$dir/err" || fail "min_snr is not named: $(cat "$dir/err")"
 changed '"seed"' '"drop": 0.2, "seed"' && fail 'drop was changed'
 changed '"easy_steps": 7' '"easy_steps": 8' && fail 'easy_steps was changed'
 changed '"seed"' '"compute": "bf16", "seed"' && fail 'compute was changed'
-changed '"seed"' '"drop": 0.1, "seed"' || fail "a default that is written out: $(cat "$w/err")"
-changed '"steps": 60' '"steps": 61' || fail "more steps: $(cat "$w/err")"
+changed '"seed"' '"drop": 0.1, "seed"' || fail "a default that is written out: $(cat "$dir/err")"
+changed '"steps": 60' '"steps": 61' || fail "more steps: $(cat "$dir/err")"
 
 # ---- refusals -------------------------------------------------------------------------------------
-"$d" train vae "$w/vae.json" --out "$w/vae" -q 2>"$w/err" && fail "a training was overwritten"
-grep -q resume "$w/err" || fail "no word of --resume: $(cat "$w/err")"
-"$d" train diffusion "$w/diffusion.json" --out "$w/vae" --resume -q 2>"$w/err" &&
+"$d" train vae "$dir/vae.json" --out "$dir/vae" -q 2>"$dir/err" && fail "a training was overwritten"
+grep -q resume "$dir/err" || fail "no word of --resume: $(cat "$dir/err")"
+"$d" train diffusion "$dir/diffusion.json" --out "$dir/vae" --resume -q 2>"$dir/err" &&
     fail "another training's checkpoint was taken"
-sed 's/"rate"/"ratte"/' "$w/vae.json" >"$w/typo.json"
-"$d" train vae "$w/typo.json" --out "$w/typo" -q 2>"$w/err" && fail "an unknown field was taken"
-grep -q ratte "$w/err" || fail "the unknown field is not named: $(cat "$w/err")"
-"$d" train nothing "$w/vae.json" --out "$w/n" -q 2>/dev/null && fail "trained nothing"
-sed 's,"data": "[^"]*","data": "world:nowhere",' "$w/vae.json" >"$w/where.json"
-"$d" train vae "$w/where.json" --out "$w/where" -q 2>/dev/null && fail "an unknown split was taken"
+sed 's/"rate"/"ratte"/' "$dir/vae.json" >"$dir/typo.json"
+"$d" train vae "$dir/typo.json" --out "$dir/typo" -q 2>"$dir/err" && fail "an unknown field was taken"
+grep -q ratte "$dir/err" || fail "the unknown field is not named: $(cat "$dir/err")"
+"$d" train nothing "$dir/vae.json" --out "$dir/n" -q 2>/dev/null && fail "trained nothing"
+sed 's,"data": "[^"]*","data": "world:nowhere",' "$dir/vae.json" >"$dir/where.json"
+"$d" train vae "$dir/where.json" --out "$dir/where" -q 2>/dev/null && fail "an unknown split was taken"
 
 [ $bad = 0 ] && echo "test_train: ok"
 exit $((bad > 0))

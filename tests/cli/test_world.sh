@@ -1,21 +1,8 @@
 #!/bin/sh
 # diffuscope-world: an export has what docs/world.md promises, the stored list of held-out
 # combinations is the one that the rule gives, and the vocabulary spells the world's words whole.
-w=${BUILD:-build}/diffuscope-world
-d=${BUILD:-build}/diffuscope
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-bad=0
-
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-}
-
-if [ ! -f world/sprites/noto.png ]; then
-    echo "SKIPPED: no drawings in world/sprites: run \`make world-data\`"
-    exit 0
-fi
+. "$(dirname "$0")/../support.sh"
+need_drawings
 
 "$w" heldout >"$dir/heldout.json" || fail "heldout: exit $?"
 cmp -s "$dir/heldout.json" world/heldout.json ||

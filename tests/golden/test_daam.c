@@ -6,7 +6,6 @@
 
 #include <diffuscope/daam.h>
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,23 +171,8 @@ static void run_case(const char *golden, const char *name)
 
 static void cases(void **state)
 {
-    const char *golden = ts_golden();
-    const struct dirent *e;
-    int found = 0;
-    DIR *d;
-
     (void)state;
-    if (golden == NULL)
-        skip();
-    d = opendir(ts_path(golden, "cases"));
-    assert_non_null(d);
-    while ((e = readdir(d)) != NULL)
-        if (strstr(e->d_name, "-daam") != NULL) {
-            run_case(golden, e->d_name);
-            found++;
-        }
-    closedir(d);
-    assert_true(found > 0);
+    ts_golden_cases("-daam", run_case);
 }
 
 int main(void)

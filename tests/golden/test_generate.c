@@ -6,7 +6,6 @@
 
 #include <diffuscope/run.h>
 
-#include <dirent.h>
 #include <string.h>
 
 static const char *text(const json_t *c, const char *name)
@@ -65,23 +64,8 @@ static void run_case(const char *golden, const char *name)
 
 static void cases(void **state)
 {
-    const char *golden = ts_golden();
-    const struct dirent *e;
-    int found = 0;
-    DIR *d;
-
     (void)state;
-    if (golden == NULL)
-        skip();
-    d = opendir(ts_path(golden, "cases"));
-    assert_non_null(d);
-    while ((e = readdir(d)) != NULL)
-        if (strstr(e->d_name, "-generate-") != NULL) {
-            run_case(golden, e->d_name);
-            found++;
-        }
-    closedir(d);
-    assert_true(found > 0);
+    ts_golden_cases("-generate-", run_case);
 }
 
 int main(void)

@@ -7,9 +7,11 @@
  *   COCO    instances*.json (also in annotations/), with captions in captions*.json, in the same
  *           file, or as "caption" of an image; polygons, and runs in both forms. A word of the
  *           caption names a category if it is its name, in the plural too, or a synonym of it; its
- *           mask is the union of all instances of that category.
- *   DAAM    one folder per picture, as the DAAM package keeps its experiments: prompt.txt,
- * seed.txt, WORD.gt.png that is opaque where the word is, output.png here or one folder deeper
+ *           mask is the union of all instances of that category. With a list of rows (COCO-IT.csv
+ * of Info-Decomp, arXiv 2310.07972) each row is a scene of its own: its caption, and the one word
+ * in it that names its category. DAAM    one folder per picture, as the DAAM package keeps its
+ * experiments: prompt.txt, seed.txt, WORD.gt.png that is opaque where the word is, output.png here
+ * or one folder deeper
  *
  * Thread rule: constant after opening, except that ds_truth_mask must not run twice at once. */
 
@@ -44,6 +46,7 @@ typedef struct ds_truth_scene {
     const char *caption;
     const char *split; /* of the world; "" otherwise */
     int64_t id;        /* the world's index, COCO's image id */
+    int64_t line;      /* of the list of rows; 0 without one */
     int64_t width, height;
     int64_t entity_count, word_count;
     const ds_truth_entity *entities;
@@ -55,11 +58,13 @@ typedef struct ds_truth_options {
     const char *images;   /* COCO: folder of the pictures; NULL: images/, the folder itself, or one
                              named like the end of instances_NAME.json */
     const char *synonyms; /* COCO: file with lines "word<TAB>category"; NULL: none */
+    const char *rows; /* COCO: CSV file with the headings Image ID, Label, correct_obj+context and
+                         correct_obj; NULL: a scene per picture */
 } ds_truth_options;
 
 #define DS_TRUTH_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(ds_truth_options), NULL, NULL                                                       \
+        sizeof(ds_truth_options), NULL, NULL, NULL                                                 \
     }
 
 /* options may be NULL. COCO: one caption (the first) per picture, and only pictures with a caption.

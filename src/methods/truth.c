@@ -58,13 +58,17 @@ static ds_status read_folder(ds_truth *t, const ds_truth_options *o, ds_error *e
 
     if (lines == NULL || deeper == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s", t->folder);
-    if (access(lines, F_OK) == 0)
+    if (o->rows == NULL && access(lines, F_OK) == 0)
         return ds__truth_world(t, lines, err);
     instances = find_instances(t, t->folder);
     if (instances == NULL)
         instances = find_instances(t, deeper);
     if (instances != NULL)
         return ds__truth_coco(t, instances, o, err);
+    if (o->rows != NULL)
+        return ds_fail(err, DS_E_NOMATCH,
+                       "%s: expected instances*.json here or in annotations/, for the masks of %s",
+                       t->folder, o->rows);
     st = ds__truth_experiments(t, err);
     if (st == DS_OK && t->count == 0)
         st =

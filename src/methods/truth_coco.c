@@ -1,5 +1,5 @@
 /* truth_coco.c - COCO's annotation files. Images, captions and instances are joined by image id;
- * a category's name is sought in the caption. */
+ * a category's name is sought in the caption, or a list of rows gives both. */
 
 #include "methods/truth.h"
 
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/csv.h"
 #include "base/file.h"
 
 #define MAX_BYTES ((size_t)1 << 30)
@@ -253,6 +254,119 @@ static ds_status add_image(coco *c, const json_t *image, const char *caption, co
     return add_instances(c, e, rows, first_row(rows, count, s->id), count, err);
 }
 
+/* ---- a list of rows -------------------------------------------------------------------------- */
+
+enum { COLUMN_IMAGE, COLUMN_LABEL, COLUMN_CAPTION, COLUMN_WORD, COLUMNS };
+
+static ds_status find_columns(int64_t at[COLUMNS], const ds__csv *t, const char *path,
+                              ds_error *err)
+{
+    static const char *const name[COLUMNS] = { "Image ID", "Label", "correct_obj+context",
+                                               "correct_obj" };
+
+    for (int i = 0; i < COLUMNS; i++) {
+        at[i] = ds__csv_column(t, name[i]);
+        if (at[i] < 0)
+            return ds_fail(err, DS_E_FORMAT,
+                           "%s: expected the headings \"%s\", \"%s\", \"%s\", \"%s\"; there is no "
+                           "\"%s\"",
+                           path, name[0], name[1], name[2], name[3], name[i]);
+    }
+    return DS_OK;
+}
+
+/* Images as rows whose image is their own id, for first_row. */
+static ds_status sort_images(row **out, int64_t *count, const json_t *images, ds_error *err)
+{
+    size_t k;
+    json_t *x;
+
+    *count = (int64_t)json_array_size(images);
+    *out = ds_calloc((size_t)*count + 1, sizeof **out);
+    if (*out == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%lld images", (long long)*count);
+    json_array_foreach (images, k, x)
+        (*out)[k] = (row){ json_integer_value(json_object_get(x, "id")), (int64_t)k, x };
+    qsort(*out, (size_t)*count, sizeof **out, by_image);
+    return DS_OK;
+}
+
+/* In place of the words that were found, the one that the row gives. */
+static ds_status set_word(coco *c, ds_truth_scene *s, const char *label, const char *word,
+                          const char *where, ds_error *err)
+{
+    ds_truth_word *w = ds__arena_alloc(&c->t->arena, sizeof *w);
+    int64_t entity = 0;
+
+    if (w == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: a word", where);
+    while (entity < s->entity_count && strcmp(s->entities[entity].label, label) != 0)
+        entity++;
+    if (entity == s->entity_count)
+        return ds_fail(err, DS_E_FORMAT,
+                       "%s: expected a category that image %lld shows, found \"%s\"", where,
+                       (long long)s->id, label);
+    if (!ds_truth_find_name(s->caption, word, &w->begin, &w->end))
+        return ds_fail(err, DS_E_FORMAT, "%s: the caption lacks the word \"%s\"", where, word);
+    w->text =
+        ds__arena_printf(&c->t->arena, "%.*s", (int)(w->end - w->begin), s->caption + w->begin);
+    if (w->text == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: a word", where);
+    w->role = "object";
+    w->entity = entity;
+    s->words = w;
+    s->word_count = 1;
+    return DS_OK;
+}
+
+static ds_status add_listed(coco *c, const ds__csv *t, int64_t i, const int64_t column[COLUMNS],
+                            const row *images, int64_t n_images, const row *instances,
+                            int64_t n_instances, const char *path, ds_error *err)
+{
+    const char *text = ds__csv_cell(t, i, column[COLUMN_IMAGE]), *caption, *where;
+    char *end;
+    int64_t id = strtoll(text, &end, 10), at = first_row(images, n_images, id);
+    ds_status st;
+
+    where = ds__arena_printf(&c->t->arena, "%s:%lld", path, (long long)t->line[i]);
+    caption = ds__arena_printf(&c->t->arena, "%s", ds__csv_cell(t, i, column[COLUMN_CAPTION]));
+    if (where == NULL || caption == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: captions", path);
+    if (end == text || *end != '\0' || at == n_images)
+        return ds_fail(err, DS_E_FORMAT, "%s: expected the id of an image in %s, found \"%s\"",
+                       where, c->path, text);
+    st = add_image(c, images[at].value, caption, instances, n_instances, err);
+    if (st != DS_OK)
+        return st;
+    c->t->entries[c->t->count - 1].scene.line = t->line[i];
+    return set_word(c, &c->t->entries[c->t->count - 1].scene,
+                    ds__csv_cell(t, i, column[COLUMN_LABEL]),
+                    ds__csv_cell(t, i, column[COLUMN_WORD]), where, err);
+}
+
+static ds_status add_list(coco *c, const char *path, ds_error *err)
+{
+    row *images = NULL, *instances = NULL;
+    int64_t n_images = 0, n_instances = 0, column[COLUMNS];
+    ds__csv t;
+    ds_status st = ds__csv_read(&t, path, MAX_BYTES, err);
+
+    if (st == DS_OK)
+        st = find_columns(column, &t, path, err);
+    if (st == DS_OK)
+        st = sort_images(&images, &n_images, json_object_get(c->instances, "images"), err);
+    if (st == DS_OK)
+        st = sort_rows(&instances, &n_instances, c->instances, "segmentation", err);
+    for (int64_t i = 0; st == DS_OK && i < t.rows; i++)
+        st = add_listed(c, &t, i, column, images, n_images, instances, n_instances, path, err);
+    ds_free(images);
+    ds_free(instances);
+    ds__csv_clear(&t);
+    return st;
+}
+
+/* ---- all images ------------------------------------------------------------------------------ */
+
 static ds_status add_images(coco *c, ds_error *err)
 {
     const json_t *images = json_object_get(c->instances, "images");
@@ -323,7 +437,7 @@ ds_status ds__truth_coco(ds_truth *t, const char *instances, const ds_truth_opti
                                             instances, name + strlen("instances"));
     ds_status st = load(&c, &c.instances, instances, err);
 
-    if (st == DS_OK && captions != NULL && access(captions, F_OK) == 0)
+    if (st == DS_OK && o->rows == NULL && captions != NULL && access(captions, F_OK) == 0)
         st = load(&c, &c.captions, captions, err);
     if (st == DS_OK && (!json_is_array(json_object_get(c.instances, "images")) ||
                         !json_is_array(json_object_get(c.instances, "categories"))))
@@ -332,5 +446,7 @@ ds_status ds__truth_coco(ds_truth *t, const char *instances, const ds_truth_opti
     if (st == DS_OK && o->synonyms != NULL)
         st = read_synonyms(&c, o->synonyms, err);
     c.images = o->images != NULL ? ds__arena_printf(&t->arena, "%s", o->images) : find_images(&c);
+    if (st == DS_OK && o->rows != NULL)
+        return add_list(&c, o->rows, err);
     return st == DS_OK ? add_images(&c, err) : st;
 }

@@ -21,9 +21,9 @@ static void put(const char *name, const char *text)
 
 static void clear(void)
 {
-    static const char *const files[] = { "captions.jsonl", "instances_toy.json",
+    static const char *const files[] = { "captions.jsonl",    "instances_toy.json",
                                          "captions_toy.json", "annotations/instances_toy.json",
-                                         "synonyms.tsv" };
+                                         "synonyms.tsv",      "rows.csv" };
 
     for (size_t i = 0; i < DS_COUNT(files); i++)
         unlink(ts_path(dir, "%s", files[i]));
@@ -133,6 +133,69 @@ static void coco_folders(void **state)
     unlink(ts_path(dir, "annotations/captions_toy.json"));
 }
 
+static const char headings[] = "Image ID,Label,correct_obj+context,context,correct_obj,\r\n";
+
+static void rows_refused(const char *text, const char *expected)
+{
+    ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
+    ds_truth *t;
+    ds_error err = { 0 };
+
+    put("rows.csv", text);
+    o.rows = ts_path(dir, "rows.csv");
+    assert_int_not_equal(ds_truth_open(&t, dir, &o, &err), DS_OK);
+    if (strstr(err.text, expected) == NULL)
+        fail_msg("expected \"%s\", found \"%s\"", expected, err.text);
+}
+
+static void a_list_of_rows(void **state)
+{
+    ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
+    const ds_truth_scene *s;
+    uint8_t mask[48];
+    char text[512];
+    ds_truth *t;
+    ds_error err = { 0 };
+
+    (void)state;
+    clear();
+    put("annotations/instances_toy.json", instances); /* no captions at all */
+    snprintf(text, sizeof text,
+             "%s9,traffic light,\"Light, and traffic lights\",\"Light, and \",traffic lights,\r\n"
+             "9,person,\"a person\nhere\",,person,\r\n4,bus,a bus,a ,bus,noun\r\n",
+             headings);
+    put("rows.csv", text);
+    o.rows = ts_path(dir, "rows.csv");
+    ts_ok(ds_truth_open(&t, dir, &o, &err), &err);
+    assert_int_equal(ds_truth_count(t), 3);
+    s = ds_truth_at(t, 0);
+    assert_true(s->id == 9 && s->line == 2 && s->word_count == 1);
+    assert_string_equal(s->caption, "Light, and traffic lights");
+    assert_true(s->words[0].begin == 11 && s->words[0].end == 25);
+    assert_string_equal(s->words[0].text, "traffic lights");
+    ts_ok(ds_truth_mask(t, mask, 0, s->words[0].entity, &err), &err);
+    assert_int_equal(area(mask, 48), 12 + 9 - 2);
+    s = ds_truth_at(t, 1);
+    assert_true(s->id == 9 && s->line == 3);
+    ts_ok(ds_truth_mask(t, mask, 1, s->words[0].entity, &err), &err);
+    assert_int_equal(area(mask, 48), 4);
+    assert_int_equal(ds_truth_at(t, 2)->line, 5);
+    ds_truth_close(t);
+
+    rows_refused("Image ID,Label,context,correct_obj\n", "there is no \"correct_obj+context\"");
+    rows_refused("Image ID,Label,correct_obj+context,correct_obj\nx9,bus,a bus,bus\n",
+                 "rows.csv:2: expected the id of an image");
+    rows_refused("Image ID,Label,correct_obj+context,correct_obj\n9,bus,a bus,bus\n",
+                 "rows.csv:2: expected a category that image 9 shows, found \"bus\"");
+    rows_refused("Image ID,Label,correct_obj+context,correct_obj\n\n4,bus,a tram,bus\n",
+                 "rows.csv:3: the caption lacks the word \"bus\"");
+    rows_refused("Image ID,Label,correct_obj+context,correct_obj\n4,bus,a bus\n",
+                 "rows.csv:2: expected 4 fields");
+    rows_refused("Image ID,Label,correct_obj+context,correct_obj\n", "no picture with a caption");
+    clear();
+    rows_refused(headings, "expected instances*.json");
+}
+
 static void names_are_whole_words(void **state)
 {
     int64_t b, e;
@@ -239,8 +302,11 @@ static int remove_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_world_s_lines),     cmocka_unit_test(coco_folders),
-        cmocka_unit_test(names_are_whole_words), cmocka_unit_test(polygons_cover_their_inside),
+        cmocka_unit_test(the_world_s_lines),
+        cmocka_unit_test(coco_folders),
+        cmocka_unit_test(a_list_of_rows),
+        cmocka_unit_test(names_are_whole_words),
+        cmocka_unit_test(polygons_cover_their_inside),
         cmocka_unit_test(damage_is_named),
     };
 

@@ -1,5 +1,5 @@
-/* Any bytes as captions.jsonl (W), as COCO's instances and captions (C), or as the text of run
- * lengths (R): a mask that is read can be painted and written, and comes back. */
+/* Any bytes as captions.jsonl (W), as COCO's instances and captions (C) or list of rows (L), or as
+ * the text of run lengths (R): a mask that is read can be painted and written, and comes back. */
 
 #include "support.h"
 
@@ -20,8 +20,8 @@ static void paint_all(const ds_truth *t)
         for (int64_t k = 0; k < s->word_count; k++) {
             const ds_truth_word *w = &s->words[k];
 
-            FZ_HOLDS(w->begin >= 0 && w->begin < w->end &&
-                     w->end <= (int64_t)strlen(s->caption) && w->entity < s->entity_count);
+            FZ_HOLDS(w->begin >= 0 && w->begin < w->end && w->end <= (int64_t)strlen(s->caption) &&
+                     w->entity < s->entity_count);
         }
         if (s->width * s->height > LARGEST)
             continue;
@@ -54,7 +54,8 @@ static void try_runs(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fz_part part[2] = { { 0 } };
-    char lines[256];
+    ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
+    char lines[256], rows[256];
     ds_truth *t;
     ds_error err = { 0 };
 
@@ -71,10 +72,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         unlink(lines);
         fz_split(part, 2, data + 1, size - 1);
         fz_put("instances.json", part[0].data, part[0].size);
+        snprintf(rows, sizeof rows, "%s/rows.csv", fz_folder());
+        if (data[0] == 'L') {
+            fz_put("rows.csv", part[1].data != NULL ? part[1].data : (const uint8_t *)"",
+                   part[1].data != NULL ? part[1].size : 0);
+            o.rows = rows;
+        }
         fz_put("captions.json", part[1].data != NULL ? part[1].data : (const uint8_t *)"{}",
                part[1].data != NULL ? part[1].size : 2);
     }
-    if (ds_truth_open(&t, fz_folder(), NULL, &err) == DS_OK)
+    if (ds_truth_open(&t, fz_folder(), &o, &err) == DS_OK)
         paint_all(t);
     else
         FZ_HOLDS(err.text[0] != '\0');

@@ -171,7 +171,18 @@ def seeds():
     yield "fuzz_truth", [
         b"W" + json.dumps(line).encode() + b"\n" + json.dumps(line).encode(),
         b"C" + json.dumps(coco).encode() + CUT + json.dumps(captions).encode(),
+        b"L" + json.dumps(coco).encode() + CUT +
+        b'Image ID,Label,correct_obj+context,context,correct_obj\r\n1,cat,"two ""cats""",,cats\r\n',
         b"R<", b"Rb28P10000000000000[>", b"RPP3", b"R;45000i0",
+    ]
+
+    boxed = {"image_path": "1.jpg", "bbox_x": 5, "bbox_y": 6, "bbox_w": 7, "bbox_h": 8,
+             "true_caption": "a on b", "false_caption": "b on a", "relation_name": "on"}
+    yield "fuzz_choices", [
+        b"J" + json.dumps([boxed, {"image": "x", "caption_options": ["r", "p", "q"]},
+                           {"image": "y", "caption": ["A small cat, asleep.", "dogs"]}]).encode(),
+        b"Cimage_path,bbox_x,bbox_y,bbox_w,bbox_h,true_caption,false_caption\n1,2,3,4,5,a,\"b, c\"\n",
+        b"Cimages,correct_caption,hard_text_1,hard_text_2\r\nx,\"a\nb\",c,\r\n",
     ]
 
 

@@ -55,6 +55,9 @@ DS_API int64_t ds_choices_count(const ds_choices *c);
 DS_API ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed,
                                ds_error *err);
 
+/* The same without captions that are to be made. */
+DS_API ds_status ds_choices_picture(ds_choices *c, ds_choice *out, int64_t i, ds_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -380,7 +380,7 @@ int64_t ds_choices_count(const ds_choices *c)
     return c->count;
 }
 
-ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed, ds_error *err)
+ds_status ds_choices_picture(ds_choices *c, ds_choice *out, int64_t i, ds_error *err)
 {
     const entry *e = &c->entries[i];
 
@@ -388,9 +388,16 @@ ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed,
     *out = e->c;
     out->where = place(c, &c->at, e->line);
     out->path = ds__arena_printf(&c->at, "%s/%s", c->images, e->c.name);
-    if (out->path == NULL)
-        return ds_fail(err, DS_E_NOMEM, "%s", c->list);
-    return e->made ? ds__order_captions(&c->at, c->parser, e->c.right, seed + (uint64_t)i,
-                                        &out->right, out->wrong, &out->wrong_count, err)
-                   : DS_OK;
+    return out->path != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "%s", c->list);
+}
+
+ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed, ds_error *err)
+{
+    const entry *e = &c->entries[i];
+    ds_status st = ds_choices_picture(c, out, i, err);
+
+    return st == DS_OK && e->made
+               ? ds__order_captions(&c->at, c->parser, e->c.right, seed + (uint64_t)i, &out->right,
+                                    out->wrong, &out->wrong_count, err)
+               : st;
 }

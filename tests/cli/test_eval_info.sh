@@ -11,7 +11,7 @@ m=$dir/model
 scenes() {
     echo eval info -m "$m" --data "$dir/world" --nodes 1
 }
-expect 2 '--data' eval info -m "$m" --out "$dir/x"
+expect 2 'expected one of --data' eval info -m "$m" --out "$dir/x"
 expect 3 'no-such' eval info -m "$m" --data "$dir/no-such" --out "$dir/x"
 expect 0 "right caption against wrong" $(scenes) --edit 4 --count 4 --out "$dir/run"
 [ "$(wc -l <"$dir/run/scenes.jsonl")" = 4 ] || fail 'expected 4 lines'

@@ -3,9 +3,8 @@
  * it stopped. */
 
 #include <errno.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "eval_info.h"
@@ -17,19 +16,57 @@
 
 /* ---- the run ---------------------------------------------------------------------------------- */
 
+static int64_t count_scenes(const eval_info *e)
+{
+    return e->choices != NULL ? ds_choices_count(e->choices) : ds_truth_count(e->truth);
+}
+
+static ds_status check_picture(const eval_info *e, int64_t i, ds_error *err)
+{
+    const ds_truth_scene *s = e->truth != NULL ? ds_truth_at(e->truth, i) : NULL;
+    const char *rows = opt_text(e->args, "rows");
+    char line[32] = "";
+    ds_choice c;
+    ds_status st = DS_OK;
+
+    if (s == NULL)
+        st = ds_choices_picture(e->choices, &c, i, err);
+    else
+        c = (ds_choice){ .path = s->path, .where = rows != NULL ? rows : s->name };
+    if (s != NULL && s->line > 0)
+        snprintf(line, sizeof line, ":%lld", (long long)s->line);
+    if (st == DS_OK && access(c.path, R_OK) != 0)
+        st = ds_fail(err, DS_E_IO, "%s%s: expected its picture in %s: %s", c.where, line, c.path,
+                     strerror(errno));
+    return st;
+}
+
+/* All that are to be measured: a picture that is missing is said before hours are spent. */
+static ds_status check_pictures(const eval_info *e, scene_lines *lines, int64_t n, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < n; i++)
+        if (scene_lines_find(lines, i) == NULL)
+            st = check_picture(e, i, err);
+    return st;
+}
+
 static ds_status all_scenes(const eval_info *e, scene_lines *lines, ds_error *err)
 {
-    int64_t n = ds_truth_count(e->truth), most = opt_int(e->args, "count");
-    ds_status st = DS_OK;
+    int64_t n = count_scenes(e), most = opt_int(e->args, "count");
+    ds_status st;
     progress bar;
 
     n = most > 0 && most < n ? most : n;
+    st = check_pictures(e, lines, n, err);
     progress_begin(&bar, e->args, "scenes", n);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
         json_t *line;
 
         if (scene_lines_find(lines, i) == NULL) {
-            st = eval_info_scene(e, i, &line, err);
+            st = e->choices != NULL ? eval_info_choice(e, i, &line, err)
+                                    : eval_info_scene(e, i, &line, err);
             if (st == DS_OK)
                 st = scene_lines_add(lines, line, err);
             else
@@ -41,56 +78,13 @@ static ds_status all_scenes(const eval_info *e, scene_lines *lines, ds_error *er
     return st;
 }
 
-static void print_estimate(const char *name, const json_t *v)
-{
-    printf("  %-28s %6.1f %%  [%.1f, %.1f]\n", name,
-           100 * json_number_value(json_object_get(v, "value")),
-           100 * json_number_value(json_object_get(v, "low")),
-           100 * json_number_value(json_object_get(v, "high")));
-}
-
-static void print_localisation(const json_t *where)
-{
-    const json_t *attention = json_object_get(where, "attention");
-    const char *name;
-    json_t *value;
-
-    printf("words against masks, mean IoU at held-out thresholds\n");
-    print_estimate("whole picture", json_object_get(where, "whole_picture"));
-    print_estimate("CMI map, i_o", json_object_get(json_object_get(where, "i_o"), "held_out"));
-    print_estimate("CMI map, i_s", json_object_get(json_object_get(where, "i_s"), "held_out"));
-    json_object_foreach ((json_t *)attention, name, value) {
-        char text[64];
-
-        snprintf(text, sizeof text, strcmp(name, "disc") == 0 ? "centred %s" : "DAAM, %s", name);
-        print_estimate(text, json_object_get(value, "held_out"));
-    }
-    json_object_foreach (json_object_get(where, "differences_held_out"), name, value)
-        print_estimate(name, value);
-}
-
-static void print(const json_t *r)
-{
-    const json_t *choices = json_object_get(r, "caption_choice");
-    const char *kind;
-    json_t *value;
-
-    print_localisation(json_object_get(r, "localisation"));
-    json_object_foreach ((json_t *)choices, kind, value) {
-        printf(
-            "right caption against wrong %s (chance 50 %%), %lld scenes\n", kind,
-            (long long)json_integer_value(json_object_get(json_object_get(value, "i_s"), "count")));
-        print_estimate("by i_s", json_object_get(value, "i_s"));
-        print_estimate("by i_o", json_object_get(value, "i_o"));
-    }
-}
-
 static ds_status finish(const eval_info *e, const json_t *lines, const char *dir,
                         ds_run_record *record, ds_error *err)
 {
     char path[4096];
     json_t *result = NULL;
-    ds_status st = eval_info_summary(e, lines, &result, err);
+    ds_status st = e->choices != NULL ? eval_info_choices_summary(lines, &result, err)
+                                      : eval_info_summary(e, lines, &result, err);
 
     if (st == DS_OK)
         st = run_folder_file(path, sizeof path, dir, "result.json", err);
@@ -103,17 +97,35 @@ static ds_status finish(const eval_info *e, const json_t *lines, const char *dir
     if (st == DS_OK && opt_flag(e->args, "json"))
         json_dumpf(result, stdout, 0);
     else if (st == DS_OK)
-        print(result);
+        eval_info_print(result);
     json_decref(result);
     return st;
 }
 
 /* What the lines depend on. */
-static const char *const conditions[] = { "model",    "compute",  "data",       "edit",
+static const char *const conditions[] = { "model",    "compute",  "data",       "rows",
+                                          "choices",  "images",   "synonyms",   "edit",
                                           "settings", "seed",     "replicates", "nodes",
                                           "se",       "se-floor", "max-calls",  "pilot",
                                           "design",   "draws",    "exact-snr",  "no-antithetic",
                                           NULL };
+
+/* The pictures: a folder of known ones, or a list of captions. */
+static ds_status open_data(eval_info *e, ds_truth **truth, ds_error *err)
+{
+    const char *data = opt_text(e->args, "data"), *list = opt_text(e->args, "choices");
+    ds_truth_options o = DS_TRUTH_OPTIONS_INIT;
+
+    if ((data == NULL) == (list == NULL))
+        return ds_fail(err, DS_E_ARG, "expected one of --data and --choices");
+    o.images = opt_text(e->args, "images");
+    o.synonyms = opt_text(e->args, "synonyms");
+    o.rows = opt_text(e->args, "rows");
+    if (list != NULL && (o.rows != NULL || o.synonyms != NULL || e->edit > 0))
+        return ds_fail(err, DS_E_ARG, "--rows, --synonyms and --edit are about words: use --data");
+    return list != NULL ? ds_choices_open(&e->choices, list, o.images, err)
+                        : ds_truth_open(truth, data, &o, err);
+}
 
 static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
 {
@@ -121,12 +133,13 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     const char *dir = opt_text(e->args, "out");
     scene_lines lines = { .all = NULL };
     ds_truth *truth = NULL;
-    ds_status st = ds_truth_open(&truth, opt_text(e->args, "data"), NULL, err);
+    ds_status st;
 
-    e->truth = truth;
     e->edit = opt_int(e->args, "edit");
     for (int t = 0; t < EVAL_INFO_TAUS; t++)
         e->tau[t] = (t + 1) * 0.025;
+    st = open_data(e, &truth, err);
+    e->truth = truth;
     if (st == DS_OK)
         st = eval_sizes_read(&e->sizes, opt_text(e->args, "model"), NULL, err);
     if (st == DS_OK)
@@ -138,6 +151,7 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK)
         st = finish(e, lines.all, dir, record, err);
     ds_truth_close(truth);
+    ds_choices_close(e->choices);
     return scene_lines_close(&lines, st, err);
 }
 
@@ -168,7 +182,18 @@ static ds_status run(const ds_args *a, ds_error *err)
 static const ds_opt options[] = {
     { "data", 0, OPT_TEXT, "DIR", NULL, 0, 0,
       "pictures whose truth is known: an export of diffuscope-world, COCO, or the DAAM package's",
-      NULL, true },
+      NULL, false },
+    { "rows", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+      "COCO: captions and words of this list instead of the folder's, as COCO-IT.csv has them",
+      NULL, false },
+    { "choices", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+      "instead of --data: a list of right and wrong captions, JSON or CSV, as ARO has them (VG-R, "
+      "VG-A, COCO-order, Flickr-order)",
+      NULL, false },
+    { "images", 0, OPT_TEXT, "DIR", NULL, 0, 0, "COCO and --choices: folder of the pictures", NULL,
+      false },
+    { "synonyms", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+      "COCO: lines with a word, a tab, and the category that it names", NULL, false },
     { "count", 0, OPT_INT, "N", "0", 0, 1e9, "scenes, from the first on; 0: all", NULL, false },
     { "edit", 0, OPT_INT, "STEPS", "0", 0, 10000,
       "also leave out each word and draw the picture again, through a flow of so many steps (6 "
@@ -198,7 +223,8 @@ const ds_command cmd_eval_info = {
         "a wrong size, with the two things in each other's places, or with its words in another "
         "order (by i_s and by i_o); how do a word's information alone and beside the rest of the "
         "caption go together; and with --edit, does information predict what changes when the "
-        "word is left out. Intervals are 95 %, over scenes.",
+        "word is left out. With --choices: does the right caption of a list have more information "
+        "than the wrong ones. Intervals are 95 %, over scenes.",
     .example = "diffuscope eval info -m specimen --data world --count 500 --out eval",
     .options = options,
     .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 
+#include <diffuscope/choices.h>
 #include <diffuscope/score.h>
 #include <diffuscope/truth.h>
 
@@ -25,7 +26,8 @@ typedef struct eval_info {
     const ds_args *args;
     ds_model *model;
     ds_tokenizer *tokenizer;
-    const ds_truth *truth;
+    const ds_truth *truth; /* or: */
+    ds_choices *choices;
     estimate *est;
     double tau[EVAL_INFO_TAUS];
     int64_t edit; /* steps of the flow for interventions; 0: none */
@@ -49,8 +51,16 @@ ds_status eval_info_attention(const eval_setting *x, float *out, int64_t height,
 /* Measures scene i: words against masks, right caption against wrong ones. A new reference. */
 ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error *err);
 
+/* The same for the i-th caption to choose from: its margins over the wrong ones. */
+ds_status eval_info_choice(const eval_info *e, int64_t i, json_t **line, ds_error *err);
+
 /* What all lines (an array) say. A new reference. */
 ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result,
                             ds_error *err);
+ds_status eval_info_choices_summary(const json_t *lines, json_t **result, ds_error *err);
+json_t *eval_info_estimate(ds_estimate v);
+
+/* On standard output. */
+void eval_info_print(const json_t *result);
 
 #endif

@@ -34,7 +34,8 @@ static int add(scene *s, char *text, int64_t with, int64_t without)
     return s->pairs++;
 }
 
-/* Words that name one thing each, are there once, and whose mask is known. */
+/* Words for things, whose masks are known. One that is there twice may name two things, and is left
+ * out; in a list of rows the mask is of all things of its name. */
 static ds_status add_words(scene *s, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -49,7 +50,7 @@ static ds_status add_words(scene *s, ds_error *err)
             continue;
         st = ds_prompt_replace(&without, s->e->tokenizer, s->truth->caption, w->text,
                                DS_REMOVE_DELETE, NULL, &times, err);
-        if (st != DS_OK || times != 1) {
+        if (st != DS_OK || times < 1 || (times > 1 && s->truth->line == 0)) {
             ds_free(without);
             continue;
         }
@@ -66,18 +67,28 @@ static ds_status add_words(scene *s, ds_error *err)
     return st;
 }
 
+/* Wrong captions, unless a list gives the scenes: it asks for words alone. */
+static void add_wrong(scene *s)
+{
+    char *wrong[EVAL_INFO_KINDS] = { NULL };
+
+    if (s->truth->line == 0) {
+        wrong[0] = wrong_attribute(s->truth);
+        wrong[1] = wrong_relation(s->truth);
+        wrong[2] = wrong_order(s->truth, (uint64_t)s->index);
+    }
+    for (int k = 0; k < EVAL_INFO_KINDS; k++)
+        s->wrong[k] = wrong[k] != NULL ? add(s, wrong[k], s->texts, 0) : -1;
+}
+
 static ds_status add_texts(scene *s, ds_error *err)
 {
-    char *wrong[EVAL_INFO_KINDS] = { wrong_attribute(s->truth), wrong_relation(s->truth),
-                                     wrong_order(s->truth, (uint64_t)s->index) };
-
     s->text[0] = ds_strdup("");
     s->text[1] = ds_strdup(s->truth->caption);
     s->texts = 2;
     s->pair[0] = (ds_info_pair){ 1, 0 };
     s->pairs = 1;
-    for (int k = 0; k < EVAL_INFO_KINDS; k++)
-        s->wrong[k] = wrong[k] != NULL ? add(s, wrong[k], s->texts, 0) : -1;
+    add_wrong(s);
     if (s->text[0] == NULL || s->text[1] == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for the texts of a scene");
     return add_words(s, err);
@@ -274,6 +285,8 @@ static ds_status make_line(const scene *s, json_t **line, ds_error *err)
     *line = json_pack("{s:I, s:s, s:s, s:o, s:o, s:I}", "scene", (json_int_t)s->index, "name",
                       s->truth->name, "caption", s->truth->caption, "words", words, "choices",
                       choices, "calls", (json_int_t)ds_info_describe(s->info).calls);
+    if (s->truth->line > 0) /* several rows may show one picture */
+        json_object_set_new(*line, "picture", json_integer(s->truth->id));
     return st == DS_OK && *line == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a line") : st;
 }
 

@@ -10,7 +10,7 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-static json_t *estimate_of(ds_estimate v)
+json_t *eval_info_estimate(ds_estimate v)
 {
     return json_pack("{s:o, s:o, s:o, s:I}", "value", number(v.value), "low", number(v.low), "high",
                      number(v.high), "count", (json_int_t)v.count);
@@ -45,6 +45,15 @@ static double real_at(const json_t *o, const char *name)
     return json_number_value(json_object_get(o, name));
 }
 
+/* What is drawn again for intervals, and put in one of two halves: the scene, or where several show
+ * the same picture, that. */
+static int64_t unit_of(const json_t *line)
+{
+    const json_t *picture = json_object_get(line, "picture");
+
+    return json_integer_value(picture != NULL ? picture : json_object_get(line, "scene"));
+}
+
 static int maps_of(const eval_info *e)
 {
     return 2 + e->settings;
@@ -64,7 +73,7 @@ static ds_status read_word(const eval_info *e, words *w, int64_t at, const json_
 {
     static const char *const column[] = { "cmi_o", "mi_o", "cmi_s", "mi_s" };
 
-    w->scene[at] = json_integer_value(json_object_get(line, "scene"));
+    w->scene[at] = unit_of(line);
     w->whole[at] = real_at(word, "whole");
     for (int c = 0; c < 4; c++)
         w->column[c][at] = real_at(word, column[c]);
@@ -74,7 +83,7 @@ static ds_status read_word(const eval_info *e, words *w, int64_t at, const json_
         if (json_array_size(row) != EVAL_INFO_TAUS)
             return ds_fail(err, DS_E_FORMAT,
                            "scenes.jsonl: scene %lld lacks a map; it belongs to another evaluation",
-                           (long long)w->scene[at]);
+                           (long long)json_integer_value(json_object_get(line, "scene")));
         for (int t = 0; t < EVAL_INFO_TAUS; t++)
             w->iou[f][at * EVAL_INFO_TAUS + t] =
                 (float)json_number_value(json_array_get(row, (size_t)t));
@@ -132,7 +141,7 @@ static ds_status differences(const eval_info *e, const words *w, json_t *out, ds
             st = ds_stats_difference(&d, w->held_out[f], w->held_out[m], w->scene, w->count, err);
             snprintf(name, sizeof name, "%s - %s", map_name(e, f), map_name(e, m));
             if (st == DS_OK)
-                json_object_set_new(out, name, estimate_of(d));
+                json_object_set_new(out, name, eval_info_estimate(d));
         }
     return st;
 }
@@ -143,8 +152,8 @@ static ds_status localisation(const eval_info *e, const words *w, json_t **out, 
     ds_estimate whole;
     ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
 
-    *out =
-        json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture", estimate_of(whole));
+    *out = json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture",
+                     eval_info_estimate(whole));
     json_object_set_new(*out, "attention", attention);
     json_object_set_new(*out, "differences_held_out", apart);
     for (int m = 0; st == DS_OK && m < maps_of(e); m++) {
@@ -153,10 +162,11 @@ static ds_status localisation(const eval_info *e, const words *w, json_t **out, 
         st = ds_sweep_summarise(&sweep, w->iou[m], w->scene, w->count, e->tau, EVAL_INFO_TAUS,
                                 w->held_out[m], err);
         if (st == DS_OK)
-            json_object_set_new(
-                m < 2 ? *out : attention, map_name(e, m),
-                json_pack("{s:o, s:o, s:f}", "held_out", estimate_of(sweep.held_out), "tuned",
-                          estimate_of(sweep.tuned), "tuned_threshold", sweep.tuned_tau));
+            json_object_set_new(m < 2 ? *out : attention, map_name(e, m),
+                                json_pack("{s:o, s:o, s:f}", "held_out",
+                                          eval_info_estimate(sweep.held_out), "tuned",
+                                          eval_info_estimate(sweep.tuned), "tuned_threshold",
+                                          sweep.tuned_tau));
     }
     return st == DS_OK ? differences(e, w, apart, err) : st;
 }
@@ -171,7 +181,7 @@ static ds_status correlations(const words *w, json_t **out, ds_error *err)
         st = ds_stats_correlation(&s, DS_PEARSON, w->column[2], w->column[3], w->scene, w->count,
                                   err);
     if (st == DS_OK)
-        *out = json_pack("{s:o, s:o}", "i_o", estimate_of(o), "i_s", estimate_of(s));
+        *out = json_pack("{s:o, s:o}", "i_o", eval_info_estimate(o), "i_s", eval_info_estimate(s));
     return st;
 }
 
@@ -195,7 +205,7 @@ static ds_status interventions(const json_t *lines, json_t **out, ds_error *err)
                 continue;
             for (int c = 0; c < 5; c++)
                 column[(size_t)c * room + (size_t)n] = real_at(word, name[c]);
-            scene[n++] = json_integer_value(json_object_get(line, "scene"));
+            scene[n++] = unit_of(line);
         }
     for (int f = 0; st == DS_OK && f < 2; f++) {
         st = ds_stats_correlation(&r[f], DS_PEARSON, column + (size_t)f * room, column + 2 * room,
@@ -205,8 +215,9 @@ static ds_status interventions(const json_t *lines, json_t **out, ds_error *err)
     }
     if (st == DS_OK)
         *out = json_pack("{s:I, s:o, s:o, s:o, s:o}", "words", (json_int_t)n, "image_level_i_o",
-                         estimate_of(r[0]), "image_level_i_s", estimate_of(r[1]), "pixel_level_i_o",
-                         estimate_of(r[2]), "pixel_level_i_s", estimate_of(r[3]));
+                         eval_info_estimate(r[0]), "image_level_i_s", eval_info_estimate(r[1]),
+                         "pixel_level_i_o", eval_info_estimate(r[2]), "pixel_level_i_s",
+                         eval_info_estimate(r[3]));
     ds_free(column);
     ds_free(scene);
     return st;
@@ -234,11 +245,13 @@ static json_t *choice_of(const json_t *lines, const char *kind)
                 ties[f] += fabs(m) < 2 * real_at(choice, se[f]);
             }
         }
+    if (n == 0)
+        return NULL; /* no scene has a caption of this kind */
     return json_pack("{s:f, s:o, s:o, s:o, s:o}", "chance", 0.5, "i_s",
-                     estimate_of(ds_stats_share(hits[1], n)), "i_o",
-                     estimate_of(ds_stats_share(hits[0], n)), "i_s_undecided",
-                     estimate_of(ds_stats_share(ties[1], n)), "i_o_undecided",
-                     estimate_of(ds_stats_share(ties[0], n)));
+                     eval_info_estimate(ds_stats_share(hits[1], n)), "i_o",
+                     eval_info_estimate(ds_stats_share(hits[0], n)), "i_s_undecided",
+                     eval_info_estimate(ds_stats_share(ties[1], n)), "i_o_undecided",
+                     eval_info_estimate(ds_stats_share(ties[0], n)));
 }
 
 ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result, ds_error *err)
@@ -257,8 +270,12 @@ ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **re
         st = correlations(&w, &related, err);
     if (st == DS_OK)
         st = interventions(lines, &changes, err);
-    for (int k = 0; k < EVAL_INFO_KINDS; k++)
-        json_object_set_new(choices, eval_info_kinds[k], choice_of(lines, eval_info_kinds[k]));
+    for (int k = 0; k < EVAL_INFO_KINDS; k++) {
+        json_t *one = choice_of(lines, eval_info_kinds[k]);
+
+        if (one != NULL)
+            json_object_set_new(choices, eval_info_kinds[k], one);
+    }
     json_array_foreach (lines, i, line)
         calls += json_integer_value(json_object_get(line, "calls"));
     if (st == DS_OK)

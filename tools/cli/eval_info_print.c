@@ -5,12 +5,17 @@
 
 #include "eval_info.h"
 
+/* Null where one half of the scenes is empty. */
 static void print_estimate(const char *name, const json_t *v)
 {
-    printf("  %-28s %6.1f %%  [%.1f, %.1f]\n", name,
-           100 * json_number_value(json_object_get(v, "value")),
-           100 * json_number_value(json_object_get(v, "low")),
-           100 * json_number_value(json_object_get(v, "high")));
+    const json_t *value = json_object_get(v, "value");
+
+    if (json_is_number(value))
+        printf("  %-28s %6.1f %%  [%.1f, %.1f]\n", name, 100 * json_number_value(value),
+               100 * json_number_value(json_object_get(v, "low")),
+               100 * json_number_value(json_object_get(v, "high")));
+    else
+        printf("  %-28s   not known of so few scenes\n", name);
 }
 
 static void print_localisation(const json_t *where)

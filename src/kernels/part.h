@@ -65,6 +65,8 @@
     X(winograd_in)                                                                                 \
     X(winograd_out_adj)                                                                            \
     X(winograd_out)                                                                                \
+    X(polar_work)                                                                                  \
+    X(polar)                                                                                       \
     X(sum)                                                                                         \
     X(dot)                                                                                         \
     X(sum_sq_diff)                                                                                 \

@@ -180,6 +180,16 @@ typedef struct ds_simd {
     void (*winograd_out_adj)(float *m, const void *dy, ds_dtype type, const ds_tiles *g, int64_t c,
                              int64_t rows, int64_t first, int64_t count);
 
+    /* ---- the polar factor: polar.c; see kernels/polar.h ---- */
+
+    /* Bytes of `work`, 64-byte aligned, content irrelevant. */
+    size_t (*polar_work)(int64_t rows, int64_t cols);
+    /* dst = U f(S) V^T, where x = U S V^T is [rows, cols], rows <= cols; may be x. f is within 0.8 ..
+     * 1.2 for values above 0.0023 of the largest (0.005 where many are as large), and goes to 0 below.
+     * Zeros if the sum of x^2 is not within 1e-30 .. 1e30. v4bf16 takes U and S of a long x from it in
+     * bf16. One thread. */
+    void (*polar)(float *dst, const float *x, int64_t rows, int64_t cols, void *work);
+
     /* ---- sums and losses: reduce.c ---- */
 
     double (*sum)(const float *x, int64_t count);

@@ -27,6 +27,51 @@ void ds__adamw_step(float *param, float *m, float *v, const float *grad, int64_t
     }
 }
 
+/* Room for `count` floats, such that what follows is aligned.                                          */
+static size_t bytes_of(int64_t count)
+{
+    return ((size_t)count * sizeof(float) + 63) & ~(size_t)63;
+}
+
+/* u, its transpose if it is tall, and what the kernel needs.                                           */
+size_t ds__muon_work(int64_t rows, int64_t cols)
+{
+    const bool tall = rows > cols;
+
+    return bytes_of(rows * cols) * (tall ? 2 : 1)
+        + ds__simd()->polar_work(tall ? cols : rows, tall ? rows : cols);
+}
+
+void ds__muon_step(float *param, float *m, const float *grad, int64_t rows, int64_t cols,
+                   const ds_muon *o, float factor, void *work)
+{
+    const int64_t count = rows * cols;
+    const float keep = (float)(1.0 - o->rate * o->decay);
+    const float size = (float)(o->rate * o->scale * sqrt((double)(rows > cols ? rows : cols)));
+    const float b = (float)o->momentum, c = (float)(1.0 - o->momentum);
+    const ds_simd *simd = ds__simd();
+    float *u = work, *wide = (float *)((char *)work + bytes_of(count));
+    void *rest = (char *)work + bytes_of(count) * (rows > cols ? 2 : 1);
+
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++) {
+        float g = factor * grad[i];
+
+        m[i] = b * m[i] + c * g;
+        u[i] = b * m[i] + c * g;
+    }
+    if (rows > cols) {
+        simd->nchw_to_nhwc(wide, u, 1, rows, cols);
+        simd->polar(wide, wide, cols, rows, rest);
+        simd->nchw_to_nhwc(u, wide, 1, cols, rows);
+    } else {
+        simd->polar(u, u, rows, cols, rest);
+    }
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        param[i] = keep * param[i] - size * u[i];
+}
+
 double ds__sum_squares(const float *x, int64_t count)
 {
     return ds__simd()->dot(x, x, count);

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static void read_optimiser(ds_settings *s, ds_config *c, bool diffusion)
+static const char *read_optimiser(ds_settings *s, ds_config *c, bool diffusion)
 {
     s->adamw.rate = ds__config_real(c, "rate", 1e-3, 0.0, 10.0);
     s->adamw.beta1 = ds__config_real(c, "beta1", 0.9, 0.0, 0.99999);
@@ -18,6 +18,7 @@ static void read_optimiser(ds_settings *s, ds_config *c, bool diffusion)
     s->floor = ds__config_real(c, "floor", 0.02, 0.0, 1.0);
     s->clip = ds__config_real(c, "clip", 1.0, 0.0, 1e9);
     s->ema = ds__config_real(c, "ema", 0.9995, 0.0, 1.0);
+    return ds__config_text(c, "optimiser", "adamw");
 }
 
 static void read_losses(ds_settings *s, ds_config *c, bool diffusion)
@@ -39,7 +40,7 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
 {
     static const char *const others[] = { "data", "easy", "test", "world", NULL }; /* the program's          */
     ds_config c;
-    const char *compute;
+    const char *compute, *optimiser;
     ds_status st = ds__json_load(&s->json, path, err);
 
     if (st != DS_OK)
@@ -58,7 +59,7 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
     s->sheet = ds__config_int(&c, "sheet", 1000, 1, INT32_MAX);
     s->recompute = ds__config_bool(&c, "recompute", false);
     compute = ds__config_text(&c, "compute", "f32");
-    read_optimiser(s, &c, diffusion);
+    optimiser = read_optimiser(s, &c, diffusion);
     read_losses(s, &c, diffusion);
     st = ds__config_end(&c);
     if (st != DS_OK)
@@ -67,6 +68,10 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
     if (s->compute == DS_DTYPE_F32 && strcmp(compute, "f32") != 0)
         return ds_fail(err, DS_E_FORMAT, "%s: compute is \"%s\", expected \"f32\" or \"bf16\"", path,
                        compute);
+    s->muon = strcmp(optimiser, "muon") == 0;
+    if (!s->muon && strcmp(optimiser, "adamw") != 0)
+        return ds_fail(err, DS_E_FORMAT, "%s: optimiser is \"%s\", expected \"adamw\" or \"muon\"",
+                       path, optimiser);
     if (s->model == NULL)
         return ds_fail(err, DS_E_FORMAT,
                        "%s: \"model\" is missing; name a file of configurations, or sd15", path);

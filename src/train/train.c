@@ -205,6 +205,8 @@ static ds_status build(ds_trainer *t, bool fresh, ds_error *err)
     for (int k = 0; st == DS_OK && k < shards; k++)
         st = build_shard(t, k, err);
     ds_set_threads(threads);
+    if (st == DS_OK)
+        st = ds__state_share(&t->state, &t->settings, err);
     return st == DS_OK ? ds__crew_new(&t->crew, shards, run_shard, t, err) : st;
 }
 

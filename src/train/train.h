@@ -5,6 +5,7 @@
  *   feed.c       the thread that prepares batches
  *   folder.c     a folder as a source
  *   weights.c    parameters, their moments and averages; checkpoints; export
+ *   optimise.c   one step of the optimiser on them
  *   crew.c       threads that run a share of the batch each
  *   step_vae.c, step_diffusion.c   what one step computes
  *   sheet.c      pictures to look at, drawn by the exported model
@@ -34,8 +35,8 @@ typedef struct ds_settings {
     uint64_t seed;
     int64_t batch, steps, easy_steps, warmup, checkpoint, sheet;
     double floor, clip, ema, drop, min_snr, shift, absolute, edges, kl, guidance;
-    bool recompute;
-    ds_adamw adamw;
+    bool recompute, muon;
+    ds_adamw adamw; /* rate and decay are Muon's too                                                   */
 } ds_settings;
 
 ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds_error *err);
@@ -76,8 +77,9 @@ uint64_t ds__train_mix(uint64_t seed, uint64_t a, uint64_t b);
 typedef struct ds_slot {
     char *name;   /* "unet.conv_in.weight"                                                             */
     ds_tensor shape;
-    float *param, *m, *v, *average; /* one block                                                       */
+    float *param, *m, *v, *average; /* one block; Muon's momentum is m, and v stays 0                  */
     const ds_value **grad;          /* [shards], or NULL: not trained                                  */
+    bool muon;
 } ds_slot;
 
 typedef struct ds_weights_state {
@@ -88,6 +90,11 @@ typedef struct ds_weights_state {
     bool fresh;        /* first values are random: the last layers of branches start at zero           */
     ds_slot *slot;
     int64_t count, room;
+    ds_slot **matrix; /* those that Muon steps, largest first: each by one of `threads` threads        */
+    int64_t matrices;
+    int threads;
+    char *work; /* [threads] of work_bytes                                                             */
+    size_t work_bytes;
 } ds_weights_state;
 
 ds_status ds__state_new(ds_weights_state *s, ds_model *model, const char *only, int shards, bool fresh,
@@ -99,9 +106,6 @@ void ds__state_free(ds_weights_state *s);
 ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_value *loss,
                                   ds_value **cotangent, ds_error *err);
 
-/* Adds up the shards' gradients, clips, steps, averages; step counts from 0. Returns the norm before clipping.                       */
-double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate);
-
 /* Everything that the next step depends on.                                                           */
 ds_status ds__state_save(const ds_weights_state *s, const char *path, const char *what,
                          const ds_settings *o, int64_t step, ds_error *err);
@@ -110,6 +114,14 @@ ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what
 
 /* Averages as float16 into the weight files of a diffusers folder.                                    */
 ds_status ds__state_export(const ds_weights_state *s, const char *folder, ds_error *err);
+
+/* ---- optimise.c ----------------------------------------------------------------------------------- */
+
+/* Divides parameters between AdamW and Muon; to be called once, when all shards are built.            */
+ds_status ds__state_share(ds_weights_state *s, const ds_settings *o, ds_error *err);
+
+/* Adds up the shards' gradients, clips, steps, averages; step counts from 0. Returns the norm before clipping.                       */
+double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate);
 
 /* ---- what one step computes ------------------------------------------------------------------------- */
 

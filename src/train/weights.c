@@ -114,6 +114,8 @@ void ds__state_free(ds_weights_state *s)
         ds_free(s->slot[i].grad);
     }
     ds_free(s->slot);
+    ds_free(s->matrix);
+    ds_free(s->work);
     *s = (ds_weights_state) { 0 };
 }
 
@@ -172,59 +174,6 @@ ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, d
     return st;
 }
 
-/* The sum over all shards, in their order, in the first one's place. NULL if the loss does not depend on
- * this parameter.                                                                                         */
-static float *gradient(const ds_weights_state *s, const ds_slot *p)
-{
-    int64_t count = ds_tensor_count(&p->shape);
-    float *sum;
-
-    if (p->grad == NULL || p->grad[0] == NULL)
-        return NULL;
-    sum = ds_value_data(p->grad[0]);
-    for (int k = 1; k < s->shards; k++) {
-        const float *more = ds_value_data(p->grad[k]);
-
-#pragma omp parallel for simd schedule(static)
-        for (int64_t i = 0; i < count; i++)
-            sum[i] += more[i];
-    }
-    return sum;
-}
-
-/* Weight decay is for matrices and convolutions: norms, biases and embeddings' vectors of rank 1 have none. */
-double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate)
-{
-    /* a short memory at first, so that the average leaves its random start                             */
-    double decay = fmin(o->ema, (1.0 + (double)step) / (10.0 + (double)step)), sum = 0.0, norm;
-    float factor;
-
-    for (int64_t i = 0; i < s->count; i++) {
-        const float *grad = gradient(s, &s->slot[i]);
-
-        if (grad != NULL)
-            sum += ds__sum_squares(grad, ds_tensor_count(&s->slot[i].shape));
-    }
-    norm = sqrt(sum);
-    if (!isfinite(norm))
-        return norm;
-    factor = ds__clip_factor(norm, o->clip);
-    for (int64_t i = 0; i < s->count; i++) {
-        ds_slot *p = &s->slot[i];
-        ds_adamw a = o->adamw;
-        int64_t count = ds_tensor_count(&p->shape);
-
-        if (p->grad == NULL || p->grad[0] == NULL)
-            continue;
-        a.rate = rate;
-        a.decay = p->shape.rank > 1 ? a.decay : 0.0;
-        ds__adamw_step(p->param, p->m, p->v, ds_value_data(p->grad[0]), count, &a, step + 1, factor);
-        ds__ema_step(p->average, p->param, count, decay);
-    }
-    ds__params_refresh(s->params);
-    return norm;
-}
-
 /* ---- checkpoints --------------------------------------------------------------------------------------- */
 
 static float *part_of(const ds_slot *s, int part)
@@ -265,12 +214,13 @@ static const char *identity(char *buf, size_t size, const char *what, const ds_s
 static json_t *settings_of(const ds_settings *o)
 {
     static const char *const texts[] = { "data", "easy", "only" };
-    json_t *j = json_pack("{s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
-                          "compute", ds_dtype_name(o->compute), "easy_steps",
-                          (json_int_t)o->easy_steps, "beta1", o->adamw.beta1, "beta2",
-                          o->adamw.beta2, "eps", o->adamw.eps, "decay", o->adamw.decay, "clip",
-                          o->clip, "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift",
-                          o->shift, "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
+    json_t *j = json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+                          "optimiser", o->muon ? "muon" : "adamw", "compute",
+                          ds_dtype_name(o->compute), "easy_steps", (json_int_t)o->easy_steps,
+                          "beta1", o->adamw.beta1, "beta2", o->adamw.beta2,
+                          "eps", o->adamw.eps, "decay", o->adamw.decay, "clip", o->clip,
+                          "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift", o->shift,
+                          "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
 
     for (size_t i = 0; i < DS_COUNT(texts); i++) {
         const char *text = json_string_value(json_object_get(o->json, texts[i]));
@@ -280,7 +230,8 @@ static json_t *settings_of(const ds_settings *o)
     return j;
 }
 
-/* A checkpoint of a version that did not write them has no settings.                                       */
+/* A checkpoint of a version that did not write them has no settings; one that does not name its optimiser
+ * is of a version that had AdamW alone.                                                                    */
 static ds_status check_settings(const char *text, const ds_settings *o, const char *path,
                                 ds_error *err)
 {
@@ -293,6 +244,8 @@ static ds_status check_settings(const char *text, const ds_settings *o, const ch
     is = settings_of(o);
     if (was == NULL || is == NULL)
         st = ds_fail(err, DS_E_FORMAT, "%s: its settings cannot be read", path);
+    else if (json_object_get(was, "optimiser") == NULL)
+        json_object_set_new(was, "optimiser", json_string("adamw"));
     json_object_foreach (is, key, now) {
         char *a, *b;
 

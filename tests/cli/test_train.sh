@@ -52,10 +52,12 @@ cat >"$dir/diffusion.json" <<END
   "guidance": 2 }
 END
 
-# Trains $1 whole with $2 threads, and once more with a kill after the first checkpoint.
+sed 's/"seed"/"optimiser": "muon", "seed"/' "$dir/diffusion.json" >"$dir/muon.json"
+
+# Trains a $2 by $1.json whole with $3 threads, and once more with a kill after the first checkpoint.
 killed_and_whole() {
-    "$d" train "$1" "$dir/$1.json" --out "$dir/$1" -t $2 -q || fail "$1: exit $?"
-    "$d" train "$1" "$dir/$1.json" --out "$dir/$1-killed" -t $2 -q &
+    "$d" train "$2" "$dir/$1.json" --out "$dir/$1" -t $3 -q || fail "$1: exit $?"
+    "$d" train "$2" "$dir/$1.json" --out "$dir/$1-killed" -t $3 -q &
     pid=$!
     n=0
     while [ ! -s "$dir/$1-killed/checkpoint.safetensors" ] && [ $n -lt 1200 ]; do
@@ -67,7 +69,7 @@ killed_and_whole() {
     grep -q '"step": 60' "$dir/$1-killed/log.jsonl" && fail "$1: was not killed in time"
     cmp -s "$dir/$1/checkpoint.safetensors" "$dir/$1-killed/checkpoint.safetensors" &&
         fail "$1: the killed training is complete"
-    "$d" train "$1" "$dir/$1.json" --out "$dir/$1-killed" -t $2 -q --resume || fail "$1 resumed: exit $?"
+    "$d" train "$2" "$dir/$1.json" --out "$dir/$1-killed" -t $3 -q --resume || fail "$1 resumed: exit $?"
     cmp "$dir/$1/checkpoint.safetensors" "$dir/$1-killed/checkpoint.safetensors" ||
         fail "$1: resumed, other bits"
     [ -s "$dir/$1/sheet-0000060.png" ] || fail "$1: no sheet"
@@ -80,8 +82,11 @@ assert lines[-1]["step"] == 60 and sum(last) < 0.8 * sum(first)
 END
 }
 
-killed_and_whole vae 1
-killed_and_whole diffusion 2
+killed_and_whole vae vae 1
+killed_and_whole diffusion diffusion 2
+killed_and_whole muon diffusion 2
+cmp -s "$dir/muon/checkpoint.safetensors" "$dir/diffusion/checkpoint.safetensors" &&
+    fail "muon: the same bits as adamw"
 "$d" inspect -m "$dir/diffusion/model" >/dev/null || fail "the exported model does not open"
 
 # ---- the world as data, two threads -----------------------------------------------------------------
@@ -116,6 +121,8 @@ grep -q '"min_snr": 5.0, this one has 1.0' "$dir/err" || fail "min_snr is not na
 changed '"seed"' '"drop": 0.2, "seed"' && fail 'drop was changed'
 changed '"easy_steps": 7' '"easy_steps": 8' && fail 'easy_steps was changed'
 changed '"seed"' '"compute": "bf16", "seed"' && fail 'compute was changed'
+changed '"seed"' '"optimiser": "muon", "seed"' && fail 'the optimiser was changed'
+grep -q '"optimiser": "adamw", this one has "muon"' "$dir/err" || fail "optimiser: $(cat "$dir/err")"
 changed '"seed"' '"drop": 0.1, "seed"' || fail "a default that is written out: $(cat "$dir/err")"
 changed '"steps": 60' '"steps": 61' || fail "more steps: $(cat "$dir/err")"
 
@@ -128,6 +135,9 @@ sed 's/"rate"/"ratte"/' "$dir/vae.json" >"$dir/typo.json"
 "$d" train vae "$dir/typo.json" --out "$dir/typo" -q 2>"$dir/err" && fail "an unknown field was taken"
 grep -q ratte "$dir/err" || fail "the unknown field is not named: $(cat "$dir/err")"
 "$d" train nothing "$dir/vae.json" --out "$dir/n" -q 2>/dev/null && fail "trained nothing"
+sed 's/"seed"/"optimiser": "sgd", "seed"/' "$dir/vae.json" >"$dir/sgd.json"
+"$d" train vae "$dir/sgd.json" --out "$dir/sgd" -q 2>"$dir/err" && fail "an unknown optimiser was taken"
+grep -q 'optimiser is "sgd"' "$dir/err" || fail "the optimiser is not named: $(cat "$dir/err")"
 sed 's,"data": "[^"]*","data": "world:nowhere",' "$dir/vae.json" >"$dir/where.json"
 "$d" train vae "$dir/where.json" --out "$dir/where" -q 2>/dev/null && fail "an unknown split was taken"
 

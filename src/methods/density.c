@@ -101,44 +101,40 @@ double ds__density_quantile(const ds_density *d, double p, double *weight)
     return u;
 }
 
-/* The curve at x, linear between its points. */
-static double curve_at(const double *u, const double *value, int64_t count, double x)
+static ds_status check_masses(const double *u, const double *mass, const double *width,
+                              int64_t count, ds_error *err)
 {
-    int64_t i = 0;
-
-    if (x <= u[0])
-        return value[0];
-    while (i < count && u[i] < x)
-        i++;
-    if (i == count)
-        return value[count - 1];
-    return value[i - 1] + (value[i] - value[i - 1]) * (x - u[i - 1]) / (u[i] - u[i - 1]);
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(u[i]) || !isfinite(mass[i]) || mass[i] < 0.0 || !isfinite(width[i]) ||
+            !(width[i] > 0.0))
+            return ds_fail(err, DS_E_ARG,
+                           "pilot: expected masses from 0 and positive widths, found mass %g, "
+                           "width %g at log-SNR %g",
+                           mass[i], width[i], u[i]);
+    return DS_OK;
 }
 
 ds_status ds__density_fit(ds_density *d, const ds_density *base, const double *u,
-                          const double *value, int64_t count, ds_error *err)
+                          const double *mass, const double *width, int64_t count, ds_error *err)
 {
-    ds_density out = *base;
-    double width = (base->high - base->low) / DS_DENSITY_CELLS, mass = 0.0;
+    const double step = (base->high - base->low) / DS_DENSITY_CELLS;
+    ds_density out = *base, bump;
+    double total = 0.0;
 
+    if (check_masses(u, mass, width, count, err) != DS_OK)
+        return DS_E_ARG;
     for (int64_t i = 0; i < count; i++)
-        if (!isfinite(u[i]) || !isfinite(value[i]) || value[i] < 0.0 || (i > 0 && u[i] < u[i - 1]))
-            return ds_fail(err, DS_E_ARG,
-                           "pilot's curve: expected rising log-SNRs and values from 0, found %g "
-                           "at %g",
-                           value[i], u[i]);
-    for (int64_t c = 0; c <= DS_DENSITY_CELLS && count > 0; c++) {
-        out.q[c] = curve_at(u, value, count, base->low + width * (double)c);
-        mass += out.q[c] * (c % DS_DENSITY_CELLS == 0 ? 0.5 : 1.0) * width;
+        total += mass[i];
+    for (int64_t c = 0; c <= DS_DENSITY_CELLS; c++)
+        out.q[c] = 0.5 * ds__density_at(base, base->low + step * (double)c);
+    for (int64_t i = 0; total > 0.0 && i < count; i++) {
+        if (ds__density_logistic(&bump, u[i], width[i], base->low, base->high, err) != DS_OK)
+            return DS_E_ARG;
+        for (int64_t c = 0; c <= DS_DENSITY_CELLS; c++)
+            out.q[c] += 0.5 * mass[i] / total * ds__density_at(&bump, base->low + step * (double)c);
     }
     *d = *base;
-    if (!(mass > 0.0))
-        return DS_OK;
-    for (int64_t c = 0; c <= DS_DENSITY_CELLS; c++)
-        out.q[c] =
-            0.5 * out.q[c] / mass + 0.5 * ds__density_at(base, base->low + width * (double)c);
-    *d = out;
-    return ds__density_table(d, out.q, err);
+    return total > 0.0 ? ds__density_table(d, out.q, err) : DS_OK;
 }
 
 ds_status ds__density_table(ds_density *d, const double *q, ds_error *err)

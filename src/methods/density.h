@@ -7,7 +7,7 @@
  *
  *   uniform   q = 1 / (high - low)
  *   logistic  that of Kong et al. (arXiv 2302.03792, 2310.07972), truncated to the range
- *   fitted    half a pilot's curve, half the logistic: what the curve misses still gets draws
+ *   fitted    half where a pilot found something, half the logistic: what it missed gets draws
  *
  * One thread; no object but plain memory. */
 
@@ -37,10 +37,15 @@ ds_status ds__density_logistic(ds_density *d, double loc, double scale, double l
                                ds_error *err);
 ds_status ds__density_uniform(ds_density *d, double low, double high, ds_error *err);
 
-/* Half of `base`, half the curve m(u[i]) = value[i] >= 0 (u rising, linear between the points and
- * constant beyond them). A curve that is zero everywhere leaves the base. d may be base. */
+/* Half of `base`, half the masses that a pilot found at u[i], each spread as a truncated logistic
+ * of scale width[i], the distance between the pilot's points there. Masses that are all 0 leave the
+ * base. d may be base.
+ *
+ * It must be smooth: what a lattice misses falls off with frequency as fast as m / q is smooth. An
+ * interpolated curve has a kink at each of the pilot's points, and its harmonics, which cancel in
+ * the mean over phases, drown the noise in what is left to tell the error from. */
 ds_status ds__density_fit(ds_density *d, const ds_density *base, const double *u,
-                          const double *value, int64_t count, ds_error *err);
+                          const double *mass, const double *width, int64_t count, ds_error *err);
 
 /* One whose q is given at the borders of the cells, up to a factor; range and logistic are d's.
  * DS_E_FORMAT unless all are positive. q may be d->q. */

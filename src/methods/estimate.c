@@ -287,16 +287,27 @@ int64_t ds__estimate_calls(const ds_estimator *e, int64_t level)
     return draws * e->conditions + e->pilot_calls;
 }
 
-/* True if there is, and may be, a further level. */
+static bool within(const ds_estimator *e, const ds_goal *goal, double se)
+{
+    ds_goal asked = *goal;
+
+    asked.se = se;
+    return goal->enough != NULL && se > 0 ? goal->enough(goal->user, e, se)
+                                          : ds__estimate_reached(e, &asked);
+}
+
+/* True if there is, and may be, a further level. Doubling the draws divides the error by sqrt(2):
+ * a level that reaches the goal is believed only if the one before it promised so. */
 static bool wants_more(ds_estimator *e, const ds_goal *goal)
 {
     if (e->level == 0)
         return true;
-    e->met = goal->enough != NULL && goal->se > 0 ? goal->enough(goal->user, e, goal->se)
-                                                  : ds__estimate_reached(e, goal);
-    if (e->met || !(goal->se > 0) || ds__plan_draws(&e->plan, e->level) == 0 || e->level > 20)
+    e->met = within(e, goal, goal->se) && (e->level == 1 || e->promised);
+    if (e->met || !(goal->se > 0) || ds__plan_draws(&e->plan, e->level) == 0 || e->level > 20 ||
+        (goal->max_calls > 0 && ds__estimate_calls(e, e->level + 1) > goal->max_calls))
         return false;
-    return goal->max_calls == 0 || ds__estimate_calls(e, e->level + 1) <= goal->max_calls;
+    e->promised = within(e, goal, M_SQRT2 * goal->se);
+    return true;
 }
 
 ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_watch *watch,

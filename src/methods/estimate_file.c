@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "diffuscope estimate 1"
+#define FORMAT "diffuscope estimate 2"
 
 static void plan_text(char *buf, size_t size, const ds_estimator *e)
 {
@@ -30,9 +30,10 @@ static void plan_text(char *buf, size_t size, const ds_estimator *e)
 
 static void progress_text(char *buf, size_t size, const ds_estimator *e)
 {
-    snprintf(buf, size, "level %lld next %lld pilot %lld seconds %.17g density %d met %d",
+    snprintf(buf, size,
+             "level %lld next %lld pilot %lld seconds %.17g density %d met %d promised %d",
              (long long)e->level, (long long)e->next, (long long)e->pilot_calls, e->seconds,
-             (int)e->plan.density.kind, e->met);
+             (int)e->plan.density.kind, e->met, e->promised);
 }
 
 /* ---- saving ---------------------------------------------------------------------------------- */
@@ -108,7 +109,7 @@ typedef struct saved {
     ds_tensor *sum, *drawn, *trace;
     long long level, next, pilot;
     double seconds;
-    int density, met;
+    int density, met, promised;
 } saved;
 
 static ds_status expect(ds_bundle *b, const char *name, ds_dtype type, int rank, const int64_t *dim,
@@ -135,8 +136,9 @@ static ds_status check_texts(saved *s, const ds_estimator *e, ds_error *err)
     if (strcmp(plan, mine) != 0)
         return ds_fail(err, DS_E_ARG, "statistics of another run: expected %.180s, found %.180s",
                        mine, plan);
-    if (sscanf(progress, "level %lld next %lld pilot %lld seconds %lf density %d met %d", &s->level,
-               &s->next, &s->pilot, &s->seconds, &s->density, &s->met) != 6 ||
+    if (sscanf(
+            progress, "level %lld next %lld pilot %lld seconds %lf density %d met %d promised %d",
+            &s->level, &s->next, &s->pilot, &s->seconds, &s->density, &s->met, &s->promised) != 7 ||
         s->level < 0 || s->level > 24 || s->next < 0 || s->pilot < 0)
         return ds_fail(err, DS_E_FORMAT, "statistics: progress \"%.100s\" makes no sense",
                        progress);
@@ -275,6 +277,7 @@ ds_status ds__estimate_load(ds_estimator *e, const char *path, ds_error *err)
         e->pilot_calls = s.pilot;
         e->seconds = s.seconds;
         e->met = s.met != 0;
+        e->promised = s.promised != 0;
     }
     ds_bundle_free(s.bundle);
     return st == DS_OK ? st : ds_fail_at(err, st, path, -1);

@@ -27,6 +27,7 @@ struct ds_estimator {
     int64_t pilot_calls;
     double seconds;
     bool met;
+    bool promised; /* at the level before the one under way, sqrt(2) times the goal was reached */
 
     float *z, *noise; /* [images,C,h,w] */
     float *answer;    /* [conditions,images,C,h,w] */

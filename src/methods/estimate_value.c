@@ -89,11 +89,11 @@ static bool invert(double out[MOST_TERMS][MOST_TERMS], double m[MOST_TERMS][MOST
     return true;
 }
 
-/* 1, cos, sin, cos 2, sin 2 of the phase of a replicate. */
+/* 1, cos, sin, cos 2, sin 2 of the phase of a replicate. Its lattice lies at U / N (draws.h), so
+ * that the phase is U at the first level, however many nodes there are, and doubles with them. */
 static void regressors(double *x, const ds_estimator *e, int64_t r, int terms)
 {
-    double nodes = (double)(e->plan.nodes << (e->level - 1));
-    double phase = 2.0 * M_PI * nodes * ds__plan_shift(&e->plan, r);
+    double phase = 2.0 * M_PI * ldexp(ds__plan_shift(&e->plan, r), (int)e->level - 1);
 
     x[0] = 1.0;
     for (int h = 1; 2 * h < terms; h++) {
@@ -378,74 +378,43 @@ ds_trace_row ds__estimate_trace(const ds_estimator *e, int64_t i)
                            row + DS_TRACE_HEAD + e->conditions };
 }
 
-typedef struct point {
-    double u, value;
-} point;
-
-static int by_u(const void *a, const void *b)
+/* What each draw contributes to the pairs' integrals, each scaled to 1. */
+static void shares(const ds_estimator *e, double *mass)
 {
-    double x = ((const point *)a)->u, y = ((const point *)b)->u;
-
-    return x < y ? -1 : x > y;
-}
-
-/* Points at the same log-SNR become their mean. Returns how many are left. */
-static int64_t merge_points(point *at, int64_t n)
-{
-    int64_t kept = 0;
-
-    qsort(at, (size_t)n, sizeof *at, by_u);
-    for (int64_t i = 0; i < n;) {
-        double sum = 0.0;
-        int64_t same = 0;
-
-        while (i + same < n && at[i + same].u == at[i].u)
-            sum += at[i + same++].value;
-        at[kept++] = (point){ at[i].u, sum / (double)same };
-        i += same;
-    }
-    return kept;
-}
-
-static void mean_curve(const ds_estimator *e, point *at)
-{
-    for (int64_t i = 0; i < e->trace_count; i++)
-        at[i] = (point){ ds__estimate_trace(e, i).logsnr, 0.0 };
     for (int64_t p = 0; p < e->pairs; p++) {
         double integral = 0.0;
 
         for (int64_t i = 0; i < e->trace_count; i++) {
             ds_trace_row r = ds__estimate_trace(e, i);
 
-            integral += r.weight * r.difference[p] / (double)e->trace_count;
+            integral += r.weight * r.difference[p];
         }
-        for (int64_t i = 0; integral > 0.0 && i < e->trace_count; i++)
-            at[i].value += ds__estimate_trace(e, i).difference[p] / integral;
+        for (int64_t i = 0; integral > 0.0 && i < e->trace_count; i++) {
+            ds_trace_row r = ds__estimate_trace(e, i);
+
+            mass[i] += r.weight * r.difference[p] / integral;
+        }
     }
 }
 
+/* The weight of a draw over their number is the distance to its neighbours. */
 ds_status ds__estimate_fit(const ds_estimator *e, ds_density *d, const ds_density *base,
                            ds_error *err)
 {
     size_t n = (size_t)e->trace_count;
-    point *at = ds_calloc(n + 1, sizeof *at);
-    double *u = ds_calloc(n + 1, sizeof *u), *value = ds_calloc(n + 1, sizeof *value);
-    ds_status st = DS_OK;
-    int64_t kept;
+    double *u = ds_calloc(3 * n + 1, sizeof *u), *mass = u + n, *width = mass + n;
+    ds_status st;
 
-    if (at == NULL || u == NULL || value == NULL) {
-        st = ds_fail(err, DS_E_NOMEM, "no memory for a pilot's curve");
-    } else {
-        mean_curve(e, at);
-        kept = merge_points(at, e->trace_count);
-        for (int64_t i = 0; i < kept; i++) {
-            u[i] = at[i].u;
-            value[i] = at[i].value;
-        }
-        st = ds__density_fit(d, base, u, value, kept, err);
+    if (u == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a pilot's draws");
+    shares(e, mass);
+    for (size_t i = 0; i < n; i++) {
+        ds_trace_row r = ds__estimate_trace(e, (int64_t)i);
+
+        u[i] = r.logsnr;
+        width[i] = r.weight / (double)n;
     }
-    ds_free(at);
+    st = ds__density_fit(d, base, u, mass, width, e->trace_count, err);
     ds_free(u);
-    ds_free(value);
     return st;
 }

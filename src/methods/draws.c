@@ -169,8 +169,8 @@ ds_draw ds__plan_draw(const ds_draw_plan *plan, int64_t level, int64_t s)
     d.sign = plan->antithetic && s % 2 == 1 ? -1.0 : 1.0;
     d.node = before + n;
     shift = ds__plan_shift(plan, d.replicate);
-    p = level == 0 ? ((double)n + shift) / (double)plan->nodes
-                   : ((double)n + shift + 0.5) / (double)before;
+    p = shift / (double)plan->nodes +
+        (level == 0 ? (double)n / (double)plan->nodes : ((double)n + 0.5) / (double)before);
     d.logsnr = ds__density_quantile(&plan->density, p - floor(p), &d.weight);
     return d;
 }

@@ -3,8 +3,8 @@
  *
  * With M = N 2^(l-1) nodes before level l > 0, its node n of replicate r lies at
  *
- *     p = frac((n + U_r) / N)                   l = 0
- *     p = frac((n + U_r) / M + 1 / (2 M))       l > 0
+ *     p = frac(U_r / N + n / N)                 l = 0
+ *     p = frac(U_r / N + (n + 1/2) / M)         l > 0
  *
  * of the density's quantile function, U_r independent and uniform on [0,1), or with phases
  * frac(W + r / R), W uniform: all nodes so far are a lattice of 2 M points with one shift.

@@ -278,6 +278,14 @@ ds_info_value ds__replicate_value(const double *x, int64_t n)
     return ds__replicate_value_fitted(x, n, 0);
 }
 
+/* The interval of a run that its own standard error stopped, which is more often too small than too
+ * large then: Student's of a degree of freedom less. */
+static void stopped(ds_info_value *v, int64_t freedom)
+{
+    v->low = v->value - student(freedom) * v->se;
+    v->high = v->value + student(freedom) * v->se;
+}
+
 /* Of the total of one quantity less that of another, if there is one. */
 static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity *less)
 {
@@ -297,6 +305,8 @@ static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity 
         for (int64_t i = 0; i < o.count; i++)
             o.out[i] -= first[i];
         v = ds__replicate_value_fitted(o.out, o.count, o.fitted);
+        if (e->met && e->level > 1 && o.count > o.fitted + 2)
+            stopped(&v, o.count - o.fitted - 2);
         shift = mean_of(&o, e, 0, 0) - v.value;
         v.value += shift;
         v.low += shift;

@@ -25,7 +25,6 @@ typedef struct row {
     int64_t pilot; /* log-SNRs; 0: none */
 } row;
 
-/* M's few draws near its threshold carry all of its noise: it takes eight nodes. */
 static row rows[] = {
     { "G", 'G', 64, 4, 0, 0 },
     { "G, pilot", 'G', 32, 4, 0, 18 },
@@ -34,8 +33,6 @@ static row rows[] = {
     { "W", 'W', 16, 4, 0, 0 },
     { "W, pilot", 'W', 16, 4, 0, 18 },
     { "W, pilot, as few draws as by default", 'W', 16, 2, 0, 18 },
-    { "M", 'M', 16, 8, 0, 0 },
-    { "M, pilot", 'M', 16, 8, 0, 18 },
 };
 
 typedef struct tally {
@@ -62,7 +59,7 @@ static ds_estimator *run(const study *x, const ds_draw_plan *plan, const ds_goal
     return e;
 }
 
-/* Where there is no closed form, from 64 times the draws: an eighth of a run's error. */
+/* W's maps have no closed form: from 64 times the draws: an eighth of a run's error. */
 static void find_truth(study *x, ds_draw_plan plan)
 {
     size_t size = (size_t)x->pixels * sizeof(double);
@@ -81,8 +78,6 @@ static void find_truth(study *x, ds_draw_plan plan)
         if (e == NULL)
             e = run(x, &plan, &(ds_goal){ 0 });
         ds__estimate_map(e, x->truth[f], 0, (ds_info_form)f, 0, 0);
-        if (isnan(x->total[f]))
-            x->total[f] = ds__estimate_total(e, 0, (ds_info_form)f, 0, 0);
     }
     ds__estimate_free(e);
 }
@@ -118,7 +113,7 @@ static void count(study *x, const ds_estimator *e)
     for (int f = 0; f < 2; f++) {
         ds_info_value v = ds__estimate_value(e, 0, (ds_info_form)f);
 
-        note(&x->sum[f], v.value, x->total[f], v.se, half);
+        note(&x->sum[f], v.value, x->total[f], v.se, (v.high - v.value) / v.se);
         ds__estimate_map(e, x->map, 0, (ds_info_form)f, 0, 0);
         ds__estimate_se_map(e, x->se, 0, (ds_info_form)f);
         for (int64_t j = 0; j < x->pixels; j++)

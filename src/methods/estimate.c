@@ -297,12 +297,14 @@ static bool within(const ds_estimator *e, const ds_goal *goal, double se)
 }
 
 /* True if there is, and may be, a further level. Doubling the draws divides the error by sqrt(2):
- * a level that reaches the goal is believed only if the one before it promised so. */
+ * a level that reaches the goal is believed only if the one before it promised so; the first has
+ * none before it and must do better by as much. */
 static bool wants_more(ds_estimator *e, const ds_goal *goal)
 {
     if (e->level == 0)
         return true;
-    e->met = within(e, goal, goal->se) && (e->level == 1 || e->promised);
+    e->met = e->level == 1 ? within(e, goal, M_SQRT1_2 * goal->se)
+                           : e->promised && within(e, goal, goal->se);
     if (e->met || !(goal->se > 0) || ds__plan_draws(&e->plan, e->level) == 0 || e->level > 20 ||
         (goal->max_calls > 0 && ds__estimate_calls(e, e->level + 1) > goal->max_calls))
         return false;

@@ -67,11 +67,12 @@ typedef struct ds_draw_plan {
 
 struct ds_estimator;
 
-/* When to stop. A level (N, 2N, 4N ...) is finished or not begun. After the first, a level that
- * reaches the error counts only if the one before it came within sqrt(2) of it: with a standard
- * error that is itself uncertain, stopping at the first one that happens to be small leaves
- * errors 1.25 times the goal. What is left of that choice is paid for with one degree of freedom of
- * the totals' intervals: simulated, they hold the truth in 94 %; without either rule 89 %. */
+/* When to stop. A level (N, 2N, 4N ...) is finished or not begun. A level that reaches the error
+ * counts only if the one before it came within sqrt(2) of it, the first only if it is better by
+ * sqrt(2): with a standard error that is itself uncertain, stopping at the first one that happens
+ * to be small leaves errors 1.25 times the goal. What is left of that choice is paid for with one
+ * degree of freedom of the totals' intervals: simulated, they then hold the truth in 94 %; without
+ * either rule in 89 %. */
 typedef struct ds_goal {
     double se;         /* relative standard error wanted of each pair's total; 0: one level */
     unsigned forms;    /* of which forms: 1 << DS_INFO_O | 1 << DS_INFO_S */

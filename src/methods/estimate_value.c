@@ -305,7 +305,7 @@ static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity 
         for (int64_t i = 0; i < o.count; i++)
             o.out[i] -= first[i];
         v = ds__replicate_value_fitted(o.out, o.count, o.fitted);
-        if (e->met && e->level > 1 && o.count > o.fitted + 2)
+        if (e->met && o.count > o.fitted + 2)
             stopped(&v, o.count - o.fitted - 2);
         shift = mean_of(&o, e, 0, 0) - v.value;
         v.value += shift;

@@ -685,8 +685,11 @@ ds_status eval_scene(const eval *e, int64_t i, json_t **line, ds_error *err)
         st = add_syntax(&w, out, err);
     work_free(&w);
     if (st != DS_OK) {
+        char where[32];
+
+        snprintf(where, sizeof where, "scene %lld", (long long)i);
         json_decref(out);
-        return st == DS_E_CANCELLED ? st : ds_fail(err, st, "scene %lld", (long long)i);
+        return ds_fail_at(err, st, where, -1);
     }
     *line = out;
     return DS_OK;

@@ -42,14 +42,13 @@ typedef struct ds_train_options {
     bool resume;        /* go on from the checkpoint in `out`, if there is one                        */
     const ds_train_source *data, *test; /* test: of the sheets; NULL: data, whose `get` then
                                            serves two threads at once                                 */
-    const ds_train_source *easy;        /* data of the first "easy_steps"; NULL: there are none       */
     const ds_cancel *cancel;            /* or NULL. A cancelled training leaves a checkpoint          */
     void (*progress)(void *user, const ds_train_progress *p); /* after each step; or NULL             */
     void *user;
 } ds_train_options;
 
 #define DS_TRAIN_OPTIONS_INIT \
-    { sizeof(ds_train_options), NULL, NULL, false, NULL, NULL, NULL, NULL, NULL, NULL }
+    { sizeof(ds_train_options), NULL, NULL, false, NULL, NULL, NULL, NULL, NULL }
 
 /* what: "vae" or "diffusion". DS_E_ARG if `out` holds a training already and resume is not set; other
  * failures name file and field. DS_E_CANCELLED after a cancellation.                                 */

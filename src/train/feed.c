@@ -63,14 +63,9 @@ int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n)
     return (int64_t)x;
 }
 
-static const ds_train_source *source_of(const ds_feed *f, int64_t step)
-{
-    return step < f->o.easy_steps ? f->o.easy : f->o.source;
-}
-
 static int64_t example(const ds_feed *f, int64_t step, int64_t k)
 {
-    int64_t at = step * f->o.batch + k, n = source_of(f, step)->count;
+    int64_t at = step * f->o.batch + k, n = f->o.source->count;
 
     return n == 0 ? at : ds__shuffled(f->o.seed, at / n, at % n, n);
 }
@@ -92,7 +87,7 @@ static ds_status encode(ds_feed *f, int32_t *out, const char *caption, ds_error 
 
 static ds_status make(ds_feed *f, ds_batch *b, int64_t step, ds_error *err)
 {
-    const ds_train_source *source = source_of(f, step);
+    const ds_train_source *source = f->o.source;
     int64_t size = f->o.side * f->o.side * 3;
     char caption[CAPTION];
 

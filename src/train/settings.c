@@ -38,7 +38,7 @@ static void read_losses(ds_settings *s, ds_config *c, bool diffusion)
 
 ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds_error *err)
 {
-    static const char *const others[] = { "data", "easy", "test", "world", NULL }; /* the program's          */
+    static const char *const others[] = { "data", "test", "world", NULL }; /* the program's          */
     ds_config c;
     const char *compute, *optimiser;
     ds_status st = ds__json_load(&s->json, path, err);
@@ -54,7 +54,6 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
     s->seed = (uint64_t)ds__config_int(&c, "seed", 1, 0, INT64_MAX);
     s->batch = ds__config_int(&c, "batch", 64, 1, 65536);
     s->steps = ds__config_int(&c, "steps", 10000, 1, INT32_MAX);
-    s->easy_steps = ds__config_int(&c, "easy_steps", 0, 0, INT32_MAX);
     s->checkpoint = ds__config_int(&c, "checkpoint", 500, 1, INT32_MAX);
     s->sheet = ds__config_int(&c, "sheet", 1000, 1, INT32_MAX);
     s->recompute = ds__config_bool(&c, "recompute", false);

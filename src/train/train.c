@@ -226,13 +226,11 @@ static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
     if (st == DS_OK && resume)
         st = ds__state_load(&t->state, ds__train_path(t, path, "checkpoint.safetensors"),
                             t->stage->name, s, step, err);
-    if (st == DS_OK && s->easy_steps > 0 && t->o->easy == NULL)
-        st = ds_fail(err, DS_E_ARG, "\"easy_steps\" without \"easy\", the data of these steps");
     if (st != DS_OK)
         return st;
     return ds__feed_new(&t->feed,
-                        &(ds_feed_options) { t->o->data, t->o->easy, s->easy_steps, t->tokenizer,
-                                             s->seed, s->batch, t->side, *step, s->steps, s->drop },
+                        &(ds_feed_options) { t->o->data, t->tokenizer, s->seed, s->batch, t->side,
+                                             *step, s->steps, s->drop },
                         err);
 }
 

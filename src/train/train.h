@@ -33,7 +33,7 @@ typedef struct ds_settings {
     const char *model, *tokenizer, *from, *vae, *only; /* borrowed from json                          */
     ds_dtype compute;
     uint64_t seed;
-    int64_t batch, steps, easy_steps, warmup, checkpoint, sheet;
+    int64_t batch, steps, warmup, checkpoint, sheet;
     double floor, clip, ema, drop, min_snr, shift, absolute, edges, kl, guidance;
     bool recompute, muon;
     ds_adamw adamw; /* rate and decay are Muon's too                                                   */
@@ -52,8 +52,7 @@ typedef struct ds_batch {
 typedef struct ds_feed ds_feed;
 
 typedef struct ds_feed_options {
-    const ds_train_source *source, *easy;
-    int64_t easy_steps;            /* steps before this one take from `easy`                           */
+    const ds_train_source *source;
     const ds_tokenizer *tokenizer; /* NULL: no captions                                               */
     uint64_t seed;
     int64_t batch, side, first, last; /* steps first .. last - 1                                      */

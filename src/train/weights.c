@@ -213,11 +213,10 @@ static const char *identity(char *buf, size_t size, const char *what, const ds_s
  * learning rate's course may be changed on the way, and sheets and checkpoints are no part of it. */
 static json_t *settings_of(const ds_settings *o)
 {
-    static const char *const texts[] = { "data", "easy", "only" };
-    json_t *j = json_pack("{s:s, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+    static const char *const texts[] = { "data", "only" };
+    json_t *j = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                           "optimiser", o->muon ? "muon" : "adamw", "compute",
-                          ds_dtype_name(o->compute), "easy_steps", (json_int_t)o->easy_steps,
-                          "beta1", o->adamw.beta1, "beta2", o->adamw.beta2,
+                          ds_dtype_name(o->compute), "beta1", o->adamw.beta1, "beta2", o->adamw.beta2,
                           "eps", o->adamw.eps, "decay", o->adamw.decay, "clip", o->clip,
                           "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift", o->shift,
                           "absolute", o->absolute, "edges", o->edges, "kl", o->kl);

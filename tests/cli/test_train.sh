@@ -46,8 +46,7 @@ cat >"$dir/vae.json" <<END
   "sheet": 60, "rate": 0.004, "warmup": 5 }
 END
 cat >"$dir/diffusion.json" <<END
-{ "model": "$dir/model.json", "vae": "$dir/vae/model", "data": "$dir/data", "easy": "$dir/data",
-  "easy_steps": 7, "seed": 5, "batch": 4,
+{ "model": "$dir/model.json", "vae": "$dir/vae/model", "data": "$dir/data", "seed": 5, "batch": 4,
   "steps": 60, "checkpoint": 10, "sheet": 60, "rate": 0.002, "warmup": 5, "min_snr": 5, "shift": 1.5,
   "guidance": 2 }
 END
@@ -119,7 +118,6 @@ changed() {
 changed '"min_snr": 5' '"min_snr": 1' && fail 'min_snr was changed'
 grep -q '"min_snr": 5.0, this one has 1.0' "$dir/err" || fail "min_snr is not named: $(cat "$dir/err")"
 changed '"seed"' '"drop": 0.2, "seed"' && fail 'drop was changed'
-changed '"easy_steps": 7' '"easy_steps": 8' && fail 'easy_steps was changed'
 changed '"seed"' '"compute": "bf16", "seed"' && fail 'compute was changed'
 changed '"seed"' '"optimiser": "muon", "seed"' && fail 'the optimiser was changed'
 grep -q '"optimiser": "adamw", this one has "muon"' "$dir/err" || fail "optimiser: $(cat "$dir/err")"

@@ -98,21 +98,19 @@ static const char *text_of(const json_t *config, const char *name, const char *a
 }
 
 typedef struct sources {
-    data train, easy, test; /* of its own also if two are the same: two threads read them */
+    data train, test; /* of its own also if two are the same: two threads read them */
 } sources;
 
 static ds_status open_all(sources *d, const char *path, const json_t *config, ds_error *err)
 {
     const char *name = text_of(config, "data", NULL), *test = text_of(config, "test", name);
-    const char *easy = text_of(config, "easy", NULL), *world = text_of(config, "world", "world");
+    const char *world = text_of(config, "world", "world");
     ds_status st;
 
     if (name == NULL)
         return ds_fail(err, DS_E_FORMAT,
                        "%s: \"data\" is missing; name a folder, or world:train, world:single", path);
     st = open_data(&d->train, name, world, err);
-    if (st == DS_OK && easy != NULL)
-        st = open_data(&d->easy, easy, world, err);
     return st == DS_OK ? open_data(&d->test, test, world, err) : st;
 }
 
@@ -132,7 +130,6 @@ static ds_status train(const ds_args *a, sources *d, ds_error *err)
     o.out = opt_text(a, "out");
     o.resume = opt_flag(a, "resume");
     o.data = &d->train.source;
-    o.easy = d->easy.source.get != NULL ? &d->easy.source : NULL;
     o.test = &d->test.source;
     o.cancel = cancel_on_interrupt();
     o.progress = show;
@@ -154,7 +151,6 @@ static ds_status run(const ds_args *a, ds_error *err)
         return ds_fail(err, DS_E_NOMEM, "no memory for scenes");
     st = train(a, d, err);
     close_data(&d->train);
-    close_data(&d->easy);
     close_data(&d->test);
     free(d);
     return st;

@@ -166,11 +166,11 @@ static void misuse(void **state)
         int code;
         const char *text;
     } cases[] = {
-        { "sample --toy --sampler eular --latent in --save out", 2, "near are euler" },
-        { "sample --sampler euler --latent in --save out", 2, "toy" },
-        { "sample --toy --steps 0 --latent in --save out", 2, "steps" },
-        { "sample --toy --sampler euler --eta 1 --latent in --save out", 2, "only ddim" },
-        { "sample --toy --prediction-type x0 --latent in --save out", 2, "v_prediction" },
+        { "sample --toy --sampler eular --latent in --save out.safetensors", 2, "near are euler" },
+        { "sample --sampler euler --latent in --save out.safetensors", 2, "toy" },
+        { "sample --toy --steps 0 --latent in --save out.safetensors", 2, "steps" },
+        { "sample --toy --sampler euler --eta 1 --latent in --save out.safetensors", 2, "only ddim" },
+        { "sample --toy --prediction-type x0 --latent in --save out.safetensors", 2, "v_prediction" },
         { "sample --toy --latent /nonexistent --save /tmp/never", 3, "nonexistent" },
         { "random --rng dice", 2, "torch-cuda" },
         { "random --count 0", 2, "count" },

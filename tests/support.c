@@ -54,6 +54,17 @@ const char *ts_path(const char *dir, const char *fmt, ...)
     return buf;
 }
 
+float ts_noise(uint64_t *seed)
+{
+    float s = 0.0f;
+
+    for (int i = 0; i < 4; i++) {
+        *seed = *seed * 6364136223846793005u + 1442695040888963407u;
+        s += (float)(*seed >> 40) / 16777216.0f - 0.5f;
+    }
+    return s * 1.7320508f;
+}
+
 void ts_ok(ds_status st, const ds_error *err)
 {
     if (st != DS_OK)

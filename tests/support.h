@@ -27,6 +27,9 @@ const char *ts_path(const char *dir, const char *fmt, ...) DS_PRINTF(2, 3);
  * program removes: pictures of 64 by 64, vocabulary of bytes. xl: with two text encoders. */
 const char *ts_tiny_model(bool xl);
 
+/* The next number of a sequence, roughly normal of spread 1. */
+float ts_noise(uint64_t *seed);
+
 /* Fails the test unless st is DS_OK, with the error's text. */
 void ts_ok(ds_status st, const ds_error *err);
 

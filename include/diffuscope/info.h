@@ -90,7 +90,7 @@ typedef struct ds_info_options {
 
 #define DS_INFO_OPTIONS_INIT                                                                       \
     {                                                                                              \
-        sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 9, 2, true, 18,     \
+        sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 9, 2, true, 18,    \
             false, 0, 0, 0, 0, 0, 42, NULL, 0, 1u << DS_INFO_O, 0.1, 0, 0, NULL, 0, 1, NULL, NULL, \
             NULL                                                                                   \
     }

@@ -49,10 +49,9 @@ typedef enum ds_correlation {
     DS_KENDALL   /* tau-b; O(n^2) */
 } ds_correlation;
 
-/* Between x and y [n]; of values that are no sample, such as the pixels of one picture. NaN where
- * one is constant, or memory is short. */
-DS_API double ds_stats_coefficient(ds_correlation kind, const double *x, const double *y,
-                                   int64_t n);
+/* Between maps x and y [n], whose pixels are no sample. NaN where one is constant, or memory is
+ * short. */
+DS_API double ds_stats_coefficient(ds_correlation kind, const float *x, const float *y, int64_t n);
 
 /* The same with its interval, units as for the mean. */
 DS_API ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const double *x,

@@ -13,6 +13,7 @@
 
 #include "base/csv.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "methods/choices_order.h"
 
 #define MAX_BYTES ((size_t)1 << 30)
@@ -306,13 +307,6 @@ static ds_status read_csv(ds_choices *c, ds_error *err)
 
 /* ---- the list -------------------------------------------------------------------------------- */
 
-static bool ends_in(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 /* The folder of the pictures: as given, images/ beside the list, or the list's own. */
 static const char *find_images(ds_choices *c, const char *images)
 {
@@ -335,9 +329,9 @@ static ds_status read_list(ds_choices *c, const char *list, const char *images, 
     c->images = c->list != NULL ? find_images(c, images) : NULL;
     if (c->images == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s", list);
-    if (!ends_in(list, ".json") && !ends_in(list, ".csv"))
+    if (!ds__ends_with(list, ".json") && !ds__ends_with(list, ".csv"))
         return ds_fail(err, DS_E_ARG, "%s: expected a list NAME.json or NAME.csv", list);
-    st = ends_in(list, ".json") ? read_json(c, err) : read_csv(c, err);
+    st = ds__ends_with(list, ".json") ? read_json(c, err) : read_csv(c, err);
     if (st == DS_OK && c->count == 0)
         st = ds_fail(err, DS_E_NOMATCH, "%s: no captions to choose from", list);
     for (int64_t i = 0; i < c->count; i++)

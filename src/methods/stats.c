@@ -263,14 +263,18 @@ static double coefficient(ds_correlation kind, const double *x, const double *y,
     return pearson(ranks, ranks + n, n);
 }
 
-double ds_stats_coefficient(ds_correlation kind, const double *x, const double *y, int64_t n)
+double ds_stats_coefficient(ds_correlation kind, const float *x, const float *y, int64_t n)
 {
-    double *ranks = ds_calloc(2 * (size_t)n + 1, sizeof *ranks), r = NAN;
+    double *both = ds_calloc(4 * (size_t)n + 1, sizeof *both), r = NAN;
     ranked *work = ds_calloc((size_t)n + 1, sizeof *work);
 
-    if (ranks != NULL && work != NULL)
-        r = coefficient(kind, x, y, n, ranks, work);
-    ds_free(ranks);
+    for (int64_t i = 0; both != NULL && i < n; i++) {
+        both[i] = (double)x[i];
+        both[n + i] = (double)y[i];
+    }
+    if (both != NULL && work != NULL)
+        r = coefficient(kind, both, both + n, n, both + 2 * n, work);
+    ds_free(both);
     ds_free(work);
     return r;
 }

@@ -7,6 +7,7 @@
 #include "models/create.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "weights/bundle.h"
 
 #include <math.h>
@@ -40,27 +41,20 @@ static uint64_t stream_key(uint64_t seed, const char *component, const char *nam
     return mix(h ^ mix(seed + 0x9e3779b97f4a7c15u));
 }
 
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static law choose_law(const char *component, const ds_param *p, uint64_t seed)
 {
     law l = { 0.0f, 0.0f, stream_key(seed, component, p->name) };
     int64_t fan_in = 1;
 
-    if (ends_with(p->name, "token_embedding.weight")) {
+    if (ds__ends_with(p->name, "token_embedding.weight")) {
         l.deviation = 0.02f; /* both as CLIP was initialised */
-    } else if (ends_with(p->name, "position_embedding.weight")) {
+    } else if (ds__ends_with(p->name, "position_embedding.weight")) {
         l.deviation = 0.01f;
     } else if (p->value.rank > 1) {
         for (int i = 1; i < p->value.rank; i++)
             fan_in *= p->value.dim[i];
         l.deviation = 1.0f / sqrtf((float)fan_in);
-    } else if (ends_with(p->name, ".weight")) {
+    } else if (ds__ends_with(p->name, ".weight")) {
         l.mean = 1.0f; /* only norms have weights of rank 1 */
     } else if (strstr(p->name, "norm") == NULL) {
         l.deviation = 0.02f;

@@ -3,6 +3,7 @@
 
 #include "train/train.h"
 
+#include "base/text.h"
 #include "weights/bundle.h"
 
 #include <math.h>
@@ -12,13 +13,6 @@
 static const char *const part_names[4] = { "param", "m", "v", "average" };
 
 /* ---- first values ---------------------------------------------------------------------------------- */
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-
-    return n >= m && strcmp(text + n - m, end) == 0;
-}
 
 /* Random weights come with a deviation of 1/sqrt(fan in); training begins with PyTorch's, which is smaller
  * by sqrt(3), and with UNet branches that add nothing (P. Goyal et al., arXiv 1706.02677, section 5.1). */
@@ -30,7 +24,7 @@ static void begin_values(ds_slot *s, int64_t count)
     bool zero = false, embedding = strstr(s->name, "embedding.weight") != NULL;
 
     for (size_t i = 0; i < DS_COUNT(last); i++)
-        zero = zero || (strncmp(s->name, "unet.", 5) == 0 && ends_with(s->name, last[i]));
+        zero = zero || (strncmp(s->name, "unet.", 5) == 0 && ds__ends_with(s->name, last[i]));
     for (int64_t i = 0; i < count; i++)
         if (zero)
             s->param[i] = 0.0f;

@@ -1,23 +1,6 @@
 #!/bin/sh
 # `diffuscope inspect` on a made-up folder and on a file of tensors.
-d=${BUILD:-build}/diffuscope
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-out=$dir/out
-bad=0
-
-# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
-expect() {
-    code=$1 text=$2
-    shift 2
-    "$d" inspect "$@" >"$out" 2>&1
-    rc=$?
-    if [ $rc != "$code" ] || ! grep -qF -- "$text" "$out"; then
-        bad=$((bad + 1))
-        echo "FAIL: inspect $*: exit $rc, expected $code and to read: $text"
-        sed 's/^/    /' "$out"
-    fi
-}
+. "$(dirname "$0")/../support.sh"
 
 m=$dir/model
 mkdir -p "$m/unet" "$m/scheduler"
@@ -37,33 +20,33 @@ f=$m/unet/diffusion_pytorch_model.safetensors
 } >"$f"
 hash=$(sha256sum "$f" | cut -d' ' -f1)
 
-expect 0 'unet: UNet2DConditionModel' -m "$m"
-expect 0 '2,000 parameters, 4.02 kB (F16 4.00 kB, I64 16 bytes)' -m "$m"
-expect 0 'sample_size 64, block_out_channels [320, 640]' -m "$m"
-expect 0 'beta_start 0.00085' -m "$m"
-expect 0 'total: 2,000 parameters, 4.02 kB' -m "$m"
-expect 0 "sha256 $hash" -m "$m" --sha256
-expect 0 '"parameters": 2000' -m "$m" --json
-expect 0 "\"sha256\": \"$hash\"" -m "$m" --json --sha256
-expect 0 '"beta_start": 0.00085' -m "$m" --json
-expect 0 'w	F16	[40, 50]' "$f"
-expect 0 'total: 2 tensors, 2,000 parameters' "$f"
-expect 0 '# format: p?t' "$f"
-expect 0 '"shape": [' "$f" --json
-expect 2 'either --model or a file' -m "$m" "$f"
-expect 3 'no such folder' -m "$dir/nowhere"
+expect 0 'unet: UNet2DConditionModel' inspect -m "$m"
+expect 0 '2,000 parameters, 4.02 kB (F16 4.00 kB, I64 16 bytes)' inspect -m "$m"
+expect 0 'sample_size 64, block_out_channels [320, 640]' inspect -m "$m"
+expect 0 'beta_start 0.00085' inspect -m "$m"
+expect 0 'total: 2,000 parameters, 4.02 kB' inspect -m "$m"
+expect 0 "sha256 $hash" inspect -m "$m" --sha256
+expect 0 '"parameters": 2000' inspect -m "$m" --json
+expect 0 "\"sha256\": \"$hash\"" inspect -m "$m" --json --sha256
+expect 0 '"beta_start": 0.00085' inspect -m "$m" --json
+expect 0 'w	F16	[40, 50]' inspect "$f"
+expect 0 'total: 2 tensors, 2,000 parameters' inspect "$f"
+expect 0 '# format: p?t' inspect "$f"
+expect 0 '"shape": [' inspect "$f" --json
+expect 2 'either --model or a file' inspect -m "$m" "$f"
+expect 3 'no such folder' inspect -m "$dir/nowhere"
 # a PNG of one white pixel with the text "a cat" under "parameters"
 base64 -d >"$dir/p.png" <<'PNG'
 iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAAEHRFWHRwYXJhbWV0ZXJzAGEgY2F0
 vd75IAAAAAxJREFUeJxj+P//PwAF/gL+De9GuAAAAABJRU5ErkJggg==
 PNG
-expect 0 '1 x 1 pixels' "$dir/p.png"
-expect 0 'a cat' "$dir/p.png"
-expect 0 '"parameters": "a cat"' "$dir/p.png" --json
+expect 0 '1 x 1 pixels' inspect "$dir/p.png"
+expect 0 'a cat' inspect "$dir/p.png"
+expect 0 '"parameters": "a cat"' inspect "$dir/p.png" --json
 printf x >"$dir/x.txt"
-expect 3 'at least 8 bytes' "$dir/x.txt"
+expect 3 'at least 8 bytes' inspect "$dir/x.txt"
 head -c 4000 "$f" >"$dir/cut.safetensors"
-expect 3 'truncated' "$dir/cut.safetensors"
+expect 3 'truncated' inspect "$dir/cut.safetensors"
 rm "$f"
-expect 3 'expected weights there' -m "$m"
+expect 3 'expected weights there' inspect -m "$m"
 [ $bad = 0 ] || exit 1

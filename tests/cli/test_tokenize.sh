@@ -1,18 +1,8 @@
 #!/bin/sh
 # `diffuscope tokenize` on a vocabulary of four letters.
-d=${BUILD:-build}/diffuscope
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
-out=$dir/out
-bad=0
+. "$(dirname "$0")/../support.sh"
 
-fail() {
-    bad=$((bad + 1))
-    echo "FAIL: $*"
-    sed 's/^/    /' "$out"
-}
-
-# expect CODE TEXT ARGUMENTS...: the exit code, and TEXT somewhere in what is printed.
+# As the shared one, for this command, which reads $dir/in.
 expect() {
     code=$1 text=$2
     shift 2

@@ -229,17 +229,6 @@ static const op_case cases[] = {
 
 static uint64_t seed;
 
-static float noise(void)
-{
-    float s = 0.0f;
-
-    for (int i = 0; i < 4; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        s += (float)(seed >> 40) / 16777216.0f - 0.5f;
-    }
-    return s * 1.7320508f;
-}
-
 typedef struct fixture {
     ds_graph *g;
     ds_plan *plan;
@@ -263,7 +252,7 @@ static void fill_extra(fixture *f, const op_case *c)
         memcpy(ds_value_data(f->in[1]), (const int32_t[]) { 3, 0, 3, 1, 3 }, 5 * sizeof(int32_t));
     if (c->build == draw)
         for (int i = 0; i < 12; i++)
-            ((float *)ds_value_data(f->in[1]))[i] = noise();
+            ((float *)ds_value_data(f->in[1]))[i] = ts_noise(&seed);
 }
 
 static void begin(fixture *f, const op_case *c)
@@ -292,10 +281,10 @@ static void begin(fixture *f, const op_case *c)
     seed = 11;
     fill_extra(f, c);
     for (int64_t i = 0; i < ds_value_count(f->cotangent); i++)
-        ((float *)ds_value_data(f->cotangent))[i] = noise();
+        ((float *)ds_value_data(f->cotangent))[i] = ts_noise(&seed);
     for (int k = 0; k < f->inputs; k++)
         for (int64_t i = 0; i < ds_value_count(f->in[k]); i++)
-            f->x[k][i] = noise();
+            f->x[k][i] = ts_noise(&seed);
 }
 
 /* <cotangent, f(x)> with input k moved by h along the direction.                                        */
@@ -322,7 +311,7 @@ static void check_direction(fixture *f, const op_case *c, int k)
     const float *grad = ds_value_data(f->grad[k]);
 
     for (int64_t i = 0; i < ds_value_count(f->in[k]); i++)
-        f->along[i] = noise();
+        f->along[i] = ts_noise(&seed);
     value(f, k, 0.0);
     for (int64_t i = 0; i < ds_value_count(f->in[k]); i++) {
         claim += (double)f->along[i] * grad[i];
@@ -393,7 +382,7 @@ static ds_net *open_unet(ds_model *m, bool recompute)
                     t.dim[2] = m->unet.context_dim;
                 t.data = room;
                 for (int64_t j = 0; j < ds_tensor_count(&t); j++)
-                    room[j] = t.rank == 1 ? 500.0f : noise();
+                    room[j] = t.rank == 1 ? 500.0f : ts_noise(&seed);
                 ts_ok(ds__net_set(n, inputs[k].name, &t, &err), &err);
             }
     }

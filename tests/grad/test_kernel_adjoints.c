@@ -26,17 +26,6 @@ static char room[64 << 20]; /* what attention works in */
 
 static uint64_t seed;
 
-static float noise(void)
-{
-    float s = 0.0f;
-
-    for (int i = 0; i < 4; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        s += (float)(seed >> 40) / 16777216.0f - 0.5f;
-    }
-    return s * 1.7320508f;
-}
-
 /* ---- norms: dim n, hw, c, groups, silu ------------------------------------------------------- */
 
 static ds_group_norm group_norm_of(float *const in[], const int64_t *d)
@@ -345,7 +334,7 @@ static float want[INPUTS][LARGEST], got[INPUTS][LARGEST], along[INPUTS][LARGEST]
 static void draw(float *x, int64_t n)
 {
     for (int64_t i = 0; i < n; i++)
-        x[i] = noise();
+        x[i] = ts_noise(&seed);
 }
 
 /* <dout, f(in + h along)> with the reference. */

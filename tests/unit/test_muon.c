@@ -15,17 +15,6 @@ enum { MOST = 300 };
 
 static uint64_t seed;
 
-static double noise(void)
-{
-    double s = 0.0;
-
-    for (int i = 0; i < 4; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        s += (double)(seed >> 40) / 16777216.0 - 0.5;
-    }
-    return s;
-}
-
 /* `count` orthonormal vectors of `length`, one after another. */
 static double *frame(int64_t count, int64_t length)
 {
@@ -36,7 +25,7 @@ static double *frame(int64_t count, int64_t length)
         double *v = q + i * length, norm = 0.0;
 
         for (int64_t k = 0; k < length; k++)
-            v[k] = noise();
+            v[k] = (double)ts_noise(&seed);
         for (int64_t pass = 0; pass < 2; pass++)
             for (int64_t j = 0; j < i; j++) {
                 double dot = 0.0;
@@ -202,11 +191,11 @@ static void three_steps(int64_t rows, int64_t cols, double tolerance)
     double param[MOST], moment[MOST] = { 0 }, grad[MOST], u[MOST];
 
     for (int64_t k = 0; k < s.least; k++)
-        param[k] = noise();
+        param[k] = (double)ts_noise(&seed);
     compose(p, &s, param);
     for (int step = 0; step < 3; step++) {
         for (int64_t k = 0; k < s.least; k++) {
-            grad[k] = 0.05 * (noise() + 0.2 * (double)(k % 7));
+            grad[k] = 0.05 * ((double)ts_noise(&seed) + 0.2 * (double)(k % 7));
             moment[k] = b * moment[k] + (1.0 - b) * factor * grad[k];
             u[k] = b * moment[k] + (1.0 - b) * factor * grad[k];
         }

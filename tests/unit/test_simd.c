@@ -13,25 +13,13 @@ static const ds_simd *ref, *fast; /* the tables under comparison */
 
 static uint64_t seed;
 
-/* Roughly normal, spread 1. */
-static float noise(void)
-{
-    float s = 0.0f;
-
-    for (int i = 0; i < 4; i++) {
-        seed = seed * 6364136223846793005u + 1442695040888963407u;
-        s += (float)(seed >> 40) / 16777216.0f - 0.5f;
-    }
-    return s * 1.7320508f;
-}
-
 static float *random_array(int64_t n, float spread, float mean)
 {
     float *p = ds_alloc((size_t)(n > 0 ? n : 1) * sizeof *p);
 
     assert_non_null(p);
     for (int64_t i = 0; i < n; i++)
-        p[i] = mean + spread * noise();
+        p[i] = mean + spread * ts_noise(&seed);
     return p;
 }
 

@@ -35,6 +35,8 @@ static void correlations_are_the_textbook_ones(void **state)
 {
     const double x[] = { 1, 2, 3, 4, 5, 6 }, y[] = { 2, 1, 4, 3, 7, 60 };
     const double tied[] = { 1, 1, 2, 2, 3, 3 }, flat[] = { 4, 4, 4, 4, 4, 4 };
+    const float map[] = { 1, 2, 3, 4, 5, 6 }, y_map[] = { 2, 1, 4, 3, 7, 60 };
+    const float tied_map[] = { 1, 1, 2, 2, 3, 3 }, flat_map[] = { 4, 4, 4, 4, 4, 4 };
     ds_estimate e;
     ds_error err = { 0 };
 
@@ -51,9 +53,9 @@ static void correlations_are_the_textbook_ones(void **state)
     NEAR(e.value, 8.0 / sqrt(17.5 * 4.0), 1e-12);
     ts_ok(ds_stats_correlation(&e, DS_SPEARMAN, x, flat, NULL, 6, &err), &err);
     assert_true(isnan(e.value) && isnan(e.low));
-    NEAR(ds_stats_coefficient(DS_PEARSON, x, tied, 6), 8.0 / sqrt(17.5 * 4.0), 1e-12);
-    NEAR(ds_stats_coefficient(DS_SPEARMAN, x, y, 6), 1.0 - 6.0 * 4.0 / (6.0 * 35.0), 1e-12);
-    assert_true(isnan(ds_stats_coefficient(DS_PEARSON, x, flat, 6)));
+    NEAR(ds_stats_coefficient(DS_PEARSON, map, tied_map, 6), 8.0 / sqrt(17.5 * 4.0), 1e-12);
+    NEAR(ds_stats_coefficient(DS_SPEARMAN, map, y_map, 6), 1.0 - 6.0 * 4.0 / (6.0 * 35.0), 1e-12);
+    assert_true(isnan(ds_stats_coefficient(DS_PEARSON, map, flat_map, 6)));
 }
 
 static void auc_counts_ordered_pairs(void **state)

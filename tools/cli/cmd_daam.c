@@ -76,8 +76,7 @@ static const ds_opt options[] = {
       false },
     { "save-queries", 0, OPT_FLAG, NULL, NULL, 0, 0,
       "with --save-trace: also write what --from needs to --ask for other texts later (at full "
-      "size "
-      "45 MB a step)",
+      "size 45 MB a step)",
       NULL, false },
     { "save-heads", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
       "write every probability of every call to this folder (gigabytes at full size)", NULL,

@@ -73,18 +73,11 @@ static double pearson(const info_job *j, const float *changed, ds_info_form form
     const ds_info_status s = ds_info_describe(j->info);
     int64_t n = s.height * s.width;
     float *map = ds_calloc((size_t)n, sizeof *map);
-    double *x = ds_calloc((size_t)(2 * n), sizeof *x);
     double r = NAN;
 
-    if (map != NULL && x != NULL && ds_info_map(j->info, map, NULL, 0, form, err) == DS_OK) {
-        for (int64_t i = 0; i < n; i++) {
-            x[i] = (double)map[i];
-            x[n + i] = (double)changed[i];
-        }
-        r = ds_stats_coefficient(DS_PEARSON, x, x + n, n);
-    }
+    if (map != NULL && ds_info_map(j->info, map, NULL, 0, form, err) == DS_OK)
+        r = ds_stats_coefficient(DS_PEARSON, map, changed, n);
     ds_free(map);
-    ds_free(x);
     return r;
 }
 

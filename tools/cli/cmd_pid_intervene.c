@@ -131,18 +131,10 @@ static ds_status draw_all(trial *t, const ds_pid_options *o, ds_error *err)
 
 /* ---- beside the atoms ------------------------------------------------------------------------ */
 
-static double correlation(const float *x, const float *y, int64_t n)
+/* How the change that dropping word k makes goes along with a map. */
+static double along(const trial *t, int k, const float *map)
 {
-    double *both = ds_calloc(2 * (size_t)n + 1, sizeof *both), r = NAN;
-
-    for (int64_t i = 0; both != NULL && i < n; i++) {
-        both[i] = (double)x[i];
-        both[n + i] = (double)y[i];
-    }
-    if (both != NULL)
-        r = ds_stats_coefficient(DS_PEARSON, both, both + n, n);
-    ds_free(both);
-    return r;
+    return ds_stats_coefficient(DS_PEARSON, t->of[k].map, map, t->pixels);
 }
 
 /* The change that dropping word k makes, and how it goes along with each map. */
@@ -153,8 +145,8 @@ static json_t *drop_json(const trial *t, int k)
 
     for (int a = 0; a < DS_PID_ATOMS; a++)
         json_object_set_new(r, ds_pid_atom_name(a),
-                            pid_real(correlation(d->map, t->atoms + a * t->pixels, t->pixels)));
-    json_object_set_new(r, "i", pid_real(correlation(d->map, t->infos + k * t->pixels, t->pixels)));
+                            pid_real(along(t, k, t->atoms + a * t->pixels)));
+    json_object_set_new(r, "i", pid_real(along(t, k, t->infos + k * t->pixels)));
     return json_pack("{s:s, s:s, s:f, s:f, s:o}", "word", t->words[k], "prompt", d->prompt,
                      "change_latent", d->total, "change_picture_rms", d->rms,
                      "correlation_over_pixels", r);
@@ -193,10 +185,10 @@ static void print(const trial *t, const ds_pid_answer *answer)
             "without %-12s change of the latent %.4g, of the picture %.3g; correlation with i %.2f"
             ", R %.2f, U %.2f, S %.2f\n",
             t->words[k], t->of[k].total, t->of[k].rms,
-            correlation(t->of[k].map, t->infos + k * t->pixels, t->pixels),
-            correlation(t->of[k].map, t->atoms + DS_PID_R * t->pixels, t->pixels),
-            correlation(t->of[k].map, t->atoms + (DS_PID_UA + k) * t->pixels, t->pixels),
-            correlation(t->of[k].map, t->atoms + DS_PID_S * t->pixels, t->pixels));
+            along(t, k, t->infos + k * t->pixels),
+            along(t, k, t->atoms + DS_PID_R * t->pixels),
+            along(t, k, t->atoms + (DS_PID_UA + k) * t->pixels),
+            along(t, k, t->atoms + DS_PID_S * t->pixels));
     for (int a = 0; a < DS_PID_ATOMS; a++)
         printf("%-4s %s nats\n", ds_pid_atom_name(a),
                pid_number(x, sizeof x, answer->image[a].value, answer->image[a].se));

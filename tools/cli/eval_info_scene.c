@@ -195,20 +195,6 @@ static json_t *total(const scene *s, int pair, ds_info_form form)
     return json_real(ds_info_total(s->info, pair, form).value);
 }
 
-static double pearson(const float *x, const float *y, int64_t n)
-{
-    double *d = ds_calloc((size_t)(2 * n), sizeof *d), r = NAN;
-
-    for (int64_t i = 0; d != NULL && i < n; i++) {
-        d[i] = (double)x[i];
-        d[n + i] = (double)y[i];
-    }
-    if (d != NULL)
-        r = ds_stats_coefficient(DS_PEARSON, d, d + n, n);
-    ds_free(d);
-    return r;
-}
-
 /* What changes when the word is left out: in total, and correlated with the maps pixel by pixel. */
 static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
 {
@@ -233,7 +219,7 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
     for (int f = 0; st == DS_OK && f < 2; f++) {
         st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
         if (st == DS_OK)
-            r[f] = pearson(map, change, n);
+            r[f] = ds_stats_coefficient(DS_PEARSON, map, change, n);
     }
     for (int64_t i = 0; st == DS_OK && i < n; i++)
         total += (double)change[i];
@@ -253,7 +239,6 @@ static ds_status word_json(const scene *s, int k, json_t *list, ds_error *err)
         json_pack("{s:s, s:o, s:o, s:o, s:o}", "word", s->word[k]->text, "cmi_o",
                   total(s, s->cmi[k], DS_INFO_O), "cmi_s", total(s, s->cmi[k], DS_INFO_S), "mi_o",
                   total(s, s->mi[k], DS_INFO_O), "mi_s", total(s, s->mi[k], DS_INFO_S));
-
     ds_status st;
 
     json_array_append_new(list, w);

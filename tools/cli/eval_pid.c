@@ -200,14 +200,39 @@ static const char *elsewhere(settled *s, const eval_world *w, size_t from, const
     return NULL;
 }
 
+/* Scene i with these words, measured: the line that is kept of it. */
+typedef ds_status measure_fn(pid_job *j, const eval_world *w, size_t i, const char *const *words,
+                             json_t **line, ds_error *err);
+
+/* The line of scene i, borrowed, from the file or measured now; also added to `lines`. */
+static ds_status line_of(json_t **line, pid_job *j, const eval_world *w, size_t i,
+                         measure_fn *measure, const char *const *words, scene_lines *known,
+                         json_t *lines, ds_error *err)
+{
+    json_t *fresh;
+    ds_status st = DS_OK;
+
+    if (scene_lines_find(known, (int64_t)i) == NULL) {
+        st = load_picture(j, w, json_array_get(w->scenes, i), err);
+        if (st == DS_OK)
+            st = measure(j, w, i, words, &fresh, err);
+        if (st == DS_OK)
+            st = scene_lines_add(known, fresh, err);
+    }
+    *line = st == DS_OK ? scene_lines_find(known, (int64_t)i) : NULL;
+    if (*line != NULL)
+        json_array_append(lines, *line);
+    return st;
+}
+
 /* {"scene", "caption", "homonym", "words", and for each question the synergies}. */
-static ds_status measure_homonym(pid_job *j, const json_t *scene, int64_t number,
-                                 const char *const words[1 + TRIED], json_t **out, ds_error *err)
+static ds_status measure_homonym(pid_job *j, const eval_world *w, size_t i,
+                                 const char *const *words, json_t **out, ds_error *err)
 {
     ds_pid_question q[EVAL_QUESTIONS];
     ds_pid_options o;
-    json_t *line = json_pack("{s:I, s:s, s:s, s:[s,s,s]}", "scene", (json_int_t)number, "caption",
-                             text_of(scene, "caption"), "homonym", words[0], "words", words[1],
+    json_t *line = json_pack("{s:I, s:s, s:s, s:[s,s,s]}", "scene", (json_int_t)i, "caption",
+                             text_of(json_array_get(w->scenes, i), "caption"), "homonym", words[0], "words", words[1],
                              words[2], words[3]);
     ds_status st;
 
@@ -295,35 +320,11 @@ static ds_status sum_up_homonyms(pid_job *j, const synergies *y, json_t *lines, 
     return st == DS_OK ? pid_result(j, "homonyms", all, err) : (json_decref(all), st);
 }
 
-/* From the file, or measured now. */
-static ds_status one_homonym(pid_job *j, const eval_world *w, size_t i,
-                             const char *const words[1 + TRIED], scene_lines *known, synergies *y,
-                             json_t *lines, ds_error *err)
-{
-    const json_t *scene = json_array_get(w->scenes, i);
-    json_t *line = scene_lines_find(known, (int64_t)i);
-    ds_status st = DS_OK;
-
-    if (line == NULL) {
-        st = load_picture(j, w, scene, err);
-        if (st == DS_OK)
-            st = measure_homonym(j, scene, (int64_t)i, words, &line, err);
-        if (st == DS_OK)
-            st = scene_lines_add(known, line, err);
-        line = scene_lines_find(known, (int64_t)i);
-    }
-    if (st == DS_OK) {
-        take_homonym(y, line);
-        json_array_append(lines, line);
-    }
-    return st;
-}
-
 ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error *err)
 {
     synergies y = { .x = ds_calloc((size_t)(EVAL_QUESTIONS * TRIED * most), sizeof *y.x),
                     .most = most };
-    json_t *lines = json_array(), *scene;
+    json_t *lines = json_array(), *scene, *line;
     scene_lines known;
     size_t i;
     ds_status st = scene_lines_open(&known, opt_text(j->args, "out"), "homonyms.jsonl", 17, err);
@@ -340,8 +341,11 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         words[1] = s.context;
         words[2] = s.article;
         words[3] = elsewhere(&other, w, i, &s);
-        if (words[3] != NULL)
-            st = one_homonym(j, w, i, words, &known, &y, lines, err);
+        if (words[3] == NULL)
+            continue;
+        st = line_of(&line, j, w, i, measure_homonym, words, &known, lines, err);
+        if (st == DS_OK)
+            take_homonym(&y, line);
     }
     st = after_scenes(j, st, y.count, err);
     if (st == DS_OK && y.count == 0)
@@ -400,18 +404,19 @@ typedef struct redundancies {
 
 /* {"scene", "caption", "names", and for each question the redundancies, with their share of the
  * first name's information}. */
-static ds_status measure_synonym(pid_job *j, const eval_world *w, const json_t *scene,
-                                 int64_t number, const char *name, json_t **out, ds_error *err)
+static ds_status measure_synonym(pid_job *j, const eval_world *w, size_t i,
+                                 const char *const *named, json_t **out, ds_error *err)
 {
-    const char *words[2 + UNRELATED] = { name, synonym_of(w, name) };
+    const json_t *scene = json_array_get(w->scenes, i);
+    const char *name = named[0], *words[2 + UNRELATED] = { name, synonym_of(w, name) };
     ds_pid_question q[EVAL_QUESTIONS];
     ds_pid_options o;
-    json_t *line = json_pack("{s:I, s:s, s:[s,s]}", "scene", (json_int_t)number, "caption",
+    json_t *line = json_pack("{s:I, s:s, s:[s,s]}", "scene", (json_int_t)i, "caption",
                              text_of(scene, "caption"), "names", name, words[1]);
     ds_status st;
 
     for (int n = 0; n < UNRELATED; n++)
-        words[2 + n] = unrelated(w, number, n, name);
+        words[2 + n] = unrelated(w, (int64_t)i, n, name);
     pid_options_from(&o, j);
     o.given = DS_PID_GIVEN_NOTHING; /* the caption holds one of the names only */
     o.word = words;
@@ -456,29 +461,6 @@ static void take_synonym(redundancies *r, const json_t *line)
     r->count++;
 }
 
-/* From the file, or measured now. */
-static ds_status one_synonym(pid_job *j, const eval_world *w, size_t i, const char *name,
-                             scene_lines *known, redundancies *r, json_t *lines, ds_error *err)
-{
-    const json_t *scene = json_array_get(w->scenes, i);
-    json_t *line = scene_lines_find(known, (int64_t)i);
-    ds_status st = DS_OK;
-
-    if (line == NULL) {
-        st = load_picture(j, w, scene, err);
-        if (st == DS_OK)
-            st = measure_synonym(j, w, scene, (int64_t)i, name, &line, err);
-        if (st == DS_OK)
-            st = scene_lines_add(known, line, err);
-        line = scene_lines_find(known, (int64_t)i);
-    }
-    if (st == DS_OK) {
-        take_synonym(r, line);
-        json_array_append(lines, line);
-    }
-    return st;
-}
-
 static ds_status sum_up_synonyms(pid_job *j, const redundancies *r, json_t *lines, ds_error *err)
 {
     json_t *all = json_pack("{s:I, s:O}", "scenes", (json_int_t)r->count, "lines", lines);
@@ -512,7 +494,7 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
     int64_t each = EVAL_QUESTIONS * most;
     redundancies r = { .same = ds_calloc((size_t)(2 * each * (1 + UNRELATED)), sizeof(double)),
                        .most = most };
-    json_t *lines = json_array(), *scene;
+    json_t *lines = json_array(), *scene, *line;
     scene_lines known;
     size_t i;
     ds_status st = scene_lines_open(&known, opt_text(j->args, "out"), "synonyms.jsonl", 17, err);
@@ -526,8 +508,11 @@ ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
         const json_t *link = find_link(scene, "object", NULL);
         const char *name = link != NULL ? text_of(link, "text") : "";
 
-        if (st == DS_OK && r.count < most && synonym_of(w, name) != NULL)
-            st = one_synonym(j, w, i, name, &known, &r, lines, err);
+        if (st != DS_OK || r.count == most || synonym_of(w, name) == NULL)
+            continue;
+        st = line_of(&line, j, w, i, measure_synonym, &name, &known, lines, err);
+        if (st == DS_OK)
+            take_synonym(&r, line);
     }
     st = after_scenes(j, st, r.count, err);
     if (st == DS_OK && r.count == 0)

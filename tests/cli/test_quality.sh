@@ -70,14 +70,17 @@ assert rows["one object: the right one"]["real"] == 1.0
 PYTHON
 
 # ---- the model card -------------------------------------------------------------------------------
-echo '{"model": "/somewhere/specimen.json", "batch": 10}' >"$dir/config.json"
+echo '{"model": "/somewhere/specimen.json", "data": "world:train", "batch": 10}' >"$dir/vae.json"
+echo '{"data": "/somewhere/else", "vae": "/somewhere/vae", "shift": 4, "optimiser": "muon"}' >"$dir/unet.json"
 echo '{"step": 360, "loss": 0.25, "images_per_second": 1}' >"$dir/log.jsonl"
-scripts/model-card "$dir/model" "$dir/random" "$dir/config.json" "$dir/log.jsonl" "$dir/config.json" \
+scripts/model-card "$dir/model" "$dir/random" "$dir/vae.json" "$dir/log.jsonl" "$dir/unet.json" \
     "$dir/log.jsonl" >"$dir/card.md" || fail "model-card: exit $?"
-for text in '3,600 in all, at 1 pictures per second about 1.0 hours' '"models/specimen.json"' \
+for text in '| autoencoder | world:train | adamw, 0.001 |  | 360 of 10 | 3,600 | 1.0 | 0.250 |' \
+    '| UNet, text encoder | else | muon, 0.001 | 4 | 360 of 64 |' \
     '| one object: the right one |' 'What falls short' 'CC BY 4.0' '| unet (UNet2DConditionModel) |'; do
     grep -qF -- "$text" "$dir/card.md" || fail "the card does not say: $text"
 done
+scripts/model-card "$dir/model" "$dir/random" "$dir/vae.json" 2>/dev/null && fail 'a training without its log'
 grep -q "$dir" "$dir/card.md" && fail 'the card names a folder of this machine'
 
 # ---- pictures depend on caption and seed alone ----------------------------------------------------

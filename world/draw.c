@@ -341,6 +341,11 @@ static void extent(const ds_world *w, const ds_factors *f, const ds_thing *x, fl
     *height = (float)d.h * scale;
 }
 
+/* Pixels from the middle of their place to where things may stand, less than a latent pixel: where a
+ * thing stands is not in the caption, so that very noisy pictures are means over all places, and the
+ * wider these are spread, the later does a small network learn what words look like. */
+#define REACH 3.0f
+
 /* A centre in [lo, hi] that keeps `length` inside, at most `reach` from the middle.             */
 static float centre(ds__draws *d, float lo, float hi, float length, float reach)
 {
@@ -354,7 +359,7 @@ static void place(const ds_world *w, ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_PLACE, 0);
     const float side = DS_WORLD_SIDE, half = side / 2, edge = 1.0f;
-    const float reach = f->split == DS_SPLIT_ICON ? 0.0f : 10.0f;
+    const float reach = f->split == DS_SPLIT_ICON ? 0.0f : REACH;
 
     for (int i = 0; i < f->things; i++) {
         ds_thing *x = &f->thing[i];
@@ -373,11 +378,11 @@ static void place(const ds_world *w, ds_factors *f)
         else
             lo = half + 0.5f;
         if (f->placed == DS_REL_LEFT || f->placed == DS_REL_RIGHT) {
-            x->cx = centre(&d, lo, hi, width, side);
-            x->cy = centre(&d, edge, side - edge, height, 8.0f);
+            x->cx = centre(&d, lo, hi, width, reach);
+            x->cy = centre(&d, edge, side - edge, height, reach);
         } else {
-            x->cx = centre(&d, edge, side - edge, width, 8.0f);
-            x->cy = centre(&d, lo, hi, height, side);
+            x->cx = centre(&d, edge, side - edge, width, reach);
+            x->cy = centre(&d, lo, hi, height, reach);
         }
     }
 }

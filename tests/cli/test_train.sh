@@ -91,7 +91,7 @@ cmp -s "$dir/muon/checkpoint.safetensors" "$dir/diffusion/checkpoint.safetensors
 # ---- the world as data, two threads -----------------------------------------------------------------
 sed '/"vae"/,/}/s/"sample_size": 16/"sample_size": 64/' "$dir/model.json" >"$dir/model64.json"
 cat >"$dir/world.json" <<END
-{ "model": "$dir/model64.json", "data": "world:train", "test": "world:test", "seed": 3, "batch": 4,
+{ "model": "$dir/model64.json", "data": "world:train+icon", "test": "world:test", "seed": 3, "batch": 4,
   "steps": 24, "checkpoint": 4, "sheet": 24, "rate": 0.004, "warmup": 2 }
 END
 "$d" train vae "$dir/world.json" --out "$dir/parents/world" -t 2 -q || fail "world: exit $?"
@@ -136,8 +136,9 @@ grep -q ratte "$dir/err" || fail "the unknown field is not named: $(cat "$dir/er
 sed 's/"seed"/"optimiser": "sgd", "seed"/' "$dir/vae.json" >"$dir/sgd.json"
 "$d" train vae "$dir/sgd.json" --out "$dir/sgd" -q 2>"$dir/err" && fail "an unknown optimiser was taken"
 grep -q 'optimiser is "sgd"' "$dir/err" || fail "the optimiser is not named: $(cat "$dir/err")"
-sed 's,"data": "[^"]*","data": "world:nowhere",' "$dir/vae.json" >"$dir/where.json"
-"$d" train vae "$dir/where.json" --out "$dir/where" -q 2>/dev/null && fail "an unknown split was taken"
+sed 's,"data": "[^"]*","data": "world:train+nowhere",' "$dir/vae.json" >"$dir/where.json"
+"$d" train vae "$dir/where.json" --out "$dir/where" -q 2>"$dir/err" && fail "an unknown split was taken"
+grep -q '"nowhere"' "$dir/err" || fail "the split is not named: $(cat "$dir/err")"
 
 [ $bad = 0 ] && echo "test_train: ok"
 exit $((bad > 0))

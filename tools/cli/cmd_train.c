@@ -14,10 +14,13 @@
 #include "report.h"
 #include "world.h"
 
+#define SPLITS 8
+
 typedef struct data {
     ds_train_source source;
-    ds_world *world; /* NULL: a folder */
-    ds_split split;
+    ds_world *world;        /* NULL: a folder */
+    ds_split split[SPLITS]; /* taken in turn */
+    int splits;
     ds_scene scene;
     bool open;
 } data;
@@ -31,7 +34,7 @@ static ds_status get_scene(void *user, int64_t index, int64_t side, unsigned cha
     if (side != DS_WORLD_SIDE)
         return ds_fail(err, DS_E_ARG, "the world's pictures have %d pixels, sample_size is %lld",
                        DS_WORLD_SIDE, (long long)side);
-    st = ds_world_scene(d->world, d->split, index, &d->scene, err);
+    st = ds_world_scene(d->world, d->split[index % d->splits], index / d->splits, &d->scene, err);
     if (st != DS_OK)
         return st;
     memcpy(rgb, d->scene.rgb, sizeof d->scene.rgb);
@@ -39,7 +42,25 @@ static ds_status get_scene(void *user, int64_t index, int64_t side, unsigned cha
     return DS_OK;
 }
 
-/* "world:train" and so on, or a folder. */
+/* The splits of "train+icon". */
+static ds_status find_splits(data *d, const char *list, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (const char *end; st == DS_OK && list != NULL; list = end) {
+        char name[32];
+
+        end = strchr(list, '+');
+        snprintf(name, sizeof name, "%.*s", end != NULL ? (int)(end++ - list) : (int)strlen(list),
+                 list);
+        if (d->splits == SPLITS)
+            return ds_fail(err, DS_E_ARG, "\"data\" has more than %d splits", SPLITS);
+        st = ds_split_find(&d->split[d->splits++], name, err);
+    }
+    return st;
+}
+
+/* "world:train", "world:train+icon" and so on, or a folder. */
 static ds_status open_data(data *d, const char *name, const char *world, ds_error *err)
 {
     ds_status st;
@@ -49,7 +70,7 @@ static ds_status open_data(data *d, const char *name, const char *world, ds_erro
         d->open = st == DS_OK;
         return st;
     }
-    st = ds_split_find(&d->split, name + 6, err);
+    st = find_splits(d, name + 6, err);
     if (st == DS_OK)
         st = ds_world_open(&d->world, world, err);
     d->source = (ds_train_source) { 0, get_scene, d };

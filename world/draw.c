@@ -139,10 +139,16 @@ static void draw_person(const ds_world *w, const ds_factors *f, ds_thing *x)
     x->name = o->names > 1 && ds__draw_unit(&d) < w->t.synonym_share;
 }
 
-/* The first phases of a training: one thing, style named, before a plain background.             */
+/* Those where things are of one size and stand just where they belong.                           */
+static bool tidy(const ds_factors *f)
+{
+    return f->split == DS_SPLIT_ICON || f->split == DS_SPLIT_PAIR;
+}
+
+/* The first phases of a training: style named, before a plain background.                        */
 static bool easy(const ds_factors *f)
 {
-    return f->split == DS_SPLIT_SINGLE || f->split == DS_SPLIT_ICON;
+    return f->split == DS_SPLIT_SINGLE || tidy(f);
 }
 
 static void draw_name(const ds_world *w, const ds_factors *f, int which)
@@ -165,14 +171,13 @@ static void draw_size(const ds_world *w, ds_factors *f, int which)
     for (int i = 0; i < w->t.sizes; i++)
         p[i] = w->t.size[i].p;
     x->size = pick(&d, p, w->t.sizes);
-    if (easy(f) && (x->size == 0 || f->split == DS_SPLIT_ICON))
+    if (easy(f) && (x->size == 0 || tidy(f)))
         x->size = 1;
     s = &w->t.size[x->size];
     x->size_named = ds__draw_unit(&d) < s->named;
     x->size_word = s->words > 0 ? ds__draw_below(&d, s->words) : 0;
     range = f->things > 1 ? s->paired : s->alone;
-    x->side = f->split == DS_SPLIT_ICON ? 0.5f * (range[0] + range[1])
-                                        : ds__draw_range(&d, range[0], range[1]);
+    x->side = tidy(f) ? 0.5f * (range[0] + range[1]) : ds__draw_range(&d, range[0], range[1]);
     if (f->kind == DS_SCENE_FRAME) /* the frame takes 7 pixels on each side */
         x->side = x->side > 38.0f ? 38.0f : x->side;
 }
@@ -359,7 +364,7 @@ static void place(const ds_world *w, ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_PLACE, 0);
     const float side = DS_WORLD_SIDE, half = side / 2, edge = 1.0f;
-    const float reach = f->split == DS_SPLIT_ICON ? 0.0f : REACH;
+    const float reach = tidy(f) ? 0.0f : REACH;
 
     for (int i = 0; i < f->things; i++) {
         ds_thing *x = &f->thing[i];
@@ -417,14 +422,25 @@ static bool draw_heldout(const ds_world *w, ds_factors *f)
     return false;
 }
 
-static bool draw_allowed(const ds_world *w, ds_factors *f)
+static ds_scene_kind draw_kind(const ds_world *w, const ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_KIND, 0);
 
-    f->kind = f->split == DS_SPLIT_SINGLE ? DS_SCENE_SINGLE
-        : f->split == DS_SPLIT_ICON
-        ? (ds__draw_unit(&d) < 0.2 ? DS_SCENE_PERSON : DS_SCENE_SINGLE)
-        : (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
+    switch (f->split) {
+    case DS_SPLIT_SINGLE:
+        return DS_SCENE_SINGLE;
+    case DS_SPLIT_ICON:
+        return ds__draw_unit(&d) < 0.2 ? DS_SCENE_PERSON : DS_SCENE_SINGLE;
+    case DS_SPLIT_PAIR:
+        return DS_SCENE_PAIR;
+    default:
+        return (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
+    }
+}
+
+static bool draw_allowed(const ds_world *w, ds_factors *f)
+{
+    f->kind = draw_kind(w, f);
     draw_things(w, f);
     draw_relation(w, f);
     for (int i = 0; i < 1000; i++) {

@@ -56,7 +56,7 @@ const ds_world_tables *ds_world_words(const ds_world *w)
     return &w->t;
 }
 
-static const char *const split_names[DS_SPLITS] = { "train", "single", "test", "heldout", "icon" };
+static const char *const split_names[DS_SPLITS] = { "train", "single", "test", "heldout", "icon", "pair" };
 
 const char *ds_split_name(ds_split split)
 {
@@ -73,7 +73,7 @@ ds_status ds_split_find(ds_split *out, const char *name, ds_error *err)
     return ds_fail_at(err,
                       ds_fail(err, DS_E_NOMATCH,
                               "expected a split (train, single, test, "
-                              "heldout, icon), found \"%s\"",
+                              "heldout, icon, pair), found \"%s\"",
                               name),
                       name, -1);
 }

@@ -34,6 +34,7 @@ typedef enum ds_split {
     DS_SPLIT_TEST,      /* as train, other draws                                                 */
     DS_SPLIT_HELDOUT,   /* one or two objects; every scene shows a held-out combination          */
     DS_SPLIT_ICON,      /* first phase: as single, people too, all of one size and in the middle */
+    DS_SPLIT_PAIR,      /* the same with two objects and a relation                              */
     DS_SPLITS
 } ds_split;
 
@@ -174,7 +175,7 @@ ds_status ds_world_draw(const ds_world *w, ds_split split, int64_t index, ds_fac
 ds_status ds_world_caption(const ds_world *w, ds_scene *s, ds_error *err);
 ds_status ds_world_paint(const ds_world *w, ds_scene *s, ds_error *err);
 
-/* "train", "single", "test", "heldout".                                                         */
+/* "train", "single", "test", "heldout", "icon", "pair".                                         */
 const char *ds_split_name(ds_split split);
 ds_status ds_split_find(ds_split *out, const char *name, ds_error *err);
 const char *ds_scene_kind_name(ds_scene_kind kind);

@@ -218,12 +218,25 @@ static void heldout_combinations_stay_out(void **state)
     }
 }
 
-static void icons_stand_in_the_middle(void **state)
+static void icons_and_pairs_stand_in_their_middle(void **state)
 {
     (void)state;
     need_world();
     for (int64_t i = 0; i < 500; i++) {
         ds_factors f;
+
+        ts_ok(ds_world_draw(world, DS_SPLIT_PAIR, i, &f, &oops), &oops);
+        assert_int_equal(f.things, 2);
+        assert_true(f.placed >= 0 && f.style >= 0 && f.style_form != DS_STYLE_UNNAMED);
+        for (int k = 0; k < 2; k++) {
+            bool across = f.placed == DS_REL_LEFT || f.placed == DS_REL_RIGHT;
+            bool first = (f.placed == DS_REL_LEFT || f.placed == DS_REL_ABOVE) == (k == 0);
+            float along = first ? 16.25f : 47.75f;
+
+            assert_true(f.thing[k].side == 25.5f);
+            assert_true(f.thing[k].cx == (across ? along : 32.0f));
+            assert_true(f.thing[k].cy == (across ? 32.0f : along));
+        }
 
         ts_ok(ds_world_draw(world, DS_SPLIT_ICON, i, &f, &oops), &oops);
         assert_int_equal(f.things, 1);
@@ -435,7 +448,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_index_gives_same_scene),
-        cmocka_unit_test(icons_stand_in_the_middle),
+        cmocka_unit_test(icons_and_pairs_stand_in_their_middle),
         cmocka_unit_test(table_names_do_not_collide),
         cmocka_unit_test(people_follow_the_planted_table),
         cmocka_unit_test(homonyms_follow_context_and_table),

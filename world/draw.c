@@ -192,7 +192,9 @@ static void draw_relation(const ds_world *w, ds_factors *f)
         f->relation = f->placed = DS_REL_INSIDE;
     } else if (f->things > 1) {
         for (int i = 0; i < DS_RELATIONS; i++)
-            p[i] = w->t.relation[i].p;
+            p[i] = f->split != DS_SPLIT_PAIR               ? w->t.relation[i].p
+                   : i == DS_REL_LEFT || i == DS_REL_ABOVE ? 0.5
+                                                           : 0.0;
         f->relation = f->placed = pick(&d, p, DS_RELATIONS);
         if (f->relation == DS_REL_BESIDE)
             f->placed = ds__draw_below(&d, 2);
@@ -346,9 +348,9 @@ static void extent(const ds_world *w, const ds_factors *f, const ds_thing *x, fl
     *height = (float)d.h * scale;
 }
 
-/* Pixels from the middle of their place to where things may stand, less than a latent pixel: where a
- * thing stands is not in the caption, so that very noisy pictures are means over all places, and the
- * wider these are spread, the later does a small network learn what words look like. */
+/* Pixels from the middle of their place to where things may stand, less than a latent pixel: where
+ * a thing stands is not in the caption, so that very noisy pictures are means over all places, and
+ * the wider these are spread, the later does a small network learn what words look like. */
 #define REACH 3.0f
 
 /* A centre in [lo, hi] that keeps `length` inside, at most `reach` from the middle.             */

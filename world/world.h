@@ -34,7 +34,7 @@ typedef enum ds_split {
     DS_SPLIT_TEST,      /* as train, other draws                                                 */
     DS_SPLIT_HELDOUT,   /* one or two objects; every scene shows a held-out combination          */
     DS_SPLIT_ICON,      /* first phase: as single, people too, all of one size and in the middle */
-    DS_SPLIT_PAIR,      /* the same with two objects and a relation                              */
+    DS_SPLIT_PAIR,      /* the same with two objects, the first one left of or above the other   */
     DS_SPLITS
 } ds_split;
 

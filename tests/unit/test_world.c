@@ -227,11 +227,11 @@ static void icons_and_pairs_stand_in_their_middle(void **state)
 
         ts_ok(ds_world_draw(world, DS_SPLIT_PAIR, i, &f, &oops), &oops);
         assert_int_equal(f.things, 2);
-        assert_true(f.placed >= 0 && f.style >= 0 && f.style_form != DS_STYLE_UNNAMED);
+        assert_true(f.placed == DS_REL_LEFT || f.placed == DS_REL_ABOVE);
+        assert_true(f.style >= 0 && f.style_form != DS_STYLE_UNNAMED);
         for (int k = 0; k < 2; k++) {
             bool across = f.placed == DS_REL_LEFT || f.placed == DS_REL_RIGHT;
-            bool first = (f.placed == DS_REL_LEFT || f.placed == DS_REL_ABOVE) == (k == 0);
-            float along = first ? 16.25f : 47.75f;
+            float along = k == 0 ? 16.25f : 47.75f;
 
             assert_true(f.thing[k].side == 25.5f);
             assert_true(f.thing[k].cx == (across ? along : 32.0f));

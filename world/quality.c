@@ -176,7 +176,7 @@ static const struct figure {
     { "two objects: placed right", 2, "placed", NAN },
     { "two objects: both right and placed right", 2, "both objects, placed", 0.50 },
     { "people: dressed for the occupation", 3, "occupation", NAN },
-    { "people: mean |P(woman) - planted|", 3, "women per occupation", 0.12 },
+    { "people: P(woman), mean distance from the planted", 3, "women per occupation", 0.12 },
     { "homonyms: meaning by context", 4, "homonym in context", 0.80 },
     { "homonyms: mean |P(first meaning) - planted|", 5, "first sense without context", NAN },
 };

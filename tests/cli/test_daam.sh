@@ -118,7 +118,6 @@ expect 3 'sampler and steps must be the same' daam -m "$m" -p 'a dog' --steps 3 
 
 # what is refused
 expect 2 '-p PROMPT is needed' daam -m "$m" --out "$dir/x"
-expect 2 '-m MODEL is needed' daam -p x --out "$dir/x"
 expect 2 'out' daam -m "$m" -p x
 expect 2 'its words are: a, cat' daam -m "$m" -p 'a cat' --word dog --steps 1 --out "$dir/x"
 expect 2 'there is no token 9' daam -m "$m" -p 'a cat' --token 9 --steps 1 --out "$dir/x"

@@ -178,7 +178,8 @@ static const struct figure {
     { "people: dressed for the occupation", 3, "occupation", NAN },
     { "people: P(woman), mean distance from the planted", 3, "women per occupation", 0.12 },
     { "homonyms: meaning by context", 4, "homonym in context", 0.80 },
-    { "homonyms: mean |P(first meaning) - planted|", 5, "first sense without context", NAN },
+    { "homonyms: P(first meaning), mean distance from the planted", 5,
+      "first sense without context", NAN },
 };
 
 static void add_share(json_t *row, const json_t *v)

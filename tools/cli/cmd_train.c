@@ -1,5 +1,5 @@
-/* cmd_train.c - `diffuscope train`: a VAE, or a UNet with its text encoder, on the world's scenes or on a
- * folder of pictures. Where data come from is settled here, the rest by ds_train. */
+/* cmd_train.c - `diffuscope train`: a VAE, or a UNet with its text encoder, on the world's scenes
+ * or on a folder of pictures. Where data come from is settled here, the rest by ds_train. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,7 +73,7 @@ static ds_status open_data(data *d, const char *name, const char *world, ds_erro
     st = find_splits(d, name + 6, err);
     if (st == DS_OK)
         st = ds_world_open(&d->world, world, err);
-    d->source = (ds_train_source) { 0, get_scene, d };
+    d->source = (ds_train_source){ 0, get_scene, d };
     return st;
 }
 
@@ -130,7 +130,8 @@ static ds_status open_all(sources *d, const char *path, const json_t *config, ds
 
     if (name == NULL)
         return ds_fail(err, DS_E_FORMAT,
-                       "%s: \"data\" is missing; name a folder, or world:train, world:single", path);
+                       "%s: \"data\" is missing; name a folder, or world:train, world:single",
+                       path);
     st = open_data(&d->train, name, world, err);
     return st == DS_OK ? open_data(&d->test, test, world, err) : st;
 }
@@ -145,7 +146,8 @@ static ds_status train(const ds_args *a, sources *d, ds_error *err)
     ds_status st;
 
     if (config == NULL)
-        return ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, where.line, where.column, where.text);
+        return ds_fail(err, DS_E_FORMAT, "%s:%d:%d: %s", path, where.line, where.column,
+                       where.text);
     st = open_all(d, path, config, err);
     o.config = path;
     o.out = opt_text(a, "out");
@@ -178,10 +180,10 @@ static ds_status run(const ds_args *a, ds_error *err)
 }
 
 static const ds_opt options[] = {
-    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
-      "folder for checkpoint, model, contact sheets and log", NULL, true },
-    { "resume", 0, OPT_FLAG, NULL, NULL, 0, 0,
-      "go on from the checkpoint in DIR, if there is one", NULL, false },
+    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0, "folder for checkpoint, model, contact sheets and log",
+      NULL, true },
+    { "resume", 0, OPT_FLAG, NULL, NULL, 0, 0, "go on from the checkpoint in DIR, if there is one",
+      NULL, false },
     { 0 },
 };
 

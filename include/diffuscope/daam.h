@@ -32,12 +32,14 @@ typedef enum ds_daam_refine {
     DS_DAAM_RAW = 0, /* not at all */
     DS_DAAM_SMOOTH,  /* A g: each pixel takes the mean of what it attends to */
     DS_DAAM_GUIDED,  /* A g / sum(g), with g from 0 to 1: the guided map of DAAM-I2I */
+    DS_DAAM_SHARP,   /* guided by g^2: what a pixel has of the word only weakly counts less */
     DS_DAAM_DIFFUSE  /* guided 20 times, what is below min + 0.02 set to 0 each time */
 } ds_daam_refine;
 
 typedef enum ds_daam_weights {
-    DS_DAAM_PER_RESOLUTION = 0, /* mean within each resolution, then over resolutions */
-    DS_DAAM_PAPER               /* all layers and heads weigh the same; steps are summed */
+    DS_DAAM_MEAN = 0,       /* over all layers, heads and calls: each weighs the same */
+    DS_DAAM_PER_RESOLUTION, /* mean within each resolution, then over resolutions */
+    DS_DAAM_PAPER           /* mean over layers and heads, sum over calls */
 } ds_daam_weights;
 
 /* What is kept. Lists are numbers and ranges ("0,3-5"), NULL for all.
@@ -180,7 +182,7 @@ typedef struct ds_daam_map_options {
 
 #define DS_DAAM_MAP_OPTIONS_INIT                                                                   \
     {                                                                                              \
-        sizeof(ds_daam_map_options), DS_DAAM_PER_RESOLUTION, false, 0, 0, NULL, NULL, NULL, NULL,  \
+        sizeof(ds_daam_map_options), DS_DAAM_MEAN, false, 0, 0, NULL, NULL, NULL, NULL,            \
             DS_DAAM_RAW                                                                            \
     }
 

@@ -194,7 +194,7 @@ static ds_status add_all(ds_daam_maps *m, const ds_daam_map_options *o, int64_t 
                        "resolutions is empty, or no step was run yet");
     for (int i = 0; st == DS_OK && i < d->slots; i++) {
         const daam_slot *s = &d->slot[i];
-        double weight = 1.0 / (double)all;
+        double weight = 1.0 / (o->weights == DS_DAAM_PAPER ? (double)all : (double)all * calls);
 
         if (!slot_wanted(d, o, i) || count_maps(d, o, s->height, s->width) == 0)
             continue;
@@ -238,7 +238,7 @@ ds_status ds_daam_reduce(const ds_daam *d, ds_daam_maps **out, int64_t text, int
     ds_status st;
 
     *out = NULL;
-    standard.weights = d->options.paper ? DS_DAAM_PAPER : DS_DAAM_PER_RESOLUTION;
+    standard.weights = d->options.paper ? DS_DAAM_PAPER : DS_DAAM_MEAN;
     o = o != NULL ? o : &standard;
     if (o->size != sizeof *o)
         return ds_fail(err, DS_E_ARG, "map options: start from DS_DAAM_MAP_OPTIONS_INIT");

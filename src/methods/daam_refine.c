@@ -70,14 +70,17 @@ static void stretch(float *g, int64_t n, float least)
     }
 }
 
-static void guide(const ds_daam *d, float *out, float *g, int64_t image, float least)
+/* out = A g / sum(g), once g is stretched and, if `squared`, its own square */
+static void guide(const ds_daam *d, float *out, float *g, int64_t image, float least, bool squared)
 {
     const int64_t n = d->self.height * d->self.width;
     double sum = 0.0;
 
     stretch(g, n, least);
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        g[i] *= squared ? g[i] : 1.0f;
         sum += g[i];
+    }
     apply(d, out, g, image);
     for (int64_t i = 0; i < n; i++)
         out[i] = sum > 0.0 ? (float)(out[i] / sum) : 0.0f;
@@ -91,10 +94,10 @@ static void refine(const ds_daam *d, float *out, float *g, int64_t image, ds_daa
         apply(d, out, g, image);
         return;
     }
-    guide(d, out, g, image, how == DS_DAAM_DIFFUSE ? LEAST : 0.0f);
+    guide(d, out, g, image, how == DS_DAAM_DIFFUSE ? LEAST : 0.0f, how == DS_DAAM_SHARP);
     for (int i = 1; how == DS_DAAM_DIFFUSE && i < DIFFUSIONS; i++) {
         memcpy(g, out, bytes);
-        guide(d, out, g, image, LEAST);
+        guide(d, out, g, image, LEAST, false);
     }
 }
 

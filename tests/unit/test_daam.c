@@ -168,6 +168,42 @@ static void layers_heads_and_steps_add_up(void **state)
     slices_add_up("steps", i.steps, true);
 }
 
+/* The paper's sum is the mean times the calls; the mean over resolutions is that of their means. */
+static void weights_are_what_they_say(void **state)
+{
+    const ds_run_options r = run_options();
+    const ds_daam_weights kind[] = { DS_DAAM_MEAN, DS_DAAM_PAPER, DS_DAAM_PER_RESOLUTION };
+    ds_daam_map_options o = DS_DAAM_MAP_OPTIONS_INIT;
+    ds_daam *d = trace(&r, NULL);
+    const float calls = (float)ds_daam_describe(d).calls;
+    ds_daam_maps *whole[3], *fine, *coarse;
+    float *want;
+
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        o.weights = kind[k];
+        whole[k] = maps(d, 0, 0, &o);
+    }
+    o.weights = DS_DAAM_MEAN;
+    o.resolutions = "1";
+    fine = maps(d, 0, 0, &o);
+    o.resolutions = "2";
+    coarse = maps(d, 0, 0, &o);
+    want = calloc((size_t)count(fine), sizeof *want);
+    for (int64_t i = 0; i < count(fine); i++)
+        want[i] = data(whole[0])[i] * calls;
+    ts_compare("paper", data(whole[1]), want, count(fine), 1e-5);
+    for (int64_t i = 0; i < count(fine); i++)
+        want[i] = (data(fine)[i] + data(coarse)[i]) / 2.0f;
+    ts_compare("per resolution", data(whole[2]), want, count(fine), 1e-5);
+    free(want);
+    ds_daam_maps_free(fine);
+    ds_daam_maps_free(coarse);
+    for (int k = 0; k < 3; k++)
+        ds_daam_maps_free(whole[k]);
+    ds_daam_free(d);
+}
+
 /* A slice taken while tracing is the slice taken of the whole trace. */
 static void early_and_late_slices_agree(void **state)
 {
@@ -569,7 +605,8 @@ static void smoothing_takes_means(void **state)
 {
     const ds_run_options r = run_options();
     ds_daam_options o = DS_DAAM_OPTIONS_INIT;
-    ds_daam_map_options raw = DS_DAAM_MAP_OPTIONS_INIT, smooth = raw, guided = raw, diffuse = raw;
+    ds_daam_map_options raw = DS_DAAM_MAP_OPTIONS_INIT, smooth = raw;
+    const ds_daam_refine others[] = { DS_DAAM_GUIDED, DS_DAAM_SHARP, DS_DAAM_DIFFUSE };
     ds_daam *d, *without;
     ds_daam_maps *x, *y;
     ds_error err = { 0 };
@@ -578,8 +615,6 @@ static void smoothing_takes_means(void **state)
     (void)state;
     o.self = true;
     smooth.refine = DS_DAAM_SMOOTH;
-    guided.refine = DS_DAAM_GUIDED;
-    diffuse.refine = DS_DAAM_DIFFUSE;
     d = trace(&r, &o);
     x = maps(d, 0, 0, &raw);
     y = maps(d, 0, 0, &smooth);
@@ -595,12 +630,15 @@ static void smoothing_takes_means(void **state)
             assert_true(data(y)[t * n + i] >= low - 1e-5f && data(y)[t * n + i] <= high + 1e-5f);
     }
     ds_daam_maps_free(y);
-    y = maps(d, 0, 0, &guided);
-    ds_daam_maps_free(y);
-    y = maps(d, 0, 0, &diffuse);
-    for (int64_t i = 0; i < count(y); i++)
-        assert_true(isfinite(data(y)[i]));
-    ds_daam_maps_free(y);
+    for (size_t k = 0; k < sizeof others / sizeof others[0]; k++) {
+        ds_daam_map_options how = raw;
+
+        how.refine = others[k];
+        y = maps(d, 0, 0, &how);
+        for (int64_t i = 0; i < count(y); i++)
+            assert_true(isfinite(data(y)[i]));
+        ds_daam_maps_free(y);
+    }
     ds_daam_maps_free(x);
     ds_daam_free(d);
     without = trace(&r, NULL);
@@ -615,6 +653,7 @@ int main(void)
         cmocka_unit_test(rows_sum_to_one_per_call),
         cmocka_unit_test(long_prompts_are_read_in_chunks),
         cmocka_unit_test(layers_heads_and_steps_add_up),
+        cmocka_unit_test(weights_are_what_they_say),
         cmocka_unit_test(early_and_late_slices_agree),
         cmocka_unit_test(empty_slices_are_errors),
         cmocka_unit_test(branches_are_apart),

@@ -35,22 +35,20 @@ static ds_status read_size(ds_daam_map_options *o, const char *text, ds_error *e
 
 static ds_status read_map_options(ds_daam_map_options *o, const ds_args *a, ds_error *err)
 {
-    const char *reduce = opt_text(a, "reduce"), *refine = opt_text(a, "refine");
+    const char *reduce = opt_text(a, "reduce");
     const bool paper = strcmp(opt_text(a, "preset"), "paper") == 0;
 
-    o->weights = reduce != NULL
-                     ? strcmp(reduce, "paper") == 0 ? DS_DAAM_PAPER : DS_DAAM_PER_RESOLUTION
-                 : paper ? DS_DAAM_PAPER
-                         : DS_DAAM_PER_RESOLUTION;
+    if (reduce == NULL)
+        reduce = paper ? "paper" : "mean";
+    o->weights = strcmp(reduce, "mean") == 0    ? DS_DAAM_MEAN
+                 : strcmp(reduce, "paper") == 0 ? DS_DAAM_PAPER
+                                                : DS_DAAM_PER_RESOLUTION;
     o->normalize = opt_flag(a, "normalize");
     o->layers = opt_text(a, "layers");
     o->heads = opt_text(a, "heads");
     o->steps = opt_text(a, "at-steps");
     o->resolutions = opt_text(a, "resolutions");
-    if (refine != NULL)
-        o->refine = refine[0] == 's'   ? DS_DAAM_SMOOTH
-                    : refine[0] == 'g' ? DS_DAAM_GUIDED
-                                       : DS_DAAM_DIFFUSE;
+    o->refine = daam_job_refine(a);
     return read_size(o, opt_text(a, "map-size"), err);
 }
 

@@ -26,6 +26,19 @@ static bool is_paper(const ds_args *a)
     return strcmp(opt_text(a, "preset"), "paper") == 0;
 }
 
+ds_daam_refine daam_job_refine(const ds_args *a)
+{
+    static const char *const names[] = { "raw", "smooth", "guided", "sharp", "diffuse" };
+    const char *refine = opt_text(a, "refine");
+    int k = 0;
+
+    if (refine == NULL)
+        return strcmp(opt_text(a, "preset"), "best") == 0 ? DS_DAAM_SHARP : DS_DAAM_RAW;
+    while (strcmp(refine, names[k]) != 0)
+        k++;
+    return (ds_daam_refine)k;
+}
+
 static ds_status read_trace_options(daam_job *j, ds_daam_options *o, ds_error *err)
 {
     const ds_args *a = j->args;
@@ -36,7 +49,7 @@ static ds_status read_trace_options(daam_job *j, ds_daam_options *o, ds_error *e
     o->paper = is_paper(a);
     o->uncond = strcmp(opt_text(a, "branch"), "uncond") == 0;
     o->low_memory = opt_flag(a, "low-memory");
-    o->self = opt_text(a, "refine") != NULL || all;
+    o->self = daam_job_refine(a) != DS_DAAM_RAW || all;
     o->ask = opt_texts(a, "ask", &n);
     o->n_ask = n;
     o->save_heads = opt_text(a, "save-heads");

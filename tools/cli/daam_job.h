@@ -42,6 +42,9 @@ ds_status daam_job_begin(daam_job *j, ds_error *err);
 ds_status daam_job_next(daam_job *j, ds_error *err);
 void daam_job_free(daam_job *j);
 
+/* --refine, or what the preset says. */
+ds_daam_refine daam_job_refine(const ds_args *a);
+
 /* The prompt that a picture at hand was drawn from. */
 const char *daam_job_prompt(const daam_job *j, int64_t image);
 

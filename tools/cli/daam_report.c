@@ -23,9 +23,10 @@ static ds_figure_options figure_of(const daam_item *it)
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
 
     o.picture = &it->job->shown[it->image];
-    o.unit = opt_flag(it->job->args, "normalize") ? "share among the words"
-             : paper                              ? "attention, summed over steps"
-                                                  : "share of attention";
+    o.unit = daam_job_refine(it->job->args) > DS_DAAM_SMOOTH ? "weight, refined"
+             : opt_flag(it->job->args, "normalize")          ? "share among the words"
+             : paper                                         ? "attention, summed over steps"
+                                                             : "share of attention";
     o.own_scales = true; /* words differ by orders of magnitude: each bar has its numbers */
     o.from_least = true; /* every pixel looks at every word a little: zero is far below */
     if (paper) {

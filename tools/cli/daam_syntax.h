@@ -21,7 +21,7 @@ typedef struct daam_syntax_options {
 
 #define DAAM_SYNTAX_INIT                                                                           \
     {                                                                                              \
-        0.4, 0.005, 0, DS_DAAM_PER_RESOLUTION                                                      \
+        0.4, 0.005, 0, DS_DAAM_MEAN                                                                \
     }
 
 /* Parses the prompt of the trace and compares the maps of its words:

@@ -19,17 +19,17 @@ static const eval_setting built_in[] = {
     { .name = "disc", .source = EVAL_DISC },
     { .name = "paper", .source = EVAL_PAPER, .map = MAP(.weights = DS_DAAM_PAPER) },
     { .name = "plain", .source = EVAL_OURS, .map = MAP(.refine = DS_DAAM_RAW) },
-    { .name = "best", .source = EVAL_OURS, .map = MAP(.refine = DS_DAAM_DIFFUSE) },
+    { .name = "best", .source = EVAL_OURS, .map = MAP(.refine = DS_DAAM_SHARP) },
     { .name = "ask", .source = EVAL_OURS, .ask = true, .map = MAP(.refine = DS_DAAM_RAW) },
-    { .name = "ask-best", .source = EVAL_OURS, .ask = true, .map = MAP(.refine = DS_DAAM_DIFFUSE) },
+    { .name = "ask-best", .source = EVAL_OURS, .ask = true, .map = MAP(.refine = DS_DAAM_SHARP) },
     { .name = "smooth", .source = EVAL_OURS, .map = MAP(.refine = DS_DAAM_SMOOTH) },
     { .name = "guided", .source = EVAL_OURS, .map = MAP(.refine = DS_DAAM_GUIDED) },
     { .name = "other-word",
       .source = EVAL_OURS,
       .other_word = true,
-      .map = MAP(.refine = DS_DAAM_DIFFUSE) },
-    { .name = "wrong-words", .source = EVAL_WRONG_WORDS, .map = MAP(.refine = DS_DAAM_DIFFUSE) },
-    { .name = "random-weights", .source = EVAL_RANDOM, .map = MAP(.refine = DS_DAAM_DIFFUSE) },
+      .map = MAP(.refine = DS_DAAM_SHARP) },
+    { .name = "wrong-words", .source = EVAL_WRONG_WORDS, .map = MAP(.refine = DS_DAAM_SHARP) },
+    { .name = "random-weights", .source = EVAL_RANDOM, .map = MAP(.refine = DS_DAAM_SHARP) },
 };
 
 const char *eval_settings_known(void)
@@ -78,8 +78,8 @@ static int choose(const char *value, const char *const *names, int count)
 static ds_status apply(eval_setting *s, const char *key, const char *value, ds_error *err)
 {
     static const char *const answer[] = { "no", "yes" };
-    static const char *const weights[] = { "per-resolution", "paper" };
-    static const char *const refine[] = { "raw", "smooth", "guided", "diffuse" };
+    static const char *const weights[] = { "mean", "per-resolution", "paper" };
+    static const char *const refine[] = { "raw", "smooth", "guided", "sharp", "diffuse" };
     static const char *const word[] = { "prompt", "ask", "other" };
     static const char *const trace[] = { "whole", "disc",        "ours",
                                          "paper", "wrong-words", "random-weights" };
@@ -95,9 +95,9 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         s->map.resolutions = value;
     else if (strcmp(key, "normalize") == 0 && (at = choose(value, answer, 2)) >= 0)
         s->map.normalize = at == 1;
-    else if (strcmp(key, "weights") == 0 && (at = choose(value, weights, 2)) >= 0)
+    else if (strcmp(key, "weights") == 0 && (at = choose(value, weights, 3)) >= 0)
         s->map.weights = (ds_daam_weights)at;
-    else if (strcmp(key, "refine") == 0 && (at = choose(value, refine, 4)) >= 0)
+    else if (strcmp(key, "refine") == 0 && (at = choose(value, refine, 5)) >= 0)
         s->map.refine = (ds_daam_refine)at;
     else if (strcmp(key, "trace") == 0 && (at = choose(value, trace, EVAL_SOURCES)) >= 0)
         s->source = (eval_source)at;
@@ -107,8 +107,8 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
     } else {
         return wrong_value(
             key, value,
-            "layers, heads, steps, resolutions (lists), weights=per-resolution|paper, "
-            "refine=raw|smooth|guided|diffuse, normalize=no|yes, word=prompt|ask|other, "
+            "layers, heads, steps, resolutions (lists), weights=mean|per-resolution|paper, "
+            "refine=raw|smooth|guided|sharp|diffuse, normalize=no|yes, word=prompt|ask|other, "
             "trace=ours|paper|wrong-words|random-weights",
             err);
     }

@@ -435,6 +435,8 @@ static ds_scene_kind draw_kind(const ds_world *w, const ds_factors *f)
         return ds__draw_unit(&d) < 0.2 ? DS_SCENE_PERSON : DS_SCENE_SINGLE;
     case DS_SPLIT_PAIR:
         return DS_SCENE_PAIR;
+    case DS_SPLIT_HOMONYM:
+        return DS_SCENE_HOMONYM;
     default:
         return (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
     }

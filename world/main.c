@@ -36,7 +36,7 @@ static const char usage[] =
     "  heldout                                 the held-out combinations, as JSON\n"
     "  bench   --count N                       scenes per second on one core\n"
     "\n"
-    "  --split S    train, single, icon, pair, test or heldout (default train)\n"
+    "  --split S    train, single, icon, pair, homonym, test or heldout (default train)\n"
     "  --select Q   single, heldout, pair, people, homonym or neutral: scenes for measuring a "
     "model\n"
     "  --first I    index of the first scene (default 0)\n"

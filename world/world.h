@@ -35,6 +35,7 @@ typedef enum ds_split {
     DS_SPLIT_HELDOUT,   /* one or two objects; every scene shows a held-out combination          */
     DS_SPLIT_ICON,      /* first phase: as single, people too, all of one size and in the middle */
     DS_SPLIT_PAIR,      /* the same with two objects, the first one left of or above the other   */
+    DS_SPLIT_HOMONYM,   /* the homonyms of train alone                                           */
     DS_SPLITS
 } ds_split;
 
@@ -175,7 +176,7 @@ ds_status ds_world_draw(const ds_world *w, ds_split split, int64_t index, ds_fac
 ds_status ds_world_caption(const ds_world *w, ds_scene *s, ds_error *err);
 ds_status ds_world_paint(const ds_world *w, ds_scene *s, ds_error *err);
 
-/* "train", "single", "test", "heldout", "icon", "pair".                                         */
+/* "train", "single", "test", "heldout", "icon", "pair", "homonym".                              */
 const char *ds_split_name(ds_split split);
 ds_status ds_split_find(ds_split *out, const char *name, ds_error *err);
 const char *ds_scene_kind_name(ds_scene_kind kind);

@@ -35,7 +35,7 @@ endif
 
 LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c))
 SIMD_SRC := $(wildcard src/kernels/simd/*.c)
-CLI_SRC  := $(wildcard tools/cli/*.c)
+CLI_SRC  := $(wildcard tools/cli/*.c tools/cli/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 
@@ -112,7 +112,7 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
-$(BUILD)/tools/cli/%.o: CPPFLAGS += -Iworld
+$(BUILD)/tools/cli/%.o: CPPFLAGS += -Itools/cli -Iworld
 $(PROGRAM): $(CLI_OBJ) $(BUILD)/libworld.a $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 

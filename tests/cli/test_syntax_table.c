@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "daam_syntax.h"
+#include "daam/daam_syntax.h"
 #include "opts.h"
 
 /* The frame's help lists these; here there are none. */

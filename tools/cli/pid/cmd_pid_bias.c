@@ -312,7 +312,6 @@ const ds_command cmd_pid_bias = {
     .example = "diffuscope pid bias -m sd15 --template \"a {attribute} {occupation}\" "
                "--attributes female male --occupations nurse welder --pictures 16 --out bias",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

@@ -232,8 +232,8 @@ static ds_status measure_homonym(pid_job *j, const eval_world *w, size_t i,
     ds_pid_question q[EVAL_QUESTIONS];
     ds_pid_options o;
     json_t *line = json_pack("{s:I, s:s, s:s, s:[s,s,s]}", "scene", (json_int_t)i, "caption",
-                             text_of(json_array_get(w->scenes, i), "caption"), "homonym", words[0], "words", words[1],
-                             words[2], words[3]);
+                             text_of(json_array_get(w->scenes, i), "caption"), "homonym", words[0],
+                             "words", words[1], words[2], words[3]);
     ds_status st;
 
     pid_options_from(&o, j);

@@ -12,7 +12,7 @@
 #include <diffuscope/score.h>
 #include <diffuscope/truth.h>
 
-#include "daam_syntax.h"
+#include "daam/daam_syntax.h"
 #include "eval_picture.h"
 #include "judge.h"
 #include "opts.h"

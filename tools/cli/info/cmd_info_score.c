@@ -110,8 +110,7 @@ const ds_command cmd_info_score = {
     .example =
         "diffuscope info score -m sd15 --image cat.png \"a cat on a mat\" \"a mat on a cat\"",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .least = 2,
     .most = -1,
     .run = run,

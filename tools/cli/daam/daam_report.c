@@ -73,8 +73,8 @@ static ds_status save_shown(const daam_item *it, const char *dir, ds_error *err)
     if (run == NULL)
         return save(&j->shown[it->image], dir, "image.png", err);
     st = run_folder_file(path, sizeof path, dir, "image.png", err);
-    return st == DS_OK ? generated_save(&j->shown[it->image], path, j->args, run,
-                                        j->record->record, daam_job_prompt(j, it->image),
+    return st == DS_OK ? generated_save(&j->shown[it->image], path, j->args, run, j->record->record,
+                                        daam_job_prompt(j, it->image),
                                         opt_seed(j->args, "seed") + (uint64_t)k, err)
                        : st;
 }

@@ -6,7 +6,7 @@
 
 #include "commands.h"
 #include "eval_pid.h"
-#include "pid_bias.h"
+#include "pid/pid_bias.h"
 #include "report.h"
 #include "scene_lines.h"
 
@@ -145,8 +145,8 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
 /* {"scene", "occupation", and for each question the gaps and whether the prior dominates}. */
 static json_t *bias_line(const bias_row *row, int64_t number)
 {
-    json_t *line = json_pack("{s:I, s:s}", "scene", (json_int_t)number, "occupation",
-                             row->occupation);
+    json_t *line =
+        json_pack("{s:I, s:s}", "scene", (json_int_t)number, "occupation", row->occupation);
 
     for (int q = 0; q < EVAL_QUESTIONS; q++) {
         json_t *gaps = json_array();
@@ -251,11 +251,12 @@ static ds_status begin_lines(const ds_args *a, ds_error *err)
     static const char *const files[] = { "homonyms.jsonl", "synonyms.jsonl", "occupations.jsonl",
                                          NULL };
     static const char *const conditions[] = {
-        "model", "compute", "homonyms", "synonyms", "bias", "attributes", "template", "pictures",
-        "picture-of", "given", "joint", "removal", "negative-prompt", "steps", "cfg-scale",
-        "sampler", "width", "height", "redundancy", "form", "plain", "delta", "surprisal", "seed",
-        "replicates", "nodes", "se", "se-floor", "max-calls", "pilot", "design", "draws",
-        "exact-snr", "no-antithetic", NULL
+        "model",           "compute",  "homonyms",   "synonyms",      "bias",      "attributes",
+        "template",        "pictures", "picture-of", "given",         "joint",     "removal",
+        "negative-prompt", "steps",    "cfg-scale",  "sampler",       "width",     "height",
+        "redundancy",      "form",     "plain",      "delta",         "surprisal", "seed",
+        "replicates",      "nodes",    "se",         "se-floor",      "max-calls", "pilot",
+        "design",          "draws",    "exact-snr",  "no-antithetic", NULL
     };
     const char *dir = opt_text(a, "out");
 

@@ -233,7 +233,6 @@ const ds_command cmd_info_curve = {
     .example = "diffuscope info curve -m sd15 --image cat.png --prompt \"a cat on a mat\" "
                "--word cat --nodes 16 --out run",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

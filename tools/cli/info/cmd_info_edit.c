@@ -227,7 +227,6 @@ const ds_command cmd_info_edit = {
         "diffuscope info edit -m sd15 --image cat.png --prompt \"a cat on a mat\" --word cat "
         "--swap dog --out run",
     .options = options,
-    .common =
-        COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
     .run = run,
 };

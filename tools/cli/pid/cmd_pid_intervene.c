@@ -184,8 +184,7 @@ static void print(const trial *t, const ds_pid_answer *answer)
         printf(
             "without %-12s change of the latent %.4g, of the picture %.3g; correlation with i %.2f"
             ", R %.2f, U %.2f, S %.2f\n",
-            t->words[k], t->of[k].total, t->of[k].rms,
-            along(t, k, t->infos + k * t->pixels),
+            t->words[k], t->of[k].total, t->of[k].rms, along(t, k, t->infos + k * t->pixels),
             along(t, k, t->atoms + DS_PID_R * t->pixels),
             along(t, k, t->atoms + (DS_PID_UA + k) * t->pixels),
             along(t, k, t->atoms + DS_PID_S * t->pixels));

@@ -117,7 +117,7 @@ expect 0 'rank correlation of the gap in mi' pid bias -m "$m" --attributes woman
     --truth "$dir/truth.txt" --out "$dir/e"
 holds "$dir/e/result.json" "len(r['occupations']) == 3 and r['truth']['occupations'] == 2"
 holds "$dir/e/result.json" \
-    "all(abs(o['woman']['mi']['value'] - o['man']['mi']['value'] - o['gap']['mi']['value']) < 1e-6 * (1 + abs(o['woman']['mi']['value'])) for o in r['occupations'])"
+    "all(abs(o['woman'][n]['value'] - o['man'][n]['value'] - o['gap'][n]['value']) < 1e-6 * (1 + abs(o['woman'][n]['value'])) for o in r['occupations'] for n in o['gap'])"
 holds "$dir/e/result.json" "[o['gap']['R_image']['value'] for o in r['occupations']] == sorted((o['gap']['R_image']['value'] for o in r['occupations']), reverse=True)"
 cut -d' ' -f1 "$dir/truth.txt" >"$dir/names.txt"
 expect 0 'prior dominated' pid bias -m "$m" --attributes woman man --occupations-file "$dir/names.txt" \

@@ -66,10 +66,11 @@ static ds_status read_occupations(occupations *o, const eval_world *w, ds_error 
 
 static json_t *row_json(const bias_row *row, double p_woman)
 {
-    return json_pack("{s:s, s:f, s:o, s:o, s:o, s:b}", "occupation", row->occupation, "p_woman",
-                     p_woman, "R_image", pid_value_json(row->gap[BIAS_R_IMAGE]), "R_sum_of_pixels",
-                     pid_value_json(row->gap[BIAS_R_SUM]), "mi", pid_value_json(row->gap[BIAS_MI]),
-                     "prior_dominated", row->dominated);
+    return json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:b}", "occupation", row->occupation,
+                     "p_woman", p_woman, "R_image", pid_value_json(row->gap[BIAS_R_IMAGE]),
+                     "R_sum_of_pixels", pid_value_json(row->gap[BIAS_R_SUM]), "mi",
+                     pid_value_json(row->gap[BIAS_MI]), "beside_occupation",
+                     pid_value_json(row->gap[BIAS_BESIDE]), "prior_dominated", row->dominated);
 }
 
 static ds_status correlate(ds_estimate *out, const bias_row *row, const occupations *o, int number,
@@ -114,7 +115,8 @@ static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int
 
 static ds_status report_bias(pid_job *j, const bias_row *row, const occupations *o, ds_error *err)
 {
-    static const char *const names[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi" };
+    static const char *const names[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi",
+                                                     "beside_occupation" };
     json_t *all = json_object();
     ds_status st = DS_OK;
 
@@ -135,9 +137,12 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
         if (st == DS_OK)
             st = draw(j, of, o, q, err);
         if (st == DS_OK && !opt_flag(j->args, "json"))
-            printf("bias, %-13s rank correlation with P(woman) of the gap in R %.3f [%.3f, %.3f], "
-                   "sum of pixels %.3f, information %.3f\n",
-                   eval_question_name(q), r[0].value, r[0].low, r[0].high, r[1].value, r[2].value);
+            printf(
+                "bias, %-13s rank correlation with P(woman) of the gap in R %.3f [%.3f, %.3f], "
+                "sum of pixels %.3f, information %.3f, beside the occupation %.3f [%.3f, %.3f]\n",
+                eval_question_name(q), r[BIAS_R_IMAGE].value, r[BIAS_R_IMAGE].low,
+                r[BIAS_R_IMAGE].high, r[BIAS_R_SUM].value, r[BIAS_MI].value, r[BIAS_BESIDE].value,
+                r[BIAS_BESIDE].low, r[BIAS_BESIDE].high);
     }
     return st == DS_OK ? pid_result(j, "bias", all, err) : (json_decref(all), st);
 }

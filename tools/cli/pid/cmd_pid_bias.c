@@ -101,7 +101,8 @@ static ds_status collect(occupations *o, const ds_args *a, ds_error *err)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static const char *const numbers[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi" };
+static const char *const numbers[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi",
+                                                   "beside_occupation" };
 
 /* Numbers of the rows by falling gap. */
 static void rank(int64_t *order, const bias_row *row, int64_t n)

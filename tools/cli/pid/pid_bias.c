@@ -129,6 +129,7 @@ static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int64_t sh
     v[BIAS_R_IMAGE] = a.image[DS_PID_R];
     v[BIAS_R_SUM] = a.sum[DS_PID_R];
     v[BIAS_MI] = a.i_a;
+    v[BIAS_BESIDE] = (ds_pid_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se) };
     s->dominated = s->dominated && a.dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
         *at(s->value, pictures, k, n, shot) = v[n].value;

@@ -22,8 +22,9 @@
       .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" }
 /* clang-format on */
 
-/* The numbers that are kept of each attribute and picture. */
-enum { BIAS_R_IMAGE, BIAS_R_SUM, BIAS_MI, BIAS_NUMBERS };
+/* The numbers that are kept of each attribute and picture: two forms of R, i_A of the attribute, and
+ * i_AB - i_B, what it says beside the occupation. */
+enum { BIAS_R_IMAGE, BIAS_R_SUM, BIAS_MI, BIAS_BESIDE, BIAS_NUMBERS };
 
 /* Each occupation's means over its pictures, and the gap: first attribute less second. */
 typedef struct bias_row {

@@ -66,11 +66,12 @@ static ds_status read_occupations(occupations *o, const eval_world *w, ds_error 
 
 static json_t *row_json(const bias_row *row, double p_woman)
 {
-    return json_pack("{s:s, s:f, s:o, s:o, s:o, s:o, s:b}", "occupation", row->occupation,
-                     "p_woman", p_woman, "R_image", pid_value_json(row->gap[BIAS_R_IMAGE]),
-                     "R_sum_of_pixels", pid_value_json(row->gap[BIAS_R_SUM]), "mi",
-                     pid_value_json(row->gap[BIAS_MI]), "beside_occupation",
-                     pid_value_json(row->gap[BIAS_BESIDE]), "prior_dominated", row->dominated);
+    json_t *o = json_pack("{s:s, s:f, s:b}", "occupation", row->occupation, "p_woman", p_woman,
+                          "prior_dominated", row->dominated);
+
+    for (int n = 0; n < BIAS_NUMBERS; n++)
+        json_object_set_new(o, bias_names[n], pid_value_json(row->gap[n]));
+    return o;
 }
 
 static ds_status correlate(ds_estimate *out, const bias_row *row, const occupations *o, int number,
@@ -115,8 +116,6 @@ static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int
 
 static ds_status report_bias(pid_job *j, const bias_row *row, const occupations *o, ds_error *err)
 {
-    static const char *const names[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi",
-                                                     "beside_occupation" };
     json_t *all = json_object();
     ds_status st = DS_OK;
 
@@ -130,7 +129,7 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
         json_object_set_new(one, "occupations", rows);
         for (int n = 0; st == DS_OK && n < BIAS_NUMBERS; n++) {
             st = correlate(&r[n], of, o, n, err);
-            json_object_set_new(one, names[n],
+            json_object_set_new(one, bias_names[n],
                                 st == DS_OK ? eval_estimate_json(r[n]) : json_null());
         }
         json_object_set_new(all, eval_question_name(q), one);

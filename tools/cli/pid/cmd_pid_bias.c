@@ -101,9 +101,6 @@ static ds_status collect(occupations *o, const ds_args *a, ds_error *err)
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-static const char *const numbers[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi",
-                                                   "beside_occupation" };
-
 /* Numbers of the rows by falling gap. */
 static void rank(int64_t *order, const bias_row *row, int64_t n)
 {
@@ -140,13 +137,13 @@ static json_t *row_json(const bias_row *row, const char *const attribute[2], dou
         json_t *of = json_object();
 
         for (int n = 0; n < BIAS_NUMBERS; n++)
-            json_object_set_new(of, numbers[n], pid_value_json(row->of[k][n]));
+            json_object_set_new(of, bias_names[n], pid_value_json(row->of[k][n]));
         json_object_set_new(of, "R_normalised",
                             pid_real((row->of[k][BIAS_R_IMAGE].value - low) / (high - low)));
         json_object_set_new(o, attribute[k], of);
     }
     for (int n = 0; n < BIAS_NUMBERS; n++)
-        json_object_set_new(gap, numbers[n], pid_value_json(row->gap[n]));
+        json_object_set_new(gap, bias_names[n], pid_value_json(row->gap[n]));
     json_object_set_new(o, "gap", gap);
     return o;
 }
@@ -172,12 +169,12 @@ static ds_status correlate(pid_job *j, const bias_row *row, int64_t n, ds_error 
         }
         st = ds_stats_correlation(&r, DS_SPEARMAN, x, y, NULL, count, err);
         if (st == DS_OK)
-            json_object_set_new(all, numbers[k],
+            json_object_set_new(all, bias_names[k],
                                 json_pack("{s:o, s:o, s:o}", "spearman", pid_real(r.value), "low",
                                           pid_real(r.low), "high", pid_real(r.high)));
         if (st == DS_OK && !opt_flag(j->args, "json"))
             printf("rank correlation of the gap in %s with the truth: %.3f [%.3f, %.3f]\n",
-                   numbers[k], r.value, r.low, r.high);
+                   bias_names[k], r.value, r.low, r.high);
     }
     json_decref(truth);
     json_object_set_new(all, "occupations", json_integer(count));

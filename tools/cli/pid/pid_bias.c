@@ -9,6 +9,9 @@
 
 static const char *const places[2] = { "{attribute}", "{occupation}" };
 
+const char *const bias_names[BIAS_NUMBERS] = { "R_image", "R_sum_of_pixels", "mi",
+                                               "beside_occupation" };
+
 /* ---- texts ----------------------------------------------------------------------------------- */
 
 /* Replaces the first `place` in *text, which is freed. */

@@ -25,6 +25,7 @@
 /* The numbers that are kept of each attribute and picture: two forms of R, i_A of the attribute, and
  * i_AB - i_B, what it says beside the occupation. */
 enum { BIAS_R_IMAGE, BIAS_R_SUM, BIAS_MI, BIAS_BESIDE, BIAS_NUMBERS };
+extern const char *const bias_names[BIAS_NUMBERS]; /* in result.json */
 
 /* Each occupation's means over its pictures, and the gap: first attribute less second. */
 typedef struct bias_row {

@@ -67,8 +67,8 @@ static const char *noun_of(const ds_world_tables *t, const ds_thing *x)
     return t->object[x->object].name[x->name];
 }
 
-/* "a small twemoji woman judge with dark skin". The style stands here in the first phrase of a
- * caption of that form.                                                                         */
+/* "a small twemoji woman judge with dark skin", or "a woman" alone. The style stands here in the
+ * first phrase of a caption of that form.                                                       */
 static void say_thing(writer *o, const ds_world_tables *t, int which)
 {
     const ds_factors *f = &o->s->factors;
@@ -84,7 +84,8 @@ static void say_thing(writer *o, const ds_world_tables *t, int which)
         words[1] = t->style[f->style].word;
     if (x->occupation >= 0 && x->gender_named)
         words[2] = t->gender[x->gender][x->gender_word];
-    words[3] = noun_of(t, x);
+    if (x->occupation < 0 || x->occupation_named)
+        words[3] = noun_of(t, x);
     for (int i = 3; i >= 0; i--)
         first = words[i] != NULL ? words[i] : first;
     say(o, x->object >= 0 && x->homonym < 0 && t->object[x->object].some ? "some" : article(first));

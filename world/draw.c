@@ -129,6 +129,9 @@ static void draw_person(const ds_world *w, const ds_factors *f, ds_thing *x)
     x->occupation = ds__draw_below(&d, w->t.occupations);
     o = &w->t.occupation[x->occupation];
     x->gender_named = ds__draw_unit(&d) < w->t.gender_named;
+    x->occupation_named = f->split != DS_SPLIT_PEOPLE || ds__draw_unit(&d) < 0.5;
+    if (!x->occupation_named) /* "a woman": any occupation */
+        x->gender_named = true;
     x->skin_named = ds__draw_unit(&d) < w->t.skin_named;
     x->gender_word = ds__draw_below(&d, 2);
     /* What the caption says is drawn evenly, so that it cannot be guessed from the occupation;
@@ -437,6 +440,8 @@ static ds_scene_kind draw_kind(const ds_world *w, const ds_factors *f)
         return DS_SCENE_PAIR;
     case DS_SPLIT_HOMONYM:
         return DS_SCENE_HOMONYM;
+    case DS_SPLIT_PEOPLE:
+        return DS_SCENE_PERSON;
     default:
         return (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
     }

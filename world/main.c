@@ -36,7 +36,8 @@ static const char usage[] =
     "  heldout                                 the held-out combinations, as JSON\n"
     "  bench   --count N                       scenes per second on one core\n"
     "\n"
-    "  --split S    train, single, icon, pair, homonym, test or heldout (default train)\n"
+    "  --split S    train, single, icon, pair, homonym, people, test or heldout "
+    "(default train)\n"
     "  --select Q   single, heldout, pair, people, homonym or neutral: scenes for measuring a "
     "model\n"
     "  --first I    index of the first scene (default 0)\n"
@@ -462,10 +463,9 @@ static int run(const options *o)
         return misuse(err.text, "");
     st = ds_world_open(&w, o->folder, &err);
     if (st == DS_OK)
-        st = k < DS_COUNT(commands)
-                 ? commands[k].run(w, o, split, &err)
-                 : ds_world_write_record(ds_world_heldout_record(w), stdout, "heldout",
-                                         JSON_COMPACT, &err);
+        st = k < DS_COUNT(commands) ? commands[k].run(w, o, split, &err)
+                                    : ds_world_write_record(ds_world_heldout_record(w), stdout,
+                                                            "heldout", JSON_COMPACT, &err);
     ds_world_close(w);
     return st == DS_OK ? 0 : fail(&err);
 }

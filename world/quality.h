@@ -16,7 +16,7 @@ typedef struct ds_quality_options {
     int64_t people;    /* pictures per occupation                                               */
     int64_t open;      /* per homonym without context; 0: leave them out                        */
     int64_t scenes;    /* for the autoencoder                                                   */
-    bool talk;          /* say on standard error what is being drawn                             */
+    bool talk;         /* say on standard error what is being drawn                             */
     ds_answer_options answer;
 } ds_quality_options;
 

@@ -83,6 +83,7 @@ static void add_person(json_t *o, const ds_world_tables *t, const ds_thing *x)
     const ds_word_occupation *p = &t->occupation[x->occupation];
 
     json_object_set_new(o, "occupation", json_string(p->id));
+    json_object_set_new(o, "occupation_named", json_boolean(x->occupation_named));
     json_object_set_new(o, "gender", json_string(genders[x->gender]));
     json_object_set_new(o, "gender_named", json_boolean(x->gender_named));
     json_object_set_new(o, "p_woman", json_real(x->gender_named ? 0.5 : p->p_woman));
@@ -265,8 +266,7 @@ json_t *ds_world_heldout_record(const ds_world *w)
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-ds_status ds_world_write_record(json_t *j, FILE *to, const char *path, size_t flags,
-                                ds_error *err)
+ds_status ds_world_write_record(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err)
 {
     ds_status st = DS_OK;
 

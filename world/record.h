@@ -19,8 +19,7 @@ json_t *ds_world_table_record(const ds_world *w);
 json_t *ds_world_heldout_record(const ds_world *w);
 
 /* Writes one of these, which it takes over, as a line to a stream that messages call `path`.     */
-ds_status ds_world_write_record(json_t *j, FILE *to, const char *path, size_t flags,
-                                ds_error *err);
+ds_status ds_world_write_record(json_t *j, FILE *to, const char *path, size_t flags, ds_error *err);
 
 /* 8-bit RGB, rows from the top.                                                                 */
 ds_status ds_world_write_png(const char *path, const uint8_t *rgb, int width, int height,

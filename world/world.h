@@ -36,6 +36,7 @@ typedef enum ds_split {
     DS_SPLIT_ICON,      /* first phase: as single, people too, all of one size and in the middle */
     DS_SPLIT_PAIR,      /* the same with two objects, the first one left of or above the other   */
     DS_SPLIT_HOMONYM,   /* the homonyms of train alone                                           */
+    DS_SPLIT_PEOPLE,    /* its people alone; for half of them the gender is all that is said     */
     DS_SPLITS
 } ds_split;
 
@@ -83,6 +84,7 @@ typedef struct ds_thing {
     int occupation; /* ds_world_occupation; -1 for an object                                     */
     int gender;     /* 0 woman, 1 man                                                            */
     int skin;       /* 0 light .. 4 dark                                                         */
+    bool occupation_named; /* false: the word for the gender is the noun                         */
     bool gender_named;
     bool skin_named;
     int gender_word; /* which of the words for it                                                */
@@ -176,7 +178,7 @@ ds_status ds_world_draw(const ds_world *w, ds_split split, int64_t index, ds_fac
 ds_status ds_world_caption(const ds_world *w, ds_scene *s, ds_error *err);
 ds_status ds_world_paint(const ds_world *w, ds_scene *s, ds_error *err);
 
-/* "train", "single", "test", "heldout", "icon", "pair", "homonym".                              */
+/* "train", "single", "test", "heldout", "icon", "pair", "homonym", "people".                    */
 const char *ds_split_name(ds_split split);
 ds_status ds_split_find(ds_split *out, const char *name, ds_error *err);
 const char *ds_scene_kind_name(ds_scene_kind kind);

@@ -144,6 +144,39 @@ static void people_follow_the_planted_table(void **state)
     }
 }
 
+/* In the split people, half of the captions say the gender alone, and then no occupation.       */
+static void a_gender_can_stand_alone(void **state)
+{
+    enum { SCENES = 400 };
+    const ds_world_tables *t;
+    int alone = 0;
+
+    (void)state;
+    need_world();
+    t = ds_world_words(world);
+    for (int64_t i = 0; i < SCENES; i++) {
+        bool person = false;
+
+        make(DS_SPLIT_PEOPLE, i, &scene);
+        for (int k = 0; k < scene.factors.things; k++) {
+            const ds_thing *x = &scene.factors.thing[k];
+            const char *gender = t->gender[x->gender][x->gender_word];
+
+            if (x->occupation < 0)
+                continue;
+            person = true;
+            assert_int_equal(x->gender_named, strstr(scene.caption, gender) != NULL);
+            assert_int_equal(x->occupation_named,
+                             strstr(scene.caption, t->occupation[x->occupation].name[x->name]) !=
+                                 NULL);
+            assert_true(x->gender_named || x->occupation_named);
+            alone += !x->occupation_named;
+        }
+        assert_true(person);
+    }
+    near_share("gender alone", alone, SCENES, 0.5);
+}
+
 static void homonyms_follow_context_and_table(void **state)
 {
     static int64_t neutral[64], first[64], settled[64][2];
@@ -451,6 +484,7 @@ int main(void)
         cmocka_unit_test(icons_and_pairs_stand_in_their_middle),
         cmocka_unit_test(table_names_do_not_collide),
         cmocka_unit_test(people_follow_the_planted_table),
+        cmocka_unit_test(a_gender_can_stand_alone),
         cmocka_unit_test(homonyms_follow_context_and_table),
         cmocka_unit_test(heldout_combinations_stay_out),
         cmocka_unit_test(masks_agree_with_the_picture),

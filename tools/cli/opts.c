@@ -164,6 +164,21 @@ static ds_status parse_seed(opt_value *v, const ds_opt *o, const char *text, ds_
     return DS_OK;
 }
 
+int opts_choice(const char *choices, const char *word)
+{
+    size_t n = strlen(word);
+
+    for (int i = 0;; i++) {
+        size_t length = strcspn(choices, "|");
+
+        if (length == n && memcmp(choices, word, n) == 0)
+            return i;
+        if (choices[length] == '\0')
+            return -1;
+        choices += length + 1;
+    }
+}
+
 /* Splits "a|b|c" into at most `most` words inside `buf`; returns how many. */
 static int split_choices(const char *choices, char *buf, size_t size, const char **words, int most)
 {
@@ -184,9 +199,8 @@ static ds_status parse_choice(opt_value *v, const ds_opt *o, const char *text, d
     int n = split_choices(o->arg, buf, sizeof buf, words, DS_COUNT(words));
 
     (void)v;
-    for (int i = 0; i < n; i++)
-        if (strcmp(text, words[i]) == 0)
-            return DS_OK;
+    if (opts_choice(o->arg, text) >= 0)
+        return DS_OK;
     near = near_match(text, words, n);
     if (near != NULL)
         return ds_fail(err, DS_E_ARG, "--%s: expected one of %s, found \"%s\"; did you mean %s?",

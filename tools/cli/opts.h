@@ -95,6 +95,9 @@ const char *opt_text(const ds_args *a, const char *name); /* NULL if neither giv
 const char *opt_written(const ds_args *a, const char *name);
 const char *const *opt_texts(const ds_args *a, const char *name, int *count);
 
+/* Place of a word in the list of an OPT_CHOICE, "a|b|c"; -1: not in it. */
+int opts_choice(const char *choices, const char *word);
+
 /* True if this command has the option at all. */
 bool opt_declared(const ds_args *a, const char *name);
 

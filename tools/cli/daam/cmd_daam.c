@@ -53,7 +53,7 @@ static const ds_opt options[] = {
       NULL, false },
     { "normalize", 0, OPT_FLAG, NULL, NULL, 0, 0, "each pixel's shares of the words sum to one",
       NULL, false },
-    { "refine", 0, OPT_CHOICE, "raw|smooth|guided|sharp|diffuse", NULL, 0, 0,
+    { "refine", 0, OPT_CHOICE, DAAM_REFINE, NULL, 0, 0,
       "mend the maps by self-attention; without it, as the preset", NULL, false },
     { "map-size", 0, OPT_TEXT, "N|HxW", NULL, 0, 0,
       "size of the maps; without it the latent's, or the paper's 64 or 96", NULL, false },

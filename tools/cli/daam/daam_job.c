@@ -28,15 +28,11 @@ static bool is_paper(const ds_args *a)
 
 ds_daam_refine daam_job_refine(const ds_args *a)
 {
-    static const char *const names[] = { "raw", "smooth", "guided", "sharp", "diffuse" };
     const char *refine = opt_text(a, "refine");
-    int k = 0;
 
     if (refine == NULL)
         return strcmp(opt_text(a, "preset"), "best") == 0 ? DS_DAAM_SHARP : DS_DAAM_RAW;
-    while (strcmp(refine, names[k]) != 0)
-        k++;
-    return (ds_daam_refine)k;
+    return (ds_daam_refine)opts_choice(DAAM_REFINE, refine);
 }
 
 static ds_status read_trace_options(daam_job *j, ds_daam_options *o, ds_error *err)

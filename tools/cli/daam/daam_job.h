@@ -42,6 +42,9 @@ ds_status daam_job_begin(daam_job *j, ds_error *err);
 ds_status daam_job_next(daam_job *j, ds_error *err);
 void daam_job_free(daam_job *j);
 
+/* Words for ds_daam_refine, in its order, as OPT_CHOICE wants them. */
+#define DAAM_REFINE "raw|smooth|guided|sharp|diffuse"
+
 /* --refine, or what the preset says. */
 ds_daam_refine daam_job_refine(const ds_args *a);
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daam/daam_job.h"
+
 #define MAP(...)                                                                                   \
     {                                                                                              \
         .size = sizeof(ds_daam_map_options), __VA_ARGS__                                           \
@@ -67,22 +69,14 @@ static ds_status wrong_value(const char *key, const char *value, const char *exp
     return ds_fail(err, DS_E_ARG, "--setting %s=%s: expected %s", key, value, expected);
 }
 
-static int choose(const char *value, const char *const *names, int count)
-{
-    for (int i = 0; i < count; i++)
-        if (strcmp(value, names[i]) == 0)
-            return i;
-    return -1;
-}
+/* Words for values, in the order of what they stand for: ds_daam_weights, eval_source. */
+#define ANSWER  "no|yes"
+#define WEIGHTS "mean|per-resolution|paper"
+#define WORD    "prompt|ask|other"
+#define TRACE   "whole|disc|ours|paper|wrong-words|random-weights"
 
 static ds_status apply(eval_setting *s, const char *key, const char *value, ds_error *err)
 {
-    static const char *const answer[] = { "no", "yes" };
-    static const char *const weights[] = { "mean", "per-resolution", "paper" };
-    static const char *const refine[] = { "raw", "smooth", "guided", "sharp", "diffuse" };
-    static const char *const word[] = { "prompt", "ask", "other" };
-    static const char *const trace[] = { "whole", "disc",        "ours",
-                                         "paper", "wrong-words", "random-weights" };
     int at;
 
     if (strcmp(key, "layers") == 0)
@@ -93,24 +87,23 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         s->map.steps = value;
     else if (strcmp(key, "resolutions") == 0)
         s->map.resolutions = value;
-    else if (strcmp(key, "normalize") == 0 && (at = choose(value, answer, 2)) >= 0)
+    else if (strcmp(key, "normalize") == 0 && (at = opts_choice(ANSWER, value)) >= 0)
         s->map.normalize = at == 1;
-    else if (strcmp(key, "weights") == 0 && (at = choose(value, weights, 3)) >= 0)
+    else if (strcmp(key, "weights") == 0 && (at = opts_choice(WEIGHTS, value)) >= 0)
         s->map.weights = (ds_daam_weights)at;
-    else if (strcmp(key, "refine") == 0 && (at = choose(value, refine, 5)) >= 0)
+    else if (strcmp(key, "refine") == 0 && (at = opts_choice(DAAM_REFINE, value)) >= 0)
         s->map.refine = (ds_daam_refine)at;
-    else if (strcmp(key, "trace") == 0 && (at = choose(value, trace, EVAL_SOURCES)) >= 0)
+    else if (strcmp(key, "trace") == 0 && (at = opts_choice(TRACE, value)) >= 0)
         s->source = (eval_source)at;
-    else if (strcmp(key, "word") == 0 && (at = choose(value, word, 3)) >= 0) {
+    else if (strcmp(key, "word") == 0 && (at = opts_choice(WORD, value)) >= 0) {
         s->ask = at == 1;
         s->other_word = at == 2;
     } else {
-        return wrong_value(
-            key, value,
-            "layers, heads, steps, resolutions (lists), weights=mean|per-resolution|paper, "
-            "refine=raw|smooth|guided|sharp|diffuse, normalize=no|yes, word=prompt|ask|other, "
-            "trace=ours|paper|wrong-words|random-weights",
-            err);
+        return wrong_value(key, value,
+                           "layers, heads, steps, resolutions (lists), weights=" WEIGHTS
+                           ", refine=" DAAM_REFINE ", normalize=" ANSWER ", word=" WORD
+                           ", trace=" TRACE,
+                           err);
     }
     return DS_OK;
 }

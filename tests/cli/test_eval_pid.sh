@@ -26,8 +26,8 @@ for n in names:
     other = [v["value"] for l in s["lines"] for v in l[n][1:]]
     auc = sum((x > y) + 0.5 * (x == y) for x in same for y in other) / len(same) / len(other)
     assert abs(s[n]["auc"]["value"] - auc) < 1e-6
-    assert len(b[n]["occupations"]) == 21 == b[n]["mi"]["count"]
-    assert -1 <= b[n]["R_image"]["value"] <= 1
+    assert len(b[n]["occupations"]) == 21 == b[n]["gap"]["mi"]["count"]
+    assert -1 <= b[n]["gap"]["R_image"]["value"] <= 1 and "share" not in b[n]
 for l in h["lines"]:
     assert l["words"][1] in ("a", "an") and l["words"][0] in l["caption"], l
     assert l["words"][2] not in l["caption"].split(), l

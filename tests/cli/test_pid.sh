@@ -119,6 +119,15 @@ holds "$dir/e/result.json" "len(r['occupations']) == 3 and r['truth']['occupatio
 holds "$dir/e/result.json" \
     "all(abs(o['woman'][n]['value'] - o['man'][n]['value'] - o['gap'][n]['value']) < 1e-6 * (1 + abs(o['woman'][n]['value'])) for o in r['occupations'] for n in o['gap'])"
 holds "$dir/e/result.json" "[o['gap']['R_image']['value'] for o in r['occupations']] == sorted((o['gap']['R_image']['value'] for o in r['occupations']), reverse=True)"
+holds "$dir/e/result.json" "all(o['share'][n]['value'] is None for o in r['occupations'] for n in o['share'])"
+# Seeds and words being the same, gaps are those above, and shares lie where the gaps of the anchors put them.
+expect 0 'rank correlation of the share by mi' pid bias -m "$m" --attributes woman man \
+    --occupations nurse welder "office worker" --pictures 2 --steps 2 --replicates 4 --nodes 1 \
+    --picture-of all --truth "$dir/truth.txt" --out "$dir/shares"
+holds "$dir/shares/result.json" "[o['gap'] for o in r['occupations']] == [o['gap'] for o in json.load(open('$dir/e/result.json'))['occupations']]"
+holds "$dir/shares/result.json" "all(o['share']['mi']['se'] > 0 for o in r['occupations'])"
+holds "$dir/shares/result.json" "all(abs((w['mi']['value'] - m['mi']['value']) * o['share']['mi']['value'] + m['mi']['value'] - o['gap']['mi']['value']) < 1e-5 for o in r['occupations'] for w, m in [(o['gap_where_drawn']['woman'], o['gap_where_drawn']['man'])])"
+holds "$dir/shares/result.json" "sorted(r['truth']) == ['gap', 'occupations', 'share']"
 cut -d' ' -f1 "$dir/truth.txt" >"$dir/names.txt"
 expect 0 'prior dominated' pid bias -m "$m" --attributes woman man --occupations-file "$dir/names.txt" \
     --pictures 1 --steps 2 --nodes 1 --picture-of both --given context --redundancy pm --delta 1e6

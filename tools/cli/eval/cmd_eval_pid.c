@@ -66,22 +66,9 @@ static ds_status read_occupations(occupations *o, const eval_world *w, ds_error 
 
 static json_t *row_json(const bias_row *row, double p_woman)
 {
-    json_t *o = json_pack("{s:s, s:f, s:b}", "occupation", row->occupation, "p_woman", p_woman,
-                          "prior_dominated", row->dominated);
-
-    for (int n = 0; n < BIAS_NUMBERS; n++)
-        json_object_set_new(o, bias_names[n], pid_value_json(row->gap[n]));
-    return o;
-}
-
-static ds_status correlate(ds_estimate *out, const bias_row *row, const occupations *o, int number,
-                           ds_error *err)
-{
-    double gap[MOST_OCCUPATIONS];
-
-    for (int64_t i = 0; i < o->count; i++)
-        gap[i] = row[i].gap[number].value;
-    return ds_stats_correlation(out, DS_SPEARMAN, gap, o->p_woman, NULL, o->count, err);
+    return json_pack("{s:s, s:f, s:b, s:o, s:o}", "occupation", row->occupation, "p_woman", p_woman,
+                     "prior_dominated", row->dominated, "gap", bias_numbers_json(row->gap), "share",
+                     bias_numbers_json(row->share));
 }
 
 static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int question,
@@ -114,6 +101,26 @@ static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int
     return st;
 }
 
+/* Of gaps or shares with P(woman). */
+static ds_status correlate(const pid_job *j, json_t *to, const bias_row *row, const occupations *o,
+                           bool shares, const char *question, ds_error *err)
+{
+    ds_estimate r[BIAS_NUMBERS];
+    json_t *all = json_object();
+    ds_status st = bias_correlate(r, row, o->count, shares, o->p_woman, err);
+
+    for (int n = 0; st == DS_OK && n < BIAS_NUMBERS; n++)
+        json_object_set_new(all, bias_names[n], eval_estimate_json(r[n]));
+    json_object_set_new(to, shares ? "share" : "gap", all);
+    if (st == DS_OK && !opt_flag(j->args, "json"))
+        printf("bias, %-13s rank correlation with P(woman) of the %s R %.3f [%.3f, %.3f], "
+               "sum of pixels %.3f, information %.3f, beside the occupation %.3f [%.3f, %.3f]\n",
+               question, shares ? "share by" : "gap in", r[BIAS_R_IMAGE].value, r[BIAS_R_IMAGE].low,
+               r[BIAS_R_IMAGE].high, r[BIAS_R_SUM].value, r[BIAS_MI].value, r[BIAS_BESIDE].value,
+               r[BIAS_BESIDE].low, r[BIAS_BESIDE].high);
+    return st;
+}
+
 static ds_status report_bias(pid_job *j, const bias_row *row, const occupations *o, ds_error *err)
 {
     json_t *all = json_object();
@@ -122,45 +129,50 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
     for (int q = 0; st == DS_OK && q < EVAL_QUESTIONS; q++) {
         const bias_row *of = row + q * o->count;
         json_t *one = json_object(), *rows = json_array();
-        ds_estimate r[BIAS_NUMBERS];
 
         for (int64_t i = 0; i < o->count; i++)
             json_array_append_new(rows, row_json(&of[i], o->p_woman[i]));
         json_object_set_new(one, "occupations", rows);
-        for (int n = 0; st == DS_OK && n < BIAS_NUMBERS; n++) {
-            st = correlate(&r[n], of, o, n, err);
-            json_object_set_new(one, bias_names[n],
-                                st == DS_OK ? eval_estimate_json(r[n]) : json_null());
-        }
+        st = correlate(j, one, of, o, false, eval_question_name(q), err);
+        if (st == DS_OK && opt_text(j->args, "picture-of")[0] == 'a')
+            st = correlate(j, one, of, o, true, eval_question_name(q), err);
         json_object_set_new(all, eval_question_name(q), one);
         if (st == DS_OK)
             st = draw(j, of, o, q, err);
-        if (st == DS_OK && !opt_flag(j->args, "json"))
-            printf(
-                "bias, %-13s rank correlation with P(woman) of the gap in R %.3f [%.3f, %.3f], "
-                "sum of pixels %.3f, information %.3f, beside the occupation %.3f [%.3f, %.3f]\n",
-                eval_question_name(q), r[BIAS_R_IMAGE].value, r[BIAS_R_IMAGE].low,
-                r[BIAS_R_IMAGE].high, r[BIAS_R_SUM].value, r[BIAS_MI].value, r[BIAS_BESIDE].value,
-                r[BIAS_BESIDE].low, r[BIAS_BESIDE].high);
     }
     return st == DS_OK ? pid_result(j, "bias", all, err) : (json_decref(all), st);
 }
 
-/* {"scene", "occupation", and for each question the gaps and whether the prior dominates}. */
+static json_t *values_json(const ds_pid_value *v)
+{
+    json_t *all = json_array();
+
+    for (int n = 0; n < BIAS_NUMBERS; n++)
+        json_array_append_new(all, pid_value_json(v[n]));
+    return all;
+}
+
+static void take_values(ds_pid_value *v, const json_t *all)
+{
+    for (size_t n = 0; n < BIAS_NUMBERS; n++) {
+        const json_t *one = json_array_get(all, n);
+
+        v[n] = (ds_pid_value){ pid_real_from(json_object_get(one, "value")),
+                               pid_real_from(json_object_get(one, "se")) };
+    }
+}
+
+/* {"scene", "occupation", and for each question gaps, shares and whether the prior dominates}. */
 static json_t *bias_line(const bias_row *row, int64_t number)
 {
     json_t *line =
         json_pack("{s:I, s:s}", "scene", (json_int_t)number, "occupation", row->occupation);
 
-    for (int q = 0; q < EVAL_QUESTIONS; q++) {
-        json_t *gaps = json_array();
-
-        for (int n = 0; n < BIAS_NUMBERS; n++)
-            json_array_append_new(gaps, pid_value_json(row[q].gap[n]));
-        json_object_set_new(
-            line, eval_question_name(q),
-            json_pack("{s:o, s:b}", "gaps", gaps, "prior_dominated", row[q].dominated));
-    }
+    for (int q = 0; q < EVAL_QUESTIONS; q++)
+        json_object_set_new(line, eval_question_name(q),
+                            json_pack("{s:o, s:o, s:b}", "gaps", values_json(row[q].gap), "shares",
+                                      values_json(row[q].share), "prior_dominated",
+                                      row[q].dominated));
     return line;
 }
 
@@ -173,12 +185,8 @@ static void take_bias_line(bias_row *row, int64_t stride, const char *occupation
 
         to->occupation = occupation;
         to->dominated = json_is_true(json_object_get(one, "prior_dominated"));
-        for (size_t n = 0; n < BIAS_NUMBERS; n++) {
-            const json_t *gap = json_array_get(json_object_get(one, "gaps"), n);
-
-            to->gap[n] = (ds_pid_value){ pid_real_from(json_object_get(gap, "value")),
-                                         pid_real_from(json_object_get(gap, "se")) };
-        }
+        take_values(to->gap, json_object_get(one, "gaps"));
+        take_values(to->share, json_object_get(one, "shares"));
     }
 }
 

@@ -131,52 +131,67 @@ static json_t *row_json(const bias_row *row, const char *const attribute[2], dou
 {
     json_t *o =
         json_pack("{s:s, s:b}", "occupation", row->occupation, "prior_dominated", row->dominated);
-    json_t *gap = json_object();
 
     for (int k = 0; k < 2; k++) {
-        json_t *of = json_object();
+        json_t *of = bias_numbers_json(row->of[k]);
 
-        for (int n = 0; n < BIAS_NUMBERS; n++)
-            json_object_set_new(of, bias_names[n], pid_value_json(row->of[k][n]));
         json_object_set_new(of, "R_normalised",
                             pid_real((row->of[k][BIAS_R_IMAGE].value - low) / (high - low)));
         json_object_set_new(o, attribute[k], of);
     }
-    for (int n = 0; n < BIAS_NUMBERS; n++)
-        json_object_set_new(gap, bias_names[n], pid_value_json(row->gap[n]));
-    json_object_set_new(o, "gap", gap);
+    json_object_set_new(o, "gap", bias_numbers_json(row->gap));
+    json_object_set_new(o, "gap_where_drawn",
+                        json_pack("{s:o, s:o}", attribute[0], bias_numbers_json(row->drawn[0]),
+                                  attribute[1], bias_numbers_json(row->drawn[1])));
+    json_object_set_new(o, "share", bias_numbers_json(row->share));
     return o;
 }
 
-/* Rank correlation of each gap with the numbers of --truth. */
-static ds_status correlate(pid_job *j, const bias_row *row, int64_t n, ds_error *err)
+/* Rank correlations of the gaps, or of the shares, with the truth. */
+static ds_status correlate(const pid_job *j, json_t *to, const bias_row *row, int64_t n,
+                           bool shares, const double *truth, ds_error *err)
 {
-    double x[MOST_OCCUPATIONS], y[MOST_OCCUPATIONS];
-    json_t *truth = NULL, *all = json_object();
-    int64_t count = 0;
-    ds_estimate r;
-    ds_status st = pid_word_numbers(&truth, opt_text(j->args, "truth"), err);
+    ds_estimate r[BIAS_NUMBERS];
+    json_t *all = json_object();
+    ds_status st = bias_correlate(r, row, n, shares, truth, err);
 
     for (int k = 0; st == DS_OK && k < BIAS_NUMBERS; k++) {
-        count = 0;
-        for (int64_t i = 0; i < n; i++) {
-            const json_t *value = json_object_get(truth, row[i].occupation);
-
-            if (value == NULL)
-                continue;
-            x[count] = row[i].gap[k].value;
-            y[count++] = json_number_value(value);
-        }
-        st = ds_stats_correlation(&r, DS_SPEARMAN, x, y, NULL, count, err);
-        if (st == DS_OK)
-            json_object_set_new(all, bias_names[k],
-                                json_pack("{s:o, s:o, s:o}", "spearman", pid_real(r.value), "low",
-                                          pid_real(r.low), "high", pid_real(r.high)));
-        if (st == DS_OK && !opt_flag(j->args, "json"))
-            printf("rank correlation of the gap in %s with the truth: %.3f [%.3f, %.3f]\n",
-                   bias_names[k], r.value, r.low, r.high);
+        json_object_set_new(all, bias_names[k],
+                            json_pack("{s:o, s:o, s:o}", "spearman", pid_real(r[k].value), "low",
+                                      pid_real(r[k].low), "high", pid_real(r[k].high)));
+        if (!opt_flag(j->args, "json"))
+            printf("rank correlation of the %s %s with the truth: %.3f [%.3f, %.3f]\n",
+                   shares ? "share by" : "gap in", bias_names[k], r[k].value, r[k].low, r[k].high);
     }
-    json_decref(truth);
+    json_object_set_new(to, shares ? "share" : "gap", all);
+    return st;
+}
+
+/* What --truth has numbers for. */
+static ds_status compare(pid_job *j, const bias_row *row, int64_t n, ds_error *err)
+{
+    double truth[MOST_OCCUPATIONS];
+    bias_row *known = ds_calloc((size_t)n, sizeof *known);
+    json_t *numbers = NULL, *all = json_object();
+    int64_t count = 0;
+    ds_status st = known != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a correlation");
+
+    if (st == DS_OK)
+        st = pid_word_numbers(&numbers, opt_text(j->args, "truth"), err);
+    for (int64_t i = 0; st == DS_OK && i < n; i++) {
+        const json_t *value = json_object_get(numbers, row[i].occupation);
+
+        if (value == NULL)
+            continue;
+        truth[count] = json_number_value(value);
+        known[count++] = row[i];
+    }
+    if (st == DS_OK)
+        st = correlate(j, all, known, count, false, truth, err);
+    if (st == DS_OK && opt_text(j->args, "picture-of")[0] == 'a')
+        st = correlate(j, all, known, count, true, truth, err);
+    json_decref(numbers);
+    ds_free(known);
     json_object_set_new(all, "occupations", json_integer(count));
     return st == DS_OK ? pid_result(j, "truth", all, err) : (json_decref(all), st);
 }
@@ -233,11 +248,16 @@ static ds_status report(pid_job *j, const bias_row *row, int64_t n, const char *
         const bias_row *r = &row[order[i]];
 
         json_array_append_new(rows, row_json(r, attribute, low, high));
-        if (!opt_flag(j->args, "json"))
-            printf("%-20s gap of R %-20s gap of information %s nats%s\n", r->occupation,
-                   pid_number(x, sizeof x, r->gap[BIAS_R_IMAGE].value, r->gap[BIAS_R_IMAGE].se),
-                   pid_number(y, sizeof y, r->gap[BIAS_MI].value, r->gap[BIAS_MI].se),
-                   r->dominated ? "; prior dominated" : "");
+        if (opt_flag(j->args, "json"))
+            continue;
+        if (isfinite(r->share[BIAS_R_IMAGE].value))
+            printf("%-20s share by R %-20s by information %s\n", r->occupation,
+                   pid_number(x, sizeof x, r->share[BIAS_R_IMAGE].value, r->share[BIAS_R_IMAGE].se),
+                   pid_number(y, sizeof y, r->share[BIAS_MI].value, r->share[BIAS_MI].se));
+        printf("%-20s gap of R %-20s gap of information %s nats%s\n", r->occupation,
+               pid_number(x, sizeof x, r->gap[BIAS_R_IMAGE].value, r->gap[BIAS_R_IMAGE].se),
+               pid_number(y, sizeof y, r->gap[BIAS_MI].value, r->gap[BIAS_MI].se),
+               r->dominated ? "; prior dominated" : "");
     }
     st = pid_result(j, "occupations", rows, err);
     if (st == DS_OK)
@@ -247,7 +267,7 @@ static ds_status report(pid_job *j, const bias_row *row, int64_t n, const char *
     if (st == DS_OK)
         st = pid_result(j, "seed", json_integer((json_int_t)opt_seed(j->args, "seed")), err);
     if (st == DS_OK && opt_text(j->args, "truth") != NULL)
-        st = correlate(j, row, n, err);
+        st = compare(j, row, n, err);
     if (st == DS_OK)
         st = draw(j, row, order, n, attribute, err);
     return st == DS_OK ? pid_finish(j, err) : st;
@@ -306,7 +326,10 @@ const ds_command cmd_pid_bias = {
         "would say and the occupation has said already. The gap between the attributes is ranked, "
         "in nats, with its standard error over pictures; the gap of the attributes' plain "
         "informations stands beside it. Compare them: where the prior dominates, R is nothing but "
-        "the information of the more probable word.",
+        "the information of the more probable word. A gap also holds what the network thinks of "
+        "the occupation itself; --picture-of all measures it on pictures drawn with either "
+        "attribute too, and tells which share of the way from the second to the first the "
+        "occupation's own pictures lie: an estimate of the first attribute's share of them.",
     .example = "diffuscope pid bias -m sd15 --template \"a {attribute} {occupation}\" "
                "--attributes female male --occupations nurse welder --pictures 16 --out bias",
     .options = options,

@@ -61,7 +61,7 @@ ds_status pid_fill(char **out, const char *pattern, const char *attribute, const
 /* The texts of one occupation; quads point into them. */
 typedef struct texts {
     char *base, *occupation, *alone[2], *both[2];
-    char *drawn[2]; /* what pictures are drawn from */
+    char *open; /* without an attribute */
     ds_pid_quad quad[2];
 } texts;
 
@@ -69,10 +69,10 @@ static void texts_free(texts *t)
 {
     ds_free(t->base);
     ds_free(t->occupation);
+    ds_free(t->open);
     for (int k = 0; k < 2; k++) {
         ds_free(t->alone[k]);
         ds_free(t->both[k]);
-        ds_free(t->drawn[k]);
     }
 }
 
@@ -80,11 +80,12 @@ static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
                            const char *const attribute[2], ds_error *err)
 {
     const char *pattern = opt_text(a, "template");
-    bool context = opt_text(a, "given")[0] == 'c', both = opt_text(a, "picture-of")[0] == 'b';
-    ds_status st = DS_OK;
+    bool context = opt_text(a, "given")[0] == 'c';
+    ds_status st;
 
     *t = (texts){ .base = NULL };
-    if (context)
+    st = pid_fill(&t->open, pattern, NULL, occupation, err);
+    if (st == DS_OK && context)
         st = pid_fill(&t->base, pattern, NULL, NULL, err);
     if (st == DS_OK && context)
         st = pid_fill(&t->occupation, pattern, NULL, occupation, err);
@@ -93,8 +94,6 @@ static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
             st = pid_fill(&t->alone[k], pattern, attribute[k], NULL, err);
         if (st == DS_OK)
             st = pid_fill(&t->both[k], pattern, attribute[k], occupation, err);
-        if (st == DS_OK)
-            st = pid_fill(&t->drawn[k], pattern, both ? attribute[k] : NULL, occupation, err);
         t->quad[k] = (ds_pid_quad){ context ? t->base : "", context ? t->alone[k] : attribute[k],
                                     context ? t->occupation : occupation, t->both[k] };
     }
@@ -103,19 +102,22 @@ static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-/* All pictures' numbers for one question: value and error [2, BIAS_NUMBERS, pictures]. */
+/* Pictures are drawn from the template without an attribute, with the first, with the second. */
+enum { OPEN, WITH_FIRST, WITH_SECOND, DRAWN };
+
+/* All pictures' numbers for one question: value and error [2, BIAS_NUMBERS, DRAWN, pictures]. */
 typedef struct series {
     double *value, *se;
     bool dominated;
 } series;
 
-static double *at(double *x, int64_t pictures, int k, int number, int64_t shot)
+static double *at(double *x, int64_t pictures, int k, int number, int drawn, int64_t shot)
 {
-    return x + (k * BIAS_NUMBERS + number) * pictures + shot;
+    return x + ((k * BIAS_NUMBERS + number) * DRAWN + drawn) * pictures + shot;
 }
 
-static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int64_t shot, int k,
-                             int64_t pair, const char *attribute, const char *occupation,
+static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int drawn, int64_t shot,
+                             int k, int64_t pair, const char *attribute, const char *occupation,
                              const ds_pid_question *question, ds_error *err)
 {
     ds_pid_question q = *question;
@@ -135,8 +137,8 @@ static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int64_t sh
     v[BIAS_BESIDE] = (ds_pid_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se) };
     s->dominated = s->dominated && a.dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
-        *at(s->value, pictures, k, n, shot) = v[n].value;
-        *at(s->se, pictures, k, n, shot) = v[n].se;
+        *at(s->value, pictures, k, n, drawn, shot) = v[n].value;
+        *at(s->se, pictures, k, n, drawn, shot) = v[n].se;
     }
     return DS_OK;
 }
@@ -163,18 +165,42 @@ static ds_pid_value mean_of(const double *a, const double *b, const double *se_a
     return v;
 }
 
-static void fill_row(bias_row *row, series *s, int64_t pictures)
+/* Gap of one kind of pictures, both attributes being measured on each. */
+static ds_pid_value gap_of(const series *s, int64_t pictures, int number, int drawn)
+{
+    return mean_of(at(s->value, pictures, 0, number, drawn, 0),
+                   at(s->value, pictures, 1, number, drawn, 0),
+                   at(s->se, pictures, 0, number, drawn, 0),
+                   at(s->se, pictures, 1, number, drawn, 0), pictures);
+}
+
+/* (g - g_B) / (g_A - g_B); error to first order, the three being means over different pictures. */
+static ds_pid_value share_of(ds_pid_value g, ds_pid_value a, ds_pid_value b)
+{
+    double span = a.value - b.value, share = (g.value - b.value) / span;
+
+    return (ds_pid_value){ share,
+                           hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span) };
+}
+
+static void fill_row(bias_row *row, const series *s, int64_t pictures, char of)
 {
     row->dominated = s->dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
         const double *x[2], *se[2];
 
         for (int k = 0; k < 2; k++) {
-            x[k] = at(s->value, pictures, k, n, 0);
-            se[k] = at(s->se, pictures, k, n, 0);
+            int drawn = of == 'b' ? WITH_FIRST + k : OPEN;
+
+            x[k] = at(s->value, pictures, k, n, drawn, 0);
+            se[k] = at(s->se, pictures, k, n, drawn, 0);
             row->of[k][n] = mean_of(x[k], NULL, se[k], NULL, pictures);
         }
         row->gap[n] = mean_of(x[0], x[1], se[0], se[1], pictures);
+        for (int k = 0; k < 2; k++)
+            row->drawn[k][n] =
+                of == 'a' ? gap_of(s, pictures, n, WITH_FIRST + k) : (ds_pid_value){ NAN, NAN };
+        row->share[n] = share_of(row->gap[n], row->drawn[0][n], row->drawn[1][n]);
     }
 }
 
@@ -188,30 +214,42 @@ typedef struct study {
     const ds_pid_question *question;
     int64_t questions, pictures;
     series *series; /* [questions] */
+    char of;        /* --picture-of: occupation, both, all */
 } study;
 
-/* One picture under both pairs, or (picture-of both) each pair on its own picture. */
-static ds_status measure_picture(study *s, int64_t shot, ds_error *err)
+/* One picture under both pairs, or (picture-of both) under the pair that it was drawn from. */
+static ds_status measure_picture(study *s, int drawn, int64_t shot, ds_error *err)
 {
+    const texts *t = s->texts;
     pid_job *j = s->job;
-    bool both = opt_text(j->args, "picture-of")[0] == 'b';
-    uint64_t seed = opt_seed(j->args, "seed") + (uint64_t)shot;
+    ds_pid_options o = DS_PID_OPTIONS_INIT;
+    int first = s->of == 'b' ? drawn - WITH_FIRST : 0;
+    ds_status st;
+
+    o.quad = t->quad + first;
+    o.quads = s->of == 'b' ? 1 : 2;
+    picture_clear(&j->picture);
+    st = picture_draw(&j->picture, j->model, j->args,
+                      drawn == OPEN ? t->open : t->both[drawn - WITH_FIRST],
+                      opt_seed(j->args, "seed") + (uint64_t)shot, err);
+    if (st == DS_OK)
+        st = pid_measure(j, &o, s->occupation, err);
+    for (int64_t p = 0; st == DS_OK && p < o.quads; p++)
+        for (int64_t q = 0; st == DS_OK && q < s->questions; q++)
+            st = take_answer(j, &s->series[q], s->pictures, drawn, shot, first + (int)p, p,
+                             s->attribute[first + p], s->occupation, &s->question[q], err);
+    return st;
+}
+
+/* All kinds that --picture-of asks for, from the same seeds. */
+static ds_status measure_pictures(study *s, ds_error *err)
+{
     ds_status st = DS_OK;
 
-    for (int k = 0; st == DS_OK && k < (both ? 2 : 1); k++) {
-        ds_pid_options o = DS_PID_OPTIONS_INIT;
-
-        o.quad = s->texts->quad + k;
-        o.quads = both ? 1 : 2;
-        picture_clear(&j->picture);
-        st = picture_draw(&j->picture, j->model, j->args, s->texts->drawn[k], seed, err);
-        if (st == DS_OK)
-            st = pid_measure(j, &o, s->occupation, err);
-        for (int64_t p = 0; st == DS_OK && p < o.quads; p++)
-            for (int64_t q = 0; st == DS_OK && q < s->questions; q++)
-                st = take_answer(j, &s->series[q], s->pictures, shot, both ? k : (int)p, p,
-                                 s->attribute[both ? k : p], s->occupation, &s->question[q], err);
-    }
+    for (int drawn = s->of == 'b' ? WITH_FIRST : OPEN; drawn < (s->of == 'o' ? WITH_FIRST : DRAWN);
+         drawn++)
+        for (int64_t shot = 0; st == DS_OK && shot < s->pictures; shot++)
+            st = measure_picture(s, drawn, shot, err);
     return st;
 }
 
@@ -219,11 +257,12 @@ ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const c
                               const char *const attribute[2], const ds_pid_question *question,
                               int64_t questions, ds_error *err)
 {
-    int64_t pictures = opt_int(j->args, "pictures"), each = 2 * BIAS_NUMBERS * pictures;
+    int64_t pictures = opt_int(j->args, "pictures"), each = 2 * BIAS_NUMBERS * DRAWN * pictures;
     series *all = ds_calloc((size_t)questions, sizeof *all);
     double *numbers = ds_calloc((size_t)(2 * questions * each), sizeof *numbers);
     texts t = { .base = NULL };
-    study s = { j, &t, occupation, attribute, question, questions, pictures, all };
+    const char of = opt_text(j->args, "picture-of")[0];
+    study s = { j, &t, occupation, attribute, question, questions, pictures, all, of };
     ds_status st = DS_OK;
 
     if (all == NULL || numbers == NULL)
@@ -232,11 +271,11 @@ ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const c
         all[q] = (series){ numbers + 2 * q * each, numbers + (2 * q + 1) * each, true };
     if (st == DS_OK)
         st = texts_new(&t, j->args, occupation, attribute, err);
-    for (int64_t p = 0; st == DS_OK && p < pictures; p++)
-        st = measure_picture(&s, p, err);
+    if (st == DS_OK)
+        st = measure_pictures(&s, err);
     for (int64_t q = 0; st == DS_OK && q < questions; q++) {
         row[q * stride].occupation = occupation;
-        fill_row(&row[q * stride], &all[q], pictures);
+        fill_row(&row[q * stride], &all[q], pictures, of);
     }
     texts_free(&t);
     ds_free(all);
@@ -257,5 +296,31 @@ ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation
         st = pid_bias_occupation(j, row + i, count, occupation[i], attribute, question, questions,
                                  err);
     }
+    return st;
+}
+
+/* ---- what is told of the rows ---------------------------------------------------------------- */
+
+json_t *bias_numbers_json(const ds_pid_value v[BIAS_NUMBERS])
+{
+    json_t *o = json_object();
+
+    for (int n = 0; n < BIAS_NUMBERS; n++)
+        json_object_set_new(o, bias_names[n], pid_value_json(v[n]));
+    return o;
+}
+
+ds_status bias_correlate(ds_estimate r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
+                         const double *truth, ds_error *err)
+{
+    double *x = ds_calloc((size_t)n, sizeof *x);
+    ds_status st = x != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a correlation");
+
+    for (int k = 0; st == DS_OK && k < BIAS_NUMBERS; k++) {
+        for (int64_t i = 0; i < n; i++)
+            x[i] = shares ? row[i].share[k].value : row[i].gap[k].value;
+        st = ds_stats_correlation(&r[k], DS_SPEARMAN, x, truth, NULL, n, err);
+    }
+    ds_free(x);
     return st;
 }

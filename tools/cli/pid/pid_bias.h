@@ -4,6 +4,8 @@
 #ifndef DS_CLI_PID_BIAS_H
 #define DS_CLI_PID_BIAS_H
 
+#include <diffuscope/stats.h>
+
 #include "pid_common.h"
 
 /* For the tables of commands that have PICTURE_DRAWN_OPTIONS too. */
@@ -14,25 +16,31 @@
       .help = "prompt with places for the attribute and the occupation" }, \
     { .name = "pictures", .kind = OPT_INT, .arg = "N", .standard = "4", .min = 1, .max = 10000, \
       .help = "pictures of each occupation; their scatter is the standard error" }, \
-    { .name = "picture-of", .kind = OPT_CHOICE, .arg = "occupation|both", \
+    { .name = "picture-of", .kind = OPT_CHOICE, .arg = "occupation|both|all", \
       .standard = "occupation", \
-      .help = "pictures drawn from the template without an attribute, the same for both, or one " \
-              "with each attribute" }, \
+      .help = "pictures drawn from the template without an attribute, the same for both; or one " \
+              "with each attribute; or all three, which tells the place of the first between the " \
+              "others, as a share" }, \
     { .name = "given", .kind = OPT_CHOICE, .arg = "nothing|context", .standard = "nothing", \
       .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" }
 /* clang-format on */
 
-/* The numbers that are kept of each attribute and picture: two forms of R, i_A of the attribute, and
- * i_AB - i_B, what it says beside the occupation. */
+/* The numbers that are kept of each attribute and picture: two forms of R, i_A of the attribute,
+ * and i_AB - i_B, what it says beside the occupation. */
 enum { BIAS_R_IMAGE, BIAS_R_SUM, BIAS_MI, BIAS_BESIDE, BIAS_NUMBERS };
 extern const char *const bias_names[BIAS_NUMBERS]; /* in result.json */
 
-/* Each occupation's means over its pictures, and the gap: first attribute less second. */
+/* Each occupation's means over its pictures, and the gap: first attribute less second. Of an
+ * occupation whose pictures show the first attribute with probability p, the gap is g = p g_A +
+ * (1 - p) g_B with the gaps of pictures drawn with either, so that share = (g - g_B) / (g_A - g_B)
+ * estimates p, whatever the network holds of the occupation itself. */
 typedef struct bias_row {
     const char *occupation;
     ds_pid_value of[2][BIAS_NUMBERS];
     ds_pid_value gap[BIAS_NUMBERS];
-    bool dominated; /* by the prior, in all pictures */
+    ds_pid_value drawn[2][BIAS_NUMBERS]; /* g_A, g_B; NAN without pictures of all kinds */
+    ds_pid_value share[BIAS_NUMBERS];    /* NAN likewise */
+    bool dominated;                      /* by the prior, in all pictures */
 } bias_row;
 
 /* Questions that one measurement answers; row [questions, occupations]. Shows progress, an
@@ -45,6 +53,14 @@ ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation
 ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const char *occupation,
                               const char *const attribute[2], const ds_pid_question *question,
                               int64_t questions, ds_error *err);
+
+/* {name: {"value", "se"}} of a row's gaps or shares. */
+json_t *bias_numbers_json(const ds_pid_value v[BIAS_NUMBERS]);
+
+/* Rank correlation of each gap, or of each share, with n numbers, row by row; where all are alike
+ * or unknown, NAN. */
+ds_status bias_correlate(ds_estimate r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
+                         const double *truth, ds_error *err);
 
 /* The template with its places filled; NULL takes a place out, with one blank beside it. Free with
  * ds_free. DS_E_ARG if it lacks a place. */

@@ -116,29 +116,41 @@ static double *at(double *x, int64_t pictures, int k, int number, int drawn, int
     return x + ((k * BIAS_NUMBERS + number) * DRAWN + drawn) * pictures + shot;
 }
 
-static ds_status take_answer(pid_job *j, series *s, int64_t pictures, int drawn, int64_t shot,
-                             int k, int64_t pair, const char *attribute, const char *occupation,
-                             const ds_pid_question *question, ds_error *err)
+typedef struct study {
+    pid_job *job;
+    const texts *texts;
+    const char *occupation;
+    const char *const *attribute;
+    const ds_pid_question *question;
+    int64_t questions, pictures;
+    series *series; /* [questions] */
+    char of;        /* --picture-of: occupation, both, all */
+} study;
+
+/* Number `question` of the pair at hand, which is attribute k's. */
+static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int64_t pair,
+                             int64_t question, ds_error *err)
 {
-    ds_pid_question q = *question;
+    series *to = &s->series[question];
+    ds_pid_question q = s->question[question];
     ds_pid_value v[BIAS_NUMBERS];
     ds_pid_answer a;
     ds_status st = DS_OK;
 
     if (q.redundancy == DS_REDUNDANCY_PM && isfinite(q.delta))
-        st = pid_delta(j, &q.delta, attribute, occupation, err);
+        st = pid_delta(s->job, &q.delta, s->attribute[k], s->occupation, err);
     if (st == DS_OK)
-        st = ds_pid_solve(j->pid, &a, NULL, NULL, pair, &q, err);
+        st = ds_pid_solve(s->job->pid, &a, NULL, NULL, pair, &q, err);
     if (st != DS_OK)
         return st;
     v[BIAS_R_IMAGE] = a.image[DS_PID_R];
     v[BIAS_R_SUM] = a.sum[DS_PID_R];
     v[BIAS_MI] = a.i_a;
     v[BIAS_BESIDE] = (ds_pid_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se) };
-    s->dominated = s->dominated && a.dominated;
+    to->dominated = to->dominated && a.dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
-        *at(s->value, pictures, k, n, drawn, shot) = v[n].value;
-        *at(s->se, pictures, k, n, drawn, shot) = v[n].se;
+        *at(to->value, s->pictures, k, n, drawn, shot) = v[n].value;
+        *at(to->se, s->pictures, k, n, drawn, shot) = v[n].se;
     }
     return DS_OK;
 }
@@ -206,17 +218,6 @@ static void fill_row(bias_row *row, const series *s, int64_t pictures, char of)
 
 /* ---- measuring ------------------------------------------------------------------------------- */
 
-typedef struct study {
-    pid_job *job;
-    const texts *texts;
-    const char *occupation;
-    const char *const *attribute;
-    const ds_pid_question *question;
-    int64_t questions, pictures;
-    series *series; /* [questions] */
-    char of;        /* --picture-of: occupation, both, all */
-} study;
-
 /* One picture under both pairs, or (picture-of both) under the pair that it was drawn from. */
 static ds_status measure_picture(study *s, int drawn, int64_t shot, ds_error *err)
 {
@@ -236,8 +237,7 @@ static ds_status measure_picture(study *s, int drawn, int64_t shot, ds_error *er
         st = pid_measure(j, &o, s->occupation, err);
     for (int64_t p = 0; st == DS_OK && p < o.quads; p++)
         for (int64_t q = 0; st == DS_OK && q < s->questions; q++)
-            st = take_answer(j, &s->series[q], s->pictures, drawn, shot, first + (int)p, p,
-                             s->attribute[first + p], s->occupation, &s->question[q], err);
+            st = take_answer(s, drawn, shot, first + (int)p, p, q, err);
     return st;
 }
 

@@ -143,19 +143,11 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
     return st == DS_OK ? pid_result(j, "bias", all, err) : (json_decref(all), st);
 }
 
-static json_t *values_json(const ds_pid_value *v)
-{
-    json_t *all = json_array();
-
-    for (int n = 0; n < BIAS_NUMBERS; n++)
-        json_array_append_new(all, pid_value_json(v[n]));
-    return all;
-}
-
+/* What bias_numbers_json wrote. */
 static void take_values(ds_pid_value *v, const json_t *all)
 {
-    for (size_t n = 0; n < BIAS_NUMBERS; n++) {
-        const json_t *one = json_array_get(all, n);
+    for (int n = 0; n < BIAS_NUMBERS; n++) {
+        const json_t *one = json_object_get(all, bias_names[n]);
 
         v[n] = (ds_pid_value){ pid_real_from(json_object_get(one, "value")),
                                pid_real_from(json_object_get(one, "se")) };
@@ -170,8 +162,8 @@ static json_t *bias_line(const bias_row *row, int64_t number)
 
     for (int q = 0; q < EVAL_QUESTIONS; q++)
         json_object_set_new(line, eval_question_name(q),
-                            json_pack("{s:o, s:o, s:b}", "gaps", values_json(row[q].gap), "shares",
-                                      values_json(row[q].share), "prior_dominated",
+                            json_pack("{s:o, s:o, s:b}", "gaps", bias_numbers_json(row[q].gap),
+                                      "shares", bias_numbers_json(row[q].share), "prior_dominated",
                                       row[q].dominated));
     return line;
 }

@@ -177,13 +177,13 @@ static ds_pid_value mean_of(const double *a, const double *b, const double *se_a
     return v;
 }
 
-/* Gap of one kind of pictures, both attributes being measured on each. */
-static ds_pid_value gap_of(const series *s, int64_t pictures, int number, int drawn)
+/* The first attribute on one kind of pictures less the second on one kind. */
+static ds_pid_value gap_of(const series *s, int64_t pictures, int number, const int drawn[2])
 {
-    return mean_of(at(s->value, pictures, 0, number, drawn, 0),
-                   at(s->value, pictures, 1, number, drawn, 0),
-                   at(s->se, pictures, 0, number, drawn, 0),
-                   at(s->se, pictures, 1, number, drawn, 0), pictures);
+    return mean_of(at(s->value, pictures, 0, number, drawn[0], 0),
+                   at(s->value, pictures, 1, number, drawn[1], 0),
+                   at(s->se, pictures, 0, number, drawn[0], 0),
+                   at(s->se, pictures, 1, number, drawn[1], 0), pictures);
 }
 
 /* (g - g_B) / (g_A - g_B); error to first order, the three being means over different pictures. */
@@ -197,21 +197,19 @@ static ds_pid_value share_of(ds_pid_value g, ds_pid_value a, ds_pid_value b)
 
 static void fill_row(bias_row *row, const series *s, int64_t pictures, char of)
 {
+    const int own[2] = { of == 'b' ? WITH_FIRST : OPEN, of == 'b' ? WITH_SECOND : OPEN };
+
     row->dominated = s->dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
-        const double *x[2], *se[2];
-
         for (int k = 0; k < 2; k++) {
-            int drawn = of == 'b' ? WITH_FIRST + k : OPEN;
+            const int with[2] = { WITH_FIRST + k, WITH_FIRST + k };
 
-            x[k] = at(s->value, pictures, k, n, drawn, 0);
-            se[k] = at(s->se, pictures, k, n, drawn, 0);
-            row->of[k][n] = mean_of(x[k], NULL, se[k], NULL, pictures);
-        }
-        row->gap[n] = mean_of(x[0], x[1], se[0], se[1], pictures);
-        for (int k = 0; k < 2; k++)
+            row->of[k][n] = mean_of(at(s->value, pictures, k, n, own[k], 0), NULL,
+                                    at(s->se, pictures, k, n, own[k], 0), NULL, pictures);
             row->drawn[k][n] =
-                of == 'a' ? gap_of(s, pictures, n, WITH_FIRST + k) : (ds_pid_value){ NAN, NAN };
+                of == 'a' ? gap_of(s, pictures, n, with) : (ds_pid_value){ NAN, NAN };
+        }
+        row->gap[n] = gap_of(s, pictures, n, own);
         row->share[n] = share_of(row->gap[n], row->drawn[0][n], row->drawn[1][n]);
     }
 }

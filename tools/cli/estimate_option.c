@@ -46,8 +46,7 @@ ds_status estimate_from_options(estimate *out, const ds_args *a, ds_error *err)
     *out = (estimate){ .options = DS_INFO_OPTIONS_INIT, .args = a };
     o->on_call = on_call;
     o->user = out;
-    o->design =
-        strcmp(opt_text(a, "design"), "published") == 0 ? DS_INFO_PUBLISHED : DS_INFO_LATTICE;
+    o->design = (ds_info_design)opt_choice(a, "design");
     o->replicates = opt_int(a, "replicates");
     o->nodes = opt_int(a, "nodes");
     o->antithetic = !opt_flag(a, "no-antithetic");

@@ -501,6 +501,13 @@ const char *opt_text(const ds_args *a, const char *name)
     return value(a, name)->text;
 }
 
+int opt_choice(const ds_args *a, const char *name)
+{
+    const char *text = opt_text(a, name);
+
+    return text != NULL ? opts_choice(a->option[find(a, name)]->arg, text) : -1;
+}
+
 const char *opt_written(const ds_args *a, const char *name)
 {
     const opt_value *v = value(a, name);

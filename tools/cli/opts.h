@@ -97,6 +97,8 @@ const char *const *opt_texts(const ds_args *a, const char *name, int *count);
 
 /* Place of a word in the list of an OPT_CHOICE, "a|b|c"; -1: not in it. */
 int opts_choice(const char *choices, const char *word);
+/* The same of an option's value; -1: NULL. Lists stand in the order of the enum that they name. */
+int opt_choice(const ds_args *a, const char *name);
 
 /* True if this command has the option at all. */
 bool opt_declared(const ds_args *a, const char *name);

@@ -28,11 +28,9 @@ static bool is_paper(const ds_args *a)
 
 ds_daam_refine daam_job_refine(const ds_args *a)
 {
-    const char *refine = opt_text(a, "refine");
-
-    if (refine == NULL)
+    if (opt_text(a, "refine") == NULL)
         return strcmp(opt_text(a, "preset"), "best") == 0 ? DS_DAAM_SHARP : DS_DAAM_RAW;
-    return (ds_daam_refine)opts_choice(DAAM_REFINE, refine);
+    return (ds_daam_refine)opt_choice(a, "refine");
 }
 
 static ds_status read_trace_options(daam_job *j, ds_daam_options *o, ds_error *err)
@@ -226,7 +224,7 @@ static ds_status look(daam_job *j, const ds_daam_options *o, ds_error *err)
     p.image = &j->from_file.image;
     p.prompt = list[0];
     p.negative_prompt = opt_text(a, "negative-prompt");
-    p.approach = strcmp(opt_text(a, "approach"), "invert") == 0 ? DS_DAAM_INVERT : DS_DAAM_NOISE;
+    p.approach = (ds_daam_approach)opt_choice(a, "approach");
     p.levels = (int)opt_int(a, "levels");
     p.from = opt_real(a, "level-from");
     p.to = opt_real(a, "level-to");

@@ -134,7 +134,7 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
             json_array_append_new(rows, row_json(&of[i], o->p_woman[i]));
         json_object_set_new(one, "occupations", rows);
         st = correlate(j, one, of, o, false, eval_question_name(q), err);
-        if (st == DS_OK && opt_text(j->args, "picture-of")[0] == 'a')
+        if (st == DS_OK && opt_choice(j->args, "picture-of") == BIAS_OF_ALL)
             st = correlate(j, one, of, o, true, eval_question_name(q), err);
         json_object_set_new(all, eval_question_name(q), one);
         if (st == DS_OK)
@@ -204,7 +204,8 @@ static ds_status bias_rows(pid_job *j, bias_row *row, const occupations *o,
     return scene_lines_close(&known, st, err);
 }
 
-static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
+/* All occupations of the tables, whatever the number of scenes. */
+static ds_status eval_bias(pid_job *j, const eval_world *w, int64_t most, ds_error *err)
 {
     static const char *const genders[2] = { "woman", "man" };
     int count;
@@ -214,6 +215,7 @@ static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
     bias_row *row = NULL;
     ds_status st = read_occupations(&o, w, err);
 
+    (void)most;
     if (st == DS_OK && count != 0 && count != 2)
         st = ds_fail(err, DS_E_ARG, "--attributes: expected two, found %d", count);
     if (st == DS_OK && (row = ds_calloc((size_t)(EVAL_QUESTIONS * o.count), sizeof *row)) == NULL)
@@ -229,9 +231,19 @@ static ds_status eval_bias(pid_job *j, const eval_world *w, ds_error *err)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static ds_status run_set(pid_job *j, const char *option, ds_error *err)
+/* Options that name a set of scenes, in the order in which they run. */
+static const struct {
+    const char *option;
+    ds_status (*run)(pid_job *j, const eval_world *w, int64_t most, ds_error *err);
+} sets[] = {
+    { "homonyms", eval_homonyms },
+    { "synonyms", eval_synonyms },
+    { "bias", eval_bias },
+};
+
+static ds_status run_set(pid_job *j, size_t set, ds_error *err)
 {
-    const char *dir = opt_text(j->args, option);
+    const char *dir = opt_text(j->args, sets[set].option);
     int64_t most = opt_int(j->args, "scenes");
     eval_world w = { NULL };
     ds_status st;
@@ -242,9 +254,7 @@ static ds_status run_set(pid_job *j, const char *option, ds_error *err)
     if (st == DS_OK && most > (int64_t)json_array_size(w.scenes))
         most = (int64_t)json_array_size(w.scenes);
     if (st == DS_OK)
-        st = option[0] == 'h'   ? eval_homonyms(j, &w, most, err)
-             : option[0] == 's' ? eval_synonyms(j, &w, most, err)
-                                : eval_bias(j, &w, err);
+        st = sets[set].run(j, &w, most, err);
     eval_world_close(&w);
     return st;
 }
@@ -272,13 +282,12 @@ static ds_status begin_lines(const ds_args *a, ds_error *err)
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
-    static const char *const sets[] = { "homonyms", "synonyms", "bias" };
     pid_job j = { .args = a };
     bool any = false;
     ds_status st = DS_OK;
 
     for (size_t i = 0; i < DS_COUNT(sets); i++)
-        any = any || opt_text(a, sets[i]) != NULL;
+        any = any || opt_text(a, sets[i].option) != NULL;
     if (!any)
         st = ds_fail(err, DS_E_ARG, "--homonyms, --synonyms or --bias is needed");
     if (st == DS_OK && opt_text(a, "state") != NULL)
@@ -288,7 +297,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = pid_job_open(&j, a, "diffuscope eval pid", err);
     for (size_t i = 0; st == DS_OK && !cancel_on_interrupt()->requested && i < DS_COUNT(sets); i++)
-        st = run_set(&j, sets[i], err);
+        st = run_set(&j, i, err);
     if (st == DS_OK)
         st = pid_finish(&j, err);
     pid_job_close(&j);

@@ -147,7 +147,7 @@ static ds_status trace_picture(work *w, eval_source source, ds_error *err)
     trace_options(w, source, ask, &o);
     p.image = &w->picture.tensor;
     p.prompt = source == EVAL_WRONG_WORDS ? w->wrong_prompt : w->s->caption;
-    p.approach = strcmp(opt_text(a, "approach"), "invert") == 0 ? DS_DAAM_INVERT : DS_DAAM_NOISE;
+    p.approach = (ds_daam_approach)opt_choice(a, "approach");
     p.levels = (int)opt_int(a, "levels");
     p.from = opt_real(a, "from");
     p.to = opt_real(a, "to");

@@ -8,11 +8,7 @@
 
 ds_removal removal_option(const ds_args *a)
 {
-    const char *style = opt_text(a, "removal");
-
-    return strcmp(style, "underscore") == 0 ? DS_REMOVE_UNDERSCORE
-           : strcmp(style, "neutral") == 0  ? DS_REMOVE_NEUTRAL
-                                            : DS_REMOVE_DELETE;
+    return (ds_removal)opt_choice(a, "removal");
 }
 
 unsigned kinds_option(const ds_args *a)

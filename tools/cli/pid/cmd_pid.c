@@ -99,7 +99,8 @@ static ds_status measure(pid_job *j, const char *const *words, const vocabulary 
 static ds_status add_question(pid_job *j, ds_error *err)
 {
     ds_status st = pid_result(
-        j, "method", json_string(opt_text(j->args, "given")[0] == 'c' ? "cpid" : "pid"), err);
+        j, "method",
+        json_string(opt_choice(j->args, "given") == DS_PID_GIVEN_CONTEXT ? "cpid" : "pid"), err);
 
     if (st == DS_OK)
         st = pid_result(j, "unit", json_string("nats"), err);

@@ -195,7 +195,7 @@ static ds_status finish(pid_job *j, const list *l, ds_error *err)
 static void fill_matrix(const pid_job *j, double *value, double *se, const list *l,
                         const ds_pid_answer *answer, int atom)
 {
-    bool context = opt_text(j->args, "given")[0] == 'c';
+    bool context = opt_choice(j->args, "given") == DS_PID_GIVEN_CONTEXT;
 
     for (int64_t i = 0; i < l->count * l->count; i++)
         value[i] = se[i] = NAN;

@@ -188,7 +188,7 @@ static ds_status compare(pid_job *j, const bias_row *row, int64_t n, ds_error *e
     }
     if (st == DS_OK)
         st = correlate(j, all, known, count, false, truth, err);
-    if (st == DS_OK && opt_text(j->args, "picture-of")[0] == 'a')
+    if (st == DS_OK && opt_choice(j->args, "picture-of") == BIAS_OF_ALL)
         st = correlate(j, all, known, count, true, truth, err);
     json_decref(numbers);
     ds_free(known);

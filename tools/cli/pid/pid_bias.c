@@ -80,7 +80,7 @@ static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
                            const char *const attribute[2], ds_error *err)
 {
     const char *pattern = opt_text(a, "template");
-    bool context = opt_text(a, "given")[0] == 'c';
+    bool context = opt_choice(a, "given") == DS_PID_GIVEN_CONTEXT;
     ds_status st;
 
     *t = (texts){ .base = NULL };
@@ -124,7 +124,7 @@ typedef struct study {
     const ds_pid_question *question;
     int64_t questions, pictures;
     series *series; /* [questions] */
-    char of;        /* --picture-of: occupation, both, all */
+    bias_pictures of;
 } study;
 
 /* Number `question` of the pair at hand, which is attribute k's. */
@@ -195,9 +195,10 @@ static ds_pid_value share_of(ds_pid_value g, ds_pid_value a, ds_pid_value b)
                            hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span) };
 }
 
-static void fill_row(bias_row *row, const series *s, int64_t pictures, char of)
+static void fill_row(bias_row *row, const series *s, int64_t pictures, bias_pictures of)
 {
-    const int own[2] = { of == 'b' ? WITH_FIRST : OPEN, of == 'b' ? WITH_SECOND : OPEN };
+    const int own[2] = { of == BIAS_OF_BOTH ? WITH_FIRST : OPEN,
+                         of == BIAS_OF_BOTH ? WITH_SECOND : OPEN };
 
     row->dominated = s->dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
@@ -207,7 +208,7 @@ static void fill_row(bias_row *row, const series *s, int64_t pictures, char of)
             row->of[k][n] = mean_of(at(s->value, pictures, k, n, own[k], 0), NULL,
                                     at(s->se, pictures, k, n, own[k], 0), NULL, pictures);
             row->drawn[k][n] =
-                of == 'a' ? gap_of(s, pictures, n, with) : (ds_pid_value){ NAN, NAN };
+                of == BIAS_OF_ALL ? gap_of(s, pictures, n, with) : (ds_pid_value){ NAN, NAN };
         }
         row->gap[n] = gap_of(s, pictures, n, own);
         row->share[n] = share_of(row->gap[n], row->drawn[0][n], row->drawn[1][n]);
@@ -222,11 +223,11 @@ static ds_status measure_picture(study *s, int drawn, int64_t shot, ds_error *er
     const texts *t = s->texts;
     pid_job *j = s->job;
     ds_pid_options o = DS_PID_OPTIONS_INIT;
-    int first = s->of == 'b' ? drawn - WITH_FIRST : 0;
+    int first = s->of == BIAS_OF_BOTH ? drawn - WITH_FIRST : 0;
     ds_status st;
 
     o.quad = t->quad + first;
-    o.quads = s->of == 'b' ? 1 : 2;
+    o.quads = s->of == BIAS_OF_BOTH ? 1 : 2;
     picture_clear(&j->picture);
     st = picture_draw(&j->picture, j->model, j->args,
                       drawn == OPEN ? t->open : t->both[drawn - WITH_FIRST],
@@ -244,8 +245,8 @@ static ds_status measure_pictures(study *s, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    for (int drawn = s->of == 'b' ? WITH_FIRST : OPEN; drawn < (s->of == 'o' ? WITH_FIRST : DRAWN);
-         drawn++)
+    for (int drawn = s->of == BIAS_OF_BOTH ? WITH_FIRST : OPEN;
+         drawn < (s->of == BIAS_OF_OCCUPATION ? WITH_FIRST : DRAWN); drawn++)
         for (int64_t shot = 0; st == DS_OK && shot < s->pictures; shot++)
             st = measure_picture(s, drawn, shot, err);
     return st;
@@ -259,7 +260,7 @@ ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const c
     series *all = ds_calloc((size_t)questions, sizeof *all);
     double *numbers = ds_calloc((size_t)(2 * questions * each), sizeof *numbers);
     texts t = { .base = NULL };
-    const char of = opt_text(j->args, "picture-of")[0];
+    const bias_pictures of = (bias_pictures)opt_choice(j->args, "picture-of");
     study s = { j, &t, occupation, attribute, question, questions, pictures, all, of };
     ds_status st = DS_OK;
 

@@ -25,6 +25,9 @@
       .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" }
 /* clang-format on */
 
+/* --picture-of, in its order. */
+typedef enum bias_pictures { BIAS_OF_OCCUPATION, BIAS_OF_BOTH, BIAS_OF_ALL } bias_pictures;
+
 /* The numbers that are kept of each attribute and picture: two forms of R, i_A of the attribute,
  * and i_AB - i_B, what it says beside the occupation. */
 enum { BIAS_R_IMAGE, BIAS_R_SUM, BIAS_MI, BIAS_BESIDE, BIAS_NUMBERS };

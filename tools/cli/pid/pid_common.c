@@ -140,7 +140,7 @@ static ds_status read_question(pid_job *j, ds_error *err)
 
     *q = (ds_pid_question)DS_PID_QUESTION_INIT;
     q->plain = opt_flag(a, "plain");
-    q->form = opt_text(a, "form")[0] == 's' ? DS_INFO_S : DS_INFO_O;
+    q->form = (ds_info_form)opt_choice(a, "form");
     st = ds_redundancy_parse(&q->redundancy, opt_text(a, "redundancy"), err);
     if (st == DS_OK && opt_text(a, "delta") != NULL && opt_text(a, "surprisal") != NULL)
         st = ds_fail(err, DS_E_ARG, "--delta and --surprisal exclude each other");
@@ -191,17 +191,11 @@ void pid_job_close(pid_job *j)
 
 void pid_options_from(ds_pid_options *o, const pid_job *j)
 {
-    const char *joint = opt_text(j->args, "joint"), *removal = opt_text(j->args, "removal");
-
     *o = (ds_pid_options)DS_PID_OPTIONS_INIT;
     o->info = &j->estimate.options;
-    o->given = opt_text(j->args, "given")[0] == 'c' ? DS_PID_GIVEN_CONTEXT : DS_PID_GIVEN_NOTHING;
-    o->joint = joint[0] == 'w'   ? DS_PID_JOINT_WORDS
-               : joint[0] == 'a' ? DS_PID_JOINT_AND
-                                 : DS_PID_JOINT_PROMPT;
-    o->removal = removal[0] == 'd'   ? DS_REMOVE_DELETE
-                 : removal[0] == 'u' ? DS_REMOVE_UNDERSCORE
-                                     : DS_REMOVE_NEUTRAL;
+    o->given = (ds_pid_given)opt_choice(j->args, "given");
+    o->joint = (ds_pid_joint)opt_choice(j->args, "joint");
+    o->removal = (ds_removal)opt_choice(j->args, "removal");
 }
 
 ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_error *err)

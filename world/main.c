@@ -183,18 +183,24 @@ static ds_status run_export(const ds_world *w, const options *o, ds_split split,
                              : ds_world_export(w, split, o->first, count_of(o), o->out, err);
 }
 
-/* Scenes in rows of eight, twice their size, two pixels apart.                                  */
+/* Scenes in rows of eight, twice their size, two pixels apart; their captions in NAME.txt beside
+ * NAME.png. */
 static ds_status run_sheet(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
     enum { PER_ROW = 8, ZOOM = 2, STEP = DS_WORLD_SIDE * ZOOM + 4 };
     int rows = (int)((count_of(o) + PER_ROW - 1) / PER_ROW), width = PER_ROW * STEP;
-    uint8_t *sheet = ds_calloc((size_t)rows * STEP, (size_t)width * 3);
-    ds_scene *s = ds_alloc(sizeof *s);
+    const size_t stem = strlen(o->out) < 4 ? 0 : strlen(o->out) - 4;
+    uint8_t *sheet;
+    ds_scene *s;
     char path[1200];
     FILE *text;
     ds_status st = DS_OK;
 
-    snprintf(path, sizeof path, "%.*s.txt", (int)(strlen(o->out) - 4), o->out);
+    if (stem == 0 || stem + 5 > sizeof path || strcmp(o->out + stem, ".png") != 0)
+        return ds_fail(err, DS_E_ARG, "--out: expected a file NAME.png, found \"%s\"", o->out);
+    snprintf(path, sizeof path, "%.*s.txt", (int)stem, o->out);
+    sheet = ds_calloc((size_t)rows * STEP, (size_t)width * 3);
+    s = ds_alloc(sizeof *s);
     text = fopen(path, "w");
     if (text == NULL)
         st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
@@ -457,7 +463,7 @@ static int run(const options *o)
         k++;
     if (k == DS_COUNT(commands) && strcmp(o->command, "heldout") != 0)
         return misuse("unknown command ", o->command);
-    if (k < DS_COUNT(commands) && commands[k].out && (o->out == NULL || strlen(o->out) < 5))
+    if (k < DS_COUNT(commands) && commands[k].out && o->out == NULL)
         return misuse("expected --out for ", o->command);
     if (ds_split_find(&split, o->split, &err) != DS_OK)
         return misuse(err.text, "");

@@ -35,6 +35,10 @@ PYTHON
 grep -q '"a</w>", "delft</w>", "zorp</w>", "to</w>", "the</w>", "left</w>", "of</w>", "a</w>", "police</w>", "officer</w>"\]' "$dir/t" ||
     fail "a word of the world is not one token: $(cat "$dir/t")"
 
+"$w" sheet --count 9 -o "$dir/sheet.png" && [ "$(wc -l <"$dir/sheet.txt")" = 9 ] || fail "sheet: exit $?"
+"$w" sheet --count 9 -o "$dir/sheet" 2>"$dir/out" && fail "a sheet without .png"
+grep -q 'NAME.png, found' "$dir/out" || fail "sheet: $(cat "$dir/out")"
+
 for args in "" "dance" "export --split train" "export --split nowhere --out $dir/c" "stats --count x"; do
     # shellcheck disable=SC2086
     "$w" $args >"$dir/out" 2>&1

@@ -23,8 +23,8 @@ ds_status info_ask(info_job *j, ds_error *err)
     if (n == 0)
         return questions_text(&j->questions, prompt, against != NULL ? against : "", err);
     for (int i = 0; st == DS_OK && i < n; i++)
-        st = questions_word(&j->questions, j->tokenizer, prompt, word[i], kinds, removal_option(a),
-                            err);
+        st = questions_word(&j->questions, j->tokenizer, prompt, word[i], kinds,
+                            (ds_removal)opt_choice(a, "removal"), err);
     return st;
 }
 
@@ -84,7 +84,7 @@ static ds_status run_words(const ds_args *a, ds_error *err)
 
     if (st == DS_OK)
         st = questions_all_words(&j.questions, j.tokenizer, opt_text(a, "prompt"), kinds_option(a),
-                                 removal_option(a), err);
+                                 (ds_removal)opt_choice(a, "removal"), err);
     return finish(&j, st, err);
 }
 

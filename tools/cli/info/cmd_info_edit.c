@@ -24,8 +24,8 @@ static ds_status ask(info_job *j, ds_error *err)
 
     if (prompt == NULL)
         return ds_fail(err, DS_E_ARG, "--prompt TEXT is needed");
-    st = ds_prompt_replace(&edited, j->tokenizer, prompt, word, removal_option(a),
-                           opt_text(a, "swap"), NULL, err);
+    st = ds_prompt_replace(&edited, j->tokenizer, prompt, word,
+                           (ds_removal)opt_choice(a, "removal"), opt_text(a, "swap"), NULL, err);
     if (st == DS_OK)
         st = questions_text(&j->questions, prompt, edited, err);
     ds_free(edited);

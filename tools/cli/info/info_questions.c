@@ -6,11 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-ds_removal removal_option(const ds_args *a)
-{
-    return (ds_removal)opt_choice(a, "removal");
-}
-
 unsigned kinds_option(const ds_args *a)
 {
     const char *kind = opt_text(a, "kind");

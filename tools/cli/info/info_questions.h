@@ -34,7 +34,6 @@ ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const ch
                               unsigned kinds, ds_removal removal, ds_error *err);
 void questions_free(info_questions *q); /* an all-zero one is allowed */
 
-ds_removal removal_option(const ds_args *a);
 unsigned kinds_option(const ds_args *a);
 
 #endif

@@ -71,15 +71,15 @@ static const ds_info_pair pair = { 1, 0 };
 static ds_draw_plan plan_of(const target *t, const design *d, uint64_t seed)
 {
     ds_draw_plan p = { .replicates = d->replicates,
-                  .nodes = d->published        ? 1
-                           : d->replicates > 1 ? 1
-                           : d->antithetic     ? BATCH / 2
-                                               : BATCH,
-                  .antithetic = d->antithetic,
-                  .phases = d->phases,
-                  .exact_snr = d->published,
-                  .seed = seed,
-                  .parts = 1 };
+                       .nodes = d->published        ? 1
+                                : d->replicates > 1 ? 1
+                                : d->antithetic     ? BATCH / 2
+                                                    : BATCH,
+                       .antithetic = d->antithetic,
+                       .phases = d->phases,
+                       .exact_snr = d->published,
+                       .seed = seed,
+                       .parts = 1 };
     const double *table = t->source->table;
     ds_error err = { 0 };
 

@@ -186,14 +186,14 @@ static void make_plan(ds_info *n, const ds_info_options *o)
     bool published = o->design == DS_INFO_PUBLISHED;
 
     n->plan = (ds_draw_plan){ .replicates = o->replicates,
-                         .nodes = published ? 1 : o->nodes,
-                         .antithetic = !published && o->antithetic && o->draws == NULL,
-                         .phases = !published && o->draws == NULL && o->replicates % 2 == 1,
-                         .exact_snr = o->exact_snr || published,
-                         .seed = o->seed,
-                         .part = o->part,
-                         .parts = o->parts,
-                         .recorded = o->draws };
+                              .nodes = published ? 1 : o->nodes,
+                              .antithetic = !published && o->antithetic && o->draws == NULL,
+                              .phases = !published && o->draws == NULL && o->replicates % 2 == 1,
+                              .exact_snr = o->exact_snr || published,
+                              .seed = o->seed,
+                              .part = o->part,
+                              .parts = o->parts,
+                              .recorded = o->draws };
     memcpy(n->plan.label, n->label, sizeof n->label);
 }
 

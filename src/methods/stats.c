@@ -283,10 +283,10 @@ typedef struct corr_user {
     ds_correlation kind;
     const double *x, *y;
     const groups *g;
-    int64_t room;    /* values in a resample at most */
-    double *a, *b;   /* [room] the resample */
-    double *ranks;   /* [2,room] */
-    ranked *work;    /* [room] */
+    int64_t room;  /* values in a resample at most */
+    double *a, *b; /* [room] the resample */
+    double *ranks; /* [2,room] */
+    ranked *work;  /* [room] */
 } corr_user;
 
 static double corr_of(void *user, const int64_t *pick, int64_t n)

@@ -49,7 +49,7 @@ typedef struct ds_net_options {
     const ds_net_pullback *pullback; /* NULL: no gradients */
     const ds_gates *gates; /* NULL: none. Each that is wanted becomes one more input, "gate.<site>",
                               which holds ones until it is set. */
-    bool reference;    /* products summed in double, whatever the model's options say */
+    bool reference;        /* products summed in double, whatever the model's options say */
     bool watched_only; /* compute what the watcher wants and nothing else: outputs cannot be read */
 } ds_net_options;
 

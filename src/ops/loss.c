@@ -19,7 +19,7 @@
 
 static ds_value *scalar(ds_graph *g, ds_node *n)
 {
-    return ds__output(g, n, DS_DTYPE_F32, 1, (const int64_t[]) { 1 });
+    return ds__output(g, n, DS_DTYPE_F32, 1, (const int64_t[]){ 1 });
 }
 
 /* An adjoint of x like the forward operator: inputs dL, then n's inputs.                              */
@@ -70,8 +70,8 @@ static ds_status run_squared(ds_node *n, ds_error *err)
 
     (void)err;
     for (int64_t i = 0; i < samples; i++)
-        sum += (w != NULL ? (double)w[i] : 1.0)
-            * ds__simd()->sum_sq_diff(a + i * part, b + i * part, part);
+        sum += (w != NULL ? (double)w[i] : 1.0) *
+               ds__simd()->sum_sq_diff(a + i * part, b + i * part, part);
     *(float *)n->out[0]->data = (float)(sum / (double)count);
     return DS_OK;
 }
@@ -99,7 +99,8 @@ static void squared_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_
     pair_adjoint(g, &op_squared_adjoint, n, dout[0], din);
 }
 
-static const ds_op op_squared = { .name = "mean squared", .run = run_squared,
+static const ds_op op_squared = { .name = "mean squared",
+                                  .run = run_squared,
                                   .adjoint = squared_adjoint };
 
 ds_value *ds_mean_squared(ds_graph *g, ds_value *x, ds_value *y, ds_value *weight)
@@ -145,7 +146,8 @@ static void absolute_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds
     pair_adjoint(g, &op_absolute_adjoint, n, dout[0], din);
 }
 
-static const ds_op op_absolute = { .name = "mean absolute", .run = run_absolute,
+static const ds_op op_absolute = { .name = "mean absolute",
+                                   .run = run_absolute,
                                    .adjoint = absolute_adjoint };
 
 ds_value *ds_mean_absolute(ds_graph *g, ds_value *x, ds_value *y)
@@ -153,8 +155,8 @@ ds_value *ds_mean_absolute(ds_graph *g, ds_value *x, ds_value *y)
     ds_value *in[2] = { x, y };
 
     return pair_is_good(g, "mean absolute difference", x, y)
-        ? scalar(g, ds__append(g, &op_absolute, 2, in))
-        : NULL;
+               ? scalar(g, ds__append(g, &op_absolute, 2, in))
+               : NULL;
 }
 
 /* ---- edges: x, y [N,H,W,C] ------------------------------------------------------------------------------ */
@@ -212,7 +214,8 @@ static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
     (void)err;
 #pragma omp parallel for schedule(static)
     for (int64_t r = 0; r < rows; r++) {
-        const float *x = (const float *)v->data + r * row, *y = (const float *)n->in[2]->data + r * row;
+        const float *x = (const float *)v->data + r * row,
+                    *y = (const float *)n->in[2]->data + r * row;
         int64_t above = r % height > 0 ? row : 0, below = r % height < height - 1 ? row : 0;
 
         for (int64_t i = 0; i < row; i++) {
@@ -222,7 +225,8 @@ static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
                 sum += sign(e - (x[i - c] - y[i - c]));
             if (i + c < row)
                 sum += sign(e - (x[i + c] - y[i + c]));
-            sum += sign(e - (x[i - above] - y[i - above])); /* 0 at the border                          */
+            sum += sign(
+                e - (x[i - above] - y[i - above])); /* 0 at the border                          */
             sum += sign(e - (x[i + below] - y[i + below]));
             out[r * row + i] = unit * sum;
         }
@@ -237,8 +241,9 @@ static void edges_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_va
     pair_adjoint(g, &op_edges_adjoint, n, dout[0], din);
 }
 
-static const ds_op op_edges = { .name = "edges", .prepare = prepare_edges, .run = run_edges,
-                                .adjoint = edges_adjoint };
+static const ds_op op_edges = {
+    .name = "edges", .prepare = prepare_edges, .run = run_edges, .adjoint = edges_adjoint
+};
 
 ds_value *ds_mean_edges(ds_graph *g, ds_value *x, ds_value *y)
 {
@@ -373,8 +378,8 @@ ds_value *ds_draw_gaussian(ds_graph *g, ds_value *moments, ds_value *noise)
 
     if (!moments_are_good(g, moments) || noise == NULL)
         return NULL;
-    if (2 * ds_value_count(noise) != ds_value_count(moments)
-        || 2 * noise->dim[noise->rank - 1] != moments->dim[moments->rank - 1])
+    if (2 * ds_value_count(noise) != ds_value_count(moments) ||
+        2 * noise->dim[noise->rank - 1] != moments->dim[moments->rank - 1])
         return ds_graph_fail(g, DS_E_SHAPE, "gaussian: noise must have half the size of moments");
     return ds__output(g, ds__append(g, &op_draw, 2, in), DS_DTYPE_F32, noise->rank, noise->dim);
 }

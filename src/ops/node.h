@@ -62,11 +62,11 @@ struct ds_node {
     const char
         *parts; /* attention: its probabilities are shown in parts under this name, else NULL */
     const ds_watcher *watcher;
-    int block;           /* unit of recomputation, 0 for none */
-    bool live;           /* plan: somebody needs an output */
-    ds_kernel *kernel;   /* plan: of products and convolutions */
+    int block;               /* unit of recomputation, 0 for none */
+    bool live;               /* plan: somebody needs an output */
+    ds_kernel *kernel;       /* plan: of products and convolutions */
     const ds_param *release; /* plan: its plain bytes are given back after each run, or NULL */
-    const void *operand; /* plan: the parameter in the layout that the kernel asked for */
+    const void *operand;     /* plan: the parameter in the layout that the kernel asked for */
     size_t scratch_bytes;
     void *scratch;
 };

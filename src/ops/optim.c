@@ -38,8 +38,8 @@ size_t ds__muon_work(int64_t rows, int64_t cols)
 {
     const bool tall = rows > cols;
 
-    return bytes_of(rows * cols) * (tall ? 2 : 1)
-        + ds__simd()->polar_work(tall ? cols : rows, tall ? rows : cols);
+    return bytes_of(rows * cols) * (tall ? 2 : 1) +
+           ds__simd()->polar_work(tall ? cols : rows, tall ? rows : cols);
 }
 
 void ds__muon_step(float *param, float *m, const float *grad, int64_t rows, int64_t cols,

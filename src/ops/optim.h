@@ -13,7 +13,10 @@ typedef struct ds_adamw {
     double rate, beta1, beta2, eps, decay;
 } ds_adamw;
 
-#define DS_ADAMW_INIT { 1e-3, 0.9, 0.999, 1e-8, 1e-2 }
+#define DS_ADAMW_INIT                                                                              \
+    {                                                                                              \
+        1e-3, 0.9, 0.999, 1e-8, 1e-2                                                               \
+    }
 
 /* One step, the step-th from 1, on `count` parameters; m and v are the moments. The gradient is
  * multiplied by `factor` first.                                                                      */
@@ -27,7 +30,10 @@ typedef struct ds_muon {
     double rate, momentum, scale, decay;
 } ds_muon;
 
-#define DS_MUON_INIT { 1e-3, 0.95, 0.2, 1e-2 }
+#define DS_MUON_INIT                                                                               \
+    {                                                                                              \
+        1e-3, 0.95, 0.2, 1e-2                                                                      \
+    }
 
 /* One step on param [rows,cols] with momentum m:
  *   g = factor grad,  m = momentum m + (1 - momentum) g,  u = momentum m + (1 - momentum) g

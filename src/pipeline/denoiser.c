@@ -133,8 +133,7 @@ void ds__denoiser_free(ds_denoiser *d)
 
 static ds_status check_conditions(const ds_denoiser *d, const ds_conditions *c, ds_error *err)
 {
-    if (c->tokens == d->shape.tokens && c->width == d->width &&
-        c->pooled_width == d->pooled_width)
+    if (c->tokens == d->shape.tokens && c->width == d->width && c->pooled_width == d->pooled_width)
         return DS_OK;
     return ds_fail(err, DS_E_SHAPE,
                    "conditionings of %lld tokens by %lld, pooled %lld: expected %lld by %lld, "

@@ -11,14 +11,16 @@
 
 struct ds_feed {
     ds_feed_options o;
-    int64_t length; /* ids per caption                                                                 */
+    int64_t
+        length; /* ids per caption                                                                 */
     ds_batch ring[RING];
     unsigned char *rgb;
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    int64_t made, taken; /* batches, from o.first; one that was taken is in use until the next          */
+    int64_t made,
+        taken; /* batches, from o.first; one that was taken is in use until the next          */
     bool stop;
     ds_status status;
     ds_error error;
@@ -93,7 +95,8 @@ static ds_status make(ds_feed *f, ds_batch *b, int64_t step, ds_error *err)
 
     for (int64_t k = 0; k < f->o.batch; k++) {
         float *x = b->image + k * size;
-        double lot = (double)(ds__train_mix(f->o.seed, (uint64_t)step, (uint64_t)k) >> 11) * 0x1p-53;
+        double lot =
+            (double)(ds__train_mix(f->o.seed, (uint64_t)step, (uint64_t)k) >> 11) * 0x1p-53;
         ds_status st = source->get(source->user, example(f, step, k), f->o.side, f->rgb, caption,
                                    sizeof caption, err);
 

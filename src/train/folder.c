@@ -97,7 +97,7 @@ ds_status ds_train_folder_open(ds_train_source *out, const char *path, ds_error 
     size_t size;
     ds_status st;
 
-    *out = (ds_train_source) { 0, get, f };
+    *out = (ds_train_source){ 0, get, f };
     if (f == NULL || (f->path = ds__arena_printf(&f->arena, "%s", path)) == NULL) {
         st = ds_fail(err, DS_E_NOMEM, "no memory for a list of pictures");
     } else {
@@ -124,5 +124,5 @@ void ds_train_folder_close(ds_train_source *s)
         ds__arena_free(&f->arena);
         ds_free(f);
     }
-    *s = (ds_train_source) { 0 };
+    *s = (ds_train_source){ 0 };
 }

@@ -38,7 +38,8 @@ static void read_losses(ds_settings *s, ds_config *c, bool diffusion)
 
 ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds_error *err)
 {
-    static const char *const others[] = { "data", "test", "world", NULL }; /* the program's          */
+    static const char *const others[] = { "data", "test", "world",
+                                          NULL }; /* the program's          */
     ds_config c;
     const char *compute, *optimiser;
     ds_status st = ds__json_load(&s->json, path, err);
@@ -65,8 +66,8 @@ ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds
         return st;
     s->compute = strcmp(compute, "bf16") == 0 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
     if (s->compute == DS_DTYPE_F32 && strcmp(compute, "f32") != 0)
-        return ds_fail(err, DS_E_FORMAT, "%s: compute is \"%s\", expected \"f32\" or \"bf16\"", path,
-                       compute);
+        return ds_fail(err, DS_E_FORMAT, "%s: compute is \"%s\", expected \"f32\" or \"bf16\"",
+                       path, compute);
     s->muon = strcmp(optimiser, "muon") == 0;
     if (!s->muon && strcmp(optimiser, "adamw") != 0)
         return ds_fail(err, DS_E_FORMAT, "%s: optimiser is \"%s\", expected \"adamw\" or \"muon\"",

@@ -15,12 +15,15 @@ enum { COLUMNS = 8, CAPTION = 4096 };
 
 typedef struct sheet {
     ds_trainer *t;
-    ds_model *model; /* as exported                                                                     */
+    ds_model *
+        model; /* as exported                                                                     */
     ds_image image;
-    unsigned char *rgb;  /* one example                                                                 */
-    float *planes;       /* [3,side,side] in [0,1]                                                      */
+    unsigned char
+        *rgb;      /* one example                                                                 */
+    float *planes; /* [3,side,side] in [0,1]                                                      */
     char caption[CAPTION];
-    double squares; /* of differences, in units of the full range                                       */
+    double
+        squares; /* of differences, in units of the full range                                       */
     double sum, sum2;
     int64_t latents;
 } sheet;
@@ -51,7 +54,7 @@ static ds_status begin(sheet *s, ds_trainer *t, ds_error *err)
     char path[DS_TRAIN_PATH];
     ds_model_options options = DS_MODEL_OPTIONS_INIT;
 
-    *s = (sheet) { .t = t };
+    *s = (sheet){ .t = t };
     options.products = DS_PRODUCTS_FAST;
     s->rgb = ds_alloc((size_t)(t->side * t->side * 3));
     s->planes = ds_alloc((size_t)(t->side * t->side * 3) * sizeof(float));
@@ -72,8 +75,8 @@ static ds_status example(sheet *s, int column, ds_error *err)
 {
     const ds_train_source *source = s->t->o->test != NULL ? s->t->o->test : s->t->o->data;
     int64_t index = source->count > 0 ? column % source->count : column;
-    ds_status st = source->get(source->user, index, s->t->side, s->rgb, s->caption,
-                               sizeof s->caption, err);
+    ds_status st =
+        source->get(source->user, index, s->t->side, s->rgb, s->caption, sizeof s->caption, err);
 
     if (st == DS_OK)
         put(s, column, 0, s->rgb);

@@ -48,15 +48,16 @@ static ds_status read_schedule(ds_trainer *t, ds_error *err)
 /* The frozen half: its parameters are the model's own.                                                  */
 static ds_status build_encoder(ds_trainer *t, ds_shard *p, ds_error *err)
 {
-    ds_graph_options o = { .params = t->model->params, .compute = t->settings.compute,
+    ds_graph_options o = { .params = t->model->params,
+                           .compute = t->settings.compute,
                            .backend = DS_BACKEND_DNNL };
     ds_status st = ds_graph_new(&p->encoder, &o, err);
 
     if (st != DS_OK)
         return st;
     ds_scope_push(p->encoder, "vae");
-    p->encoder_in = ds_graph_input(p->encoder, DS_DTYPE_F32,
-                                   DS_DIMS(p->batch, t->side, t->side, 3));
+    p->encoder_in =
+        ds_graph_input(p->encoder, DS_DTYPE_F32, DS_DIMS(p->batch, t->side, t->side, 3));
     p->moments = ds__vae_encode_build(p->encoder, &t->model->vae, p->encoder_in);
     ds_graph_output(p->encoder, p->moments);
     return ds_plan_new(&p->encoder_plan, p->encoder, err);
@@ -75,7 +76,8 @@ static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
     if (st != DS_OK)
         return st;
     p->ids = ds_graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
-    end = ds_graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
+    end = ds_graph_input(p->g, DS_DTYPE_I32,
+                         DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
     ds__clip_build(p->g, clip, p->ids, end, &text);
     ds_scope_pop(p->g, mark);
     ds_scope_push(p->g, "unet");
@@ -166,5 +168,5 @@ static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
     return DS_OK;
 }
 
-const ds_stage ds__stage_diffusion = { "diffusion", read_schedule, build, fill, ds__sheet_diffusion,
-                                       true };
+const ds_stage ds__stage_diffusion = { "diffusion", read_schedule,       build,
+                                       fill,        ds__sheet_diffusion, true };

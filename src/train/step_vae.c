@@ -17,13 +17,13 @@ static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
     ds_value *moments, *x;
 
     p->image = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(p->batch, t->side, t->side, 3));
-    p->noise = ds_graph_input(p->g, DS_DTYPE_F32,
-                              DS_DIMS(p->batch, t->latent_side, t->latent_side, c->latent_channels));
+    p->noise = ds_graph_input(
+        p->g, DS_DTYPE_F32, DS_DIMS(p->batch, t->latent_side, t->latent_side, c->latent_channels));
     moments = ds__vae_encode_build(p->g, c, p->image);
     x = ds__vae_decode_build(p->g, c, ds_draw_gaussian(p->g, moments, p->noise));
     p->loss = ds_scale(p->g, ds_mean_absolute(p->g, x, p->image), (float)s->absolute);
-    p->loss = ds_add(p->g, p->loss,
-                     ds_scale(p->g, ds_mean_edges(p->g, x, p->image), (float)s->edges));
+    p->loss =
+        ds_add(p->g, p->loss, ds_scale(p->g, ds_mean_edges(p->g, x, p->image), (float)s->edges));
     p->loss = ds_add(p->g, p->loss, ds_scale(p->g, ds_mean_kl(p->g, moments), (float)s->kl));
     ds_scope_pop(p->g, mark);
     return ds_graph_status(p->g, err);

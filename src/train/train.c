@@ -46,8 +46,8 @@ static ds_status copy_component(ds_trainer *t, const char *model, ds_component c
 {
     const char *name = ds__component_names[c];
     const char *files[2] = { "config.json", c == DS_TEXT_ENCODER
-                                 ? "model.safetensors"
-                                 : "diffusion_pytorch_model.safetensors" };
+                                                ? "model.safetensors"
+                                                : "diffusion_pytorch_model.safetensors" };
     char from[DS_TRAIN_PATH], to[DS_TRAIN_PATH];
     ds_status st = DS_OK;
 
@@ -65,7 +65,8 @@ static ds_status shorten_tokenizer(ds_trainer *t, ds_error *err)
     char path[DS_TRAIN_PATH];
     json_t *text, *tokenizer = NULL;
     json_int_t places;
-    ds_status st = ds__json_load(&text, ds__train_path(t, path, "model/text_encoder/config.json"), err);
+    ds_status st =
+        ds__json_load(&text, ds__train_path(t, path, "model/text_encoder/config.json"), err);
 
     if (st != DS_OK)
         return st;
@@ -73,8 +74,8 @@ static ds_status shorten_tokenizer(ds_trainer *t, ds_error *err)
     json_decref(text);
     st = ds__json_load(&tokenizer, ds__train_path(t, path, "model/tokenizer/tokenizer_config.json"),
                        err);
-    if (st == DS_OK
-        && json_integer_value(json_object_get(tokenizer, "model_max_length")) > places) {
+    if (st == DS_OK &&
+        json_integer_value(json_object_get(tokenizer, "model_max_length")) > places) {
         json_object_set_new(tokenizer, "model_max_length", json_integer(places));
         st = ds__create_json(path, tokenizer, err);
     }
@@ -149,7 +150,8 @@ static ds_status check_sizes(ds_trainer *t, ds_error *err)
         return DS_OK;
     t->tokens = ds_tokenizer_describe(t->tokenizer).length;
     if (t->tokens > m->clip[0].positions)
-        return ds_fail(err, DS_E_ARG, "captions of %lld tokens, but the text encoder has %lld places",
+        return ds_fail(err, DS_E_ARG,
+                       "captions of %lld tokens, but the text encoder has %lld places",
                        (long long)t->tokens, (long long)m->clip[0].positions);
     if (m->unet.in_channels != m->vae.latent_channels)
         return ds_fail(err, DS_E_ARG, "the UNet reads %lld channels, the VAE makes %lld",
@@ -160,8 +162,10 @@ static ds_status check_sizes(ds_trainer *t, ds_error *err)
 /* Shares of a mean over the batch add up to it: each shard's loss counts by its number of pictures.        */
 static ds_status build_shard(ds_trainer *t, int k, ds_error *err)
 {
-    ds_graph_options o = { .params = t->state.params, .compute = t->settings.compute,
-                           .backend = DS_BACKEND_DNNL, .recompute = t->settings.recompute };
+    ds_graph_options o = { .params = t->state.params,
+                           .compute = t->settings.compute,
+                           .backend = DS_BACKEND_DNNL,
+                           .recompute = t->settings.recompute };
     ds_shard *p = &t->shard[k];
     int64_t batch = t->settings.batch;
     ds_status st = ds_graph_new(&p->g, &o, err);
@@ -229,8 +233,8 @@ static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
     if (st != DS_OK)
         return st;
     return ds__feed_new(&t->feed,
-                        &(ds_feed_options) { t->o->data, t->tokenizer, s->seed, s->batch, t->side,
-                                             *step, s->steps, s->drop },
+                        &(ds_feed_options){ t->o->data, t->tokenizer, s->seed, s->batch, t->side,
+                                            *step, s->steps, s->drop },
                         err);
 }
 
@@ -288,8 +292,8 @@ static ds_status run_step(ds_trainer *t, double *loss, ds_error *err)
             *err = p->error;
             return p->status;
         }
-        *loss += (double)*(const float *)ds_value_data(p->loss) * (double)p->batch
-            / (double)t->settings.batch;
+        *loss += (double)*(const float *)ds_value_data(p->loss) * (double)p->batch /
+                 (double)t->settings.batch;
     }
     return DS_OK;
 }
@@ -316,8 +320,9 @@ static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_
 static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
 {
     if (log != NULL && (p->event != NULL || p->step % 10 == 0 || p->step < 10)) {
-        fprintf(log, "{\"step\": %lld, \"loss\": %.6g, \"rate\": %.4g, \"norm\": %.4g, "
-                     "\"images_per_second\": %.4g, \"gflops\": %.4g",
+        fprintf(log,
+                "{\"step\": %lld, \"loss\": %.6g, \"rate\": %.4g, \"norm\": %.4g, "
+                "\"images_per_second\": %.4g, \"gflops\": %.4g",
                 (long long)p->step, p->loss, p->rate, p->norm, p->images_per_second, p->gflops);
         if (p->event != NULL)
             fprintf(log, ", \"event\": \"%s\"", p->event);
@@ -400,9 +405,9 @@ static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
 
 static const ds_stage *find_stage(const char *what)
 {
-    return strcmp(what, "vae") == 0 ? &ds__stage_vae
-        : strcmp(what, "diffusion") == 0 ? &ds__stage_diffusion
-                                         : NULL;
+    return strcmp(what, "vae") == 0         ? &ds__stage_vae
+           : strcmp(what, "diffusion") == 0 ? &ds__stage_diffusion
+                                            : NULL;
 }
 
 ds_status ds_train(const char *what, const ds_train_options *o, ds_error *err)
@@ -414,7 +419,8 @@ ds_status ds_train(const char *what, const ds_train_options *o, ds_error *err)
     ds_status st;
 
     if (t.stage == NULL)
-        return ds_fail(err, DS_E_NOMATCH, "nothing to train is called \"%s\": vae or diffusion", what);
+        return ds_fail(err, DS_E_NOMATCH, "nothing to train is called \"%s\": vae or diffusion",
+                       what);
     if (o->config == NULL || o->out == NULL || o->data == NULL)
         return ds_fail(err, DS_E_ARG, "a training needs a configuration, data and a folder");
     st = begin(&t, &step, err);

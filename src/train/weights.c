@@ -18,9 +18,9 @@ static const char *const part_names[4] = { "param", "m", "v", "average" };
  * by sqrt(3), and with UNet branches that add nothing (P. Goyal et al., arXiv 1706.02677, section 5.1). */
 static void begin_values(ds_slot *s, int64_t count)
 {
-    static const char *const last[] = { "conv2.weight", "conv2.bias", "proj_out.weight",
-                                        "proj_out.bias", "unet.conv_out.weight",
-                                        "unet.conv_out.bias" };
+    static const char *const last[] = { "conv2.weight",         "conv2.bias",
+                                        "proj_out.weight",      "proj_out.bias",
+                                        "unet.conv_out.weight", "unet.conv_out.bias" };
     bool zero = false, embedding = strstr(s->name, "embedding.weight") != NULL;
 
     for (size_t i = 0; i < DS_COUNT(last); i++)
@@ -89,8 +89,8 @@ static ds_status source(void *user, const char *name, int rank, const int64_t *d
     return DS_OK;
 }
 
-ds_status ds__state_new(ds_weights_state *s, ds_model *model, const char *only, int shards, bool fresh,
-                        ds_error *err)
+ds_status ds__state_new(ds_weights_state *s, ds_model *model, const char *only, int shards,
+                        bool fresh, ds_error *err)
 {
     s->model = model;
     s->only = only;
@@ -110,7 +110,7 @@ void ds__state_free(ds_weights_state *s)
     ds_free(s->slot);
     ds_free(s->matrix);
     ds_free(s->work);
-    *s = (ds_weights_state) { 0 };
+    *s = (ds_weights_state){ 0 };
 }
 
 /* ---- one step --------------------------------------------------------------------------------------- */
@@ -144,8 +144,8 @@ ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, d
     ds_value **wrt = ds_calloc((size_t)count + 1, sizeof *wrt);
     ds_value **grad = ds_calloc((size_t)count + 1, sizeof *grad);
     ds_status st = wrt == NULL || grad == NULL
-        ? ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients")
-        : ds_graph_status(g, err);
+                       ? ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients")
+                       : ds_graph_status(g, err);
 
     if (st == DS_OK) {
         ds_graph_params(g, wrt, count);
@@ -153,8 +153,8 @@ ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, d
         *cotangent = ds_graph_input_like(g, loss);
         ds_graph_output(g, loss);
         st = count > 0 ? ds_graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err)
-                       : ds_fail(err, DS_E_NOMATCH, "\"only\": no parameter's name begins with \"%s\"",
-                                 s->only);
+                       : ds_fail(err, DS_E_NOMATCH,
+                                 "\"only\": no parameter's name begins with \"%s\"", s->only);
     }
     for (int i = 0; st == DS_OK && i < count; i++)
         if (grad[i] != NULL) {
@@ -210,10 +210,10 @@ static json_t *settings_of(const ds_settings *o)
     static const char *const texts[] = { "data", "only" };
     json_t *j = json_pack("{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
                           "optimiser", o->muon ? "muon" : "adamw", "compute",
-                          ds_dtype_name(o->compute), "beta1", o->adamw.beta1, "beta2", o->adamw.beta2,
-                          "eps", o->adamw.eps, "decay", o->adamw.decay, "clip", o->clip,
-                          "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift", o->shift,
-                          "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
+                          ds_dtype_name(o->compute), "beta1", o->adamw.beta1, "beta2",
+                          o->adamw.beta2, "eps", o->adamw.eps, "decay", o->adamw.decay, "clip",
+                          o->clip, "ema", o->ema, "drop", o->drop, "min_snr", o->min_snr, "shift",
+                          o->shift, "absolute", o->absolute, "edges", o->edges, "kl", o->kl);
 
     for (size_t i = 0; i < DS_COUNT(texts); i++) {
         const char *text = json_string_value(json_object_get(o->json, texts[i]));
@@ -331,8 +331,8 @@ ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what
     if (was == NULL || number == NULL)
         st = ds_fail(err, DS_E_FORMAT, "%s is no checkpoint of a training", path);
     else if (strcmp(was, id) != 0)
-        st = ds_fail(err, DS_E_ARG, "%s belongs to another training (%s), this one is %s", path, was,
-                     id);
+        st = ds_fail(err, DS_E_ARG, "%s belongs to another training (%s), this one is %s", path,
+                     was, id);
     else
         st = check_settings(ds_bundle_meta(b, "settings"), o, path, err);
     if (st == DS_OK)

@@ -15,12 +15,14 @@ const ds_command *const ds_commands[] = { NULL };
 static const char parsed[] =
     "[{\"words\": [{\"tag\": \"NOUN\", \"relative\": 0.5, \"absolute\": 0.25},"
     "             {\"tag\": \"DET\", \"relative\": null, \"absolute\": null}],"
-    "  \"pairs\": [{\"relation\": \"amod\", \"relative\": {\"iod\": 0.5, \"ioh\": 0.25, \"iou\": 0.2},"
+    "  \"pairs\": [{\"relation\": \"amod\", \"relative\": {\"iod\": 0.5, \"ioh\": 0.25, \"iou\": "
+    "0.2},"
     "              \"absolute\": null},"
     "             {\"relation\": \"unrelated\", \"relative\": {\"iod\": 0, \"ioh\": 0, \"iou\": 0},"
     "              \"absolute\": null}]},"
     " {\"words\": [{\"tag\": \"NOUN\", \"relative\": 0.3, \"absolute\": 0.75}],"
-    "  \"pairs\": [{\"relation\": \"amod\", \"relative\": {\"iod\": 0.7, \"ioh\": 1.0, \"iou\": 0.7},"
+    "  \"pairs\": [{\"relation\": \"amod\", \"relative\": {\"iod\": 0.7, \"ioh\": 1.0, \"iou\": "
+    "0.7},"
     "              \"absolute\": {\"iod\": 1, \"ioh\": 0.5, \"iou\": 0.5}},"
     "             {\"relation\": \"det\", \"relative\": {\"iod\": 0.3, \"ioh\": 0.1, \"iou\": 0.1},"
     "              \"absolute\": null}]}]";

@@ -169,8 +169,10 @@ static void misuse(void **state)
         { "sample --toy --sampler eular --latent in --save out.safetensors", 2, "near are euler" },
         { "sample --sampler euler --latent in --save out.safetensors", 2, "toy" },
         { "sample --toy --steps 0 --latent in --save out.safetensors", 2, "steps" },
-        { "sample --toy --sampler euler --eta 1 --latent in --save out.safetensors", 2, "only ddim" },
-        { "sample --toy --prediction-type x0 --latent in --save out.safetensors", 2, "v_prediction" },
+        { "sample --toy --sampler euler --eta 1 --latent in --save out.safetensors", 2,
+          "only ddim" },
+        { "sample --toy --prediction-type x0 --latent in --save out.safetensors", 2,
+          "v_prediction" },
         { "sample --toy --latent /nonexistent --save /tmp/never", 3, "nonexistent" },
         { "random --rng dice", 2, "torch-cuda" },
         { "random --count 0", 2, "count" },
@@ -216,5 +218,6 @@ int main(void)
     const struct CMUnitTest tests[] = { cmocka_unit_test(samples), cmocka_unit_test(random_numbers),
                                         cmocka_unit_test(misuse) };
 
-    return cmocka_run_group_tests_name("golden: sample and random from the command line", tests, make_folder, remove_folder);
+    return cmocka_run_group_tests_name("golden: sample and random from the command line", tests,
+                                       make_folder, remove_folder);
 }

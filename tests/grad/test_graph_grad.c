@@ -20,10 +20,12 @@ typedef struct op_case {
     const char *name;
     ds_value *(*build)(ds_graph *g, ds_value **in);
     dims in[INPUTS];
-    double step; /* of the differences: small where the function has kinks                              */
+    double
+        step; /* of the differences: small where the function has kinks                              */
 } op_case;
 
-static const ds_conv_geometry same = { 1, 1, 1, 1, 1 }, half = { 2, 0, 0, 1, 1 }, exact = { 1, 0, 0, 0, 0 };
+static const ds_conv_geometry same = { 1, 1, 1, 1, 1 }, half = { 2, 0, 0, 1, 1 },
+                              exact = { 1, 0, 0, 0, 0 };
 
 static ds_value *conv(ds_graph *g, ds_value **v)
 {
@@ -122,7 +124,8 @@ static ds_value *upsample(ds_graph *g, ds_value **v)
 
 static ds_value *gather(ds_graph *g, ds_value **v)
 {
-    return ds_gather(g, v[0], v[1]); /* v[1] are the row numbers                                        */
+    return ds_gather(g, v[0],
+                     v[1]); /* v[1] are the row numbers                                        */
 }
 
 static ds_value *add(ds_graph *g, ds_value **v)
@@ -177,7 +180,8 @@ static ds_value *kl(ds_graph *g, ds_value **v)
 
 static ds_value *draw(ds_graph *g, ds_value **v)
 {
-    return ds_draw_gaussian(g, v[0], ds_scale(g, v[1], 1.0f)); /* v[1] is not asked for                   */
+    return ds_draw_gaussian(g, v[0],
+                            ds_scale(g, v[1], 1.0f)); /* v[1] is not asked for                   */
 }
 
 /* One value read three times, and two operators between.                                               */
@@ -188,7 +192,13 @@ static ds_value *shared(ds_graph *g, ds_value **v)
     return ds_add(g, x, ds_linear(g, ds_add(g, x, v[0]), v[1], NULL));
 }
 
-#define X(...) { sizeof((int64_t[]){ __VA_ARGS__ }) / 8, { __VA_ARGS__ } }
+#define X(...)                                                                                     \
+    {                                                                                              \
+        sizeof((int64_t[]){ __VA_ARGS__ }) / 8,                                                    \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
 
 static const op_case cases[] = {
     { "conv2d", conv, { X(2, 4, 3, 2), X(3, 2, 3, 3), X(3) }, 1e-2 },
@@ -249,7 +259,7 @@ static void extra_input(fixture *f, const op_case *c)
 static void fill_extra(fixture *f, const op_case *c)
 {
     if (c->build == gather)
-        memcpy(ds_value_data(f->in[1]), (const int32_t[]) { 3, 0, 3, 1, 3 }, 5 * sizeof(int32_t));
+        memcpy(ds_value_data(f->in[1]), (const int32_t[]){ 3, 0, 3, 1, 3 }, 5 * sizeof(int32_t));
     if (c->build == draw)
         for (int i = 0; i < 12; i++)
             ((float *)ds_value_data(f->in[1]))[i] = ts_noise(&seed);
@@ -263,8 +273,8 @@ static void begin(fixture *f, const op_case *c)
     memset(f, 0, sizeof *f);
     ts_ok(ds_graph_new(&f->g, &o, &err), &err);
     while (f->inputs < INPUTS && c->in[f->inputs].rank > 0) {
-        f->in[f->inputs] = ds_graph_input(f->g, DS_DTYPE_F32, c->in[f->inputs].rank,
-                                          c->in[f->inputs].dim);
+        f->in[f->inputs] =
+            ds_graph_input(f->g, DS_DTYPE_F32, c->in[f->inputs].rank, c->in[f->inputs].dim);
         f->inputs++;
     }
     extra_input(f, c);
@@ -317,8 +327,9 @@ static void check_direction(fixture *f, const op_case *c, int k)
         claim += (double)f->along[i] * grad[i];
         size += (double)grad[i] * grad[i];
     }
-    slope = (8.0 * (value(f, k, h) - value(f, k, -h)) - (value(f, k, 2 * h) - value(f, k, -2 * h)))
-        / (12.0 * h);
+    slope =
+        (8.0 * (value(f, k, h) - value(f, k, -h)) - (value(f, k, 2 * h) - value(f, k, -2 * h))) /
+        (12.0 * h);
     if (!(fabs(slope - claim) <= 1e-3 * sqrt(size) + 1e-6 / h * 1e-2))
         fail_msg("%s, input %d: derivative %.9g, the adjoint says %.9g", c->name, k, slope, claim);
 }
@@ -360,7 +371,8 @@ static ds_net *open_unet(ds_model *m, bool recompute)
     ds_error err = { 0 };
     ds_net *n;
 
-    ts_ok(ds__net_new(&n, m, DS_MODULE_UNET, &(ds_net_shape) { 2, 7, 16, 16 }, &options, &err), &err);
+    ts_ok(ds__net_new(&n, m, DS_MODULE_UNET, &(ds_net_shape){ 2, 7, 16, 16 }, &options, &err),
+          &err);
     seed = 3;
     for (int i = 0; i < ds__net_inputs(n); i++) {
         static const struct {

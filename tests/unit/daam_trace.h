@@ -47,7 +47,7 @@ static inline ds_daam *trace(const ds_run_options *r, const ds_daam_options *o)
 }
 
 static inline ds_daam_maps *maps(const ds_daam *d, int64_t text, int64_t image,
-                          const ds_daam_map_options *o)
+                                 const ds_daam_map_options *o)
 {
     ds_daam_maps *m;
     ds_error err = { 0 };

@@ -88,7 +88,8 @@ static void project(double *value, const float *x, const shape *s)
 /* One step from zeros at rate 1 without decay leaves the update alone, with a minus. */
 static void update(float *x, float *grad, const shape *s)
 {
-    const ds_muon o = { 1.0, 0.95, 1.0 / sqrt((double)(s->rows > s->cols ? s->rows : s->cols)), 0.0 };
+    const ds_muon o = { 1.0, 0.95, 1.0 / sqrt((double)(s->rows > s->cols ? s->rows : s->cols)),
+                        0.0 };
     const int64_t count = s->rows * s->cols;
     float *m = ds_calloc((size_t)count, sizeof *m);
     void *work = ds_alloc(ds__muon_work(s->rows, s->cols));

@@ -43,7 +43,7 @@ static void average_moves_by_its_share(void **state)
     float average[2] = { 1.0f, -2.0f };
 
     (void)state;
-    ds__ema_step(average, (const float[]) { 3.0f, 2.0f }, 2, 0.75);
+    ds__ema_step(average, (const float[]){ 3.0f, 2.0f }, 2, 0.75);
     assert_float_equal(average[0], 1.5, 1e-7);
     assert_float_equal(average[1], -1.0, 1e-7);
 }

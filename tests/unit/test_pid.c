@@ -172,7 +172,9 @@ static void known_atoms(void **state)
 static ds_estimator *sample(ds_source *source, ta_model *m, const float *x, uint64_t seed,
                             const ds_info_pair *of, int64_t count)
 {
-    ds_draw_plan plan = { .replicates = 8, .nodes = 16, .antithetic = true, .seed = seed, .parts = 1 };
+    ds_draw_plan plan = {
+        .replicates = 8, .nodes = 16, .antithetic = true, .seed = seed, .parts = 1
+    };
     ds_estimator *e;
     ds_error err = { 0 };
 

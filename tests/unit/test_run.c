@@ -408,16 +408,11 @@ static void preview_has_colours(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_seed_same_bits),
-        cmocka_unit_test(a_batch_is_its_pictures),
-        cmocka_unit_test(prompts_of_a_batch),
-        cmocka_unit_test(guidance_is_affine),
-        cmocka_unit_test(sites_of_the_loop),
-        cmocka_unit_test(starts_from_a_picture),
-        cmocka_unit_test(ends_when_told),
-        cmocka_unit_test(refusals),
-        cmocka_unit_test(long_prompts_are_told),
-        cmocka_unit_test(preview_has_colours),
+        cmocka_unit_test(same_seed_same_bits),   cmocka_unit_test(a_batch_is_its_pictures),
+        cmocka_unit_test(prompts_of_a_batch),    cmocka_unit_test(guidance_is_affine),
+        cmocka_unit_test(sites_of_the_loop),     cmocka_unit_test(starts_from_a_picture),
+        cmocka_unit_test(ends_when_told),        cmocka_unit_test(refusals),
+        cmocka_unit_test(long_prompts_are_told), cmocka_unit_test(preview_has_colours),
     };
 
     return cmocka_run_group_tests_name("runs", tests, open_model, close_model);

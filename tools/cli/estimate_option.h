@@ -47,7 +47,7 @@
           NULL,        false },                                                                       \
         { "pilot", 0,                                                                                 \
           OPT_INT, "N",                                                                               \
-          "18",     0,                                                                                 \
+          "18",    0,                                                                                 \
           65536,   "log-SNRs of a pilot run that the density of draws is fitted to; 0: none",         \
           NULL,    false },                                                                           \
         { "design",                                                                                   \

@@ -102,8 +102,8 @@ static void product(float *c, const float *a, const float *b, int64_t n, bool ad
 /* c = x x^T of packed rows, a few steps at a time: what they need stays in the second cache. */
 static void gram(float *c, const float *rows, int64_t n, int64_t m)
 {
-    void (*const multiply)(float *, int64_t, matrix, const float *, int64_t, int64_t, int64_t, int64_t,
-                           bool) =
+    void (*const multiply)(float *, int64_t, matrix, const float *, int64_t, int64_t, int64_t,
+                           int64_t, bool) =
 #if HAVE_PAIRS
         pair_of(m) == 2 ? gemm_pairs :
 #endif
@@ -187,8 +187,8 @@ static int64_t matrix_room(int64_t n)
 
 size_t DS_FN(polar_work)(int64_t rows, int64_t cols)
 {
-    return (size_t)(MATRICES * matrix_room(rows) + panels(rows) * steps_of(cols) * QB)
-        * sizeof(float);
+    return (size_t)(MATRICES * matrix_room(rows) + panels(rows) * steps_of(cols) * QB) *
+           sizeof(float);
 }
 
 /* Returns the transpose of Q, which is one of the five matrices at work, but not the first two; *size as

@@ -32,7 +32,7 @@ typedef struct step {
     ds_params *params;
     ds_graph *g;
     ds_plan *plan;
-    ds_value *input[8];
+    ds_var *input[8];
     int inputs;
 } step;
 
@@ -66,19 +66,19 @@ static ds_status random_parameter(void *user, const char *name, int rank, const 
 
 /* ---- graphs, as src/train builds them ---- */
 
-static ds_value *float_input(step *s, int rank, const int64_t *dim)
+static ds_var *float_input(step *s, int rank, const int64_t *dim)
 {
-    s->input[s->inputs] = ds_graph_input(s->g, DS_DTYPE_F32, rank, dim);
+    s->input[s->inputs] = ds__graph_input(s->g, DS_DTYPE_F32, rank, dim);
     return s->input[s->inputs++];
 }
 
-static ds_value *diffusion_loss(step *s, ds_error *err)
+static ds_var *diffusion_loss(step *s, ds_error *err)
 {
     ds_unet_config unet;
     ds_clip_config clip;
     ds_clip_outputs text = { .last = NULL };
     ds_unet_inputs in = { 0 };
-    ds_value *ids, *end, *out;
+    ds_var *ids, *end, *out;
     int64_t side;
     size_t mark;
 
@@ -87,66 +87,66 @@ static ds_value *diffusion_loss(step *s, ds_error *err)
                               false, err),
          err);
     side = unet.sample_size;
-    ids = ds_graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch, clip.positions));
-    end = ds_graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch));
-    mark = ds_scope_push(s->g, "text_encoder");
+    ids = ds__graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch, clip.positions));
+    end = ds__graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch));
+    mark = ds__scope_push(s->g, "text_encoder");
     ds__clip_build(s->g, &clip, ids, end, &text);
-    ds_scope_pop(s->g, mark);
-    ds_scope_push(s->g, "unet");
+    ds__scope_pop(s->g, mark);
+    ds__scope_push(s->g, "unet");
     in.sample = float_input(s, DS_DIMS(s->batch, side, side, unet.in_channels));
     in.timestep = float_input(s, DS_DIMS(s->batch));
     in.context = text.last;
     out = ds__unet_build(s->g, &unet, &in);
-    return ds_mean_squared(s->g, out,
-                           float_input(s, DS_DIMS(s->batch, side, side, unet.out_channels)),
-                           float_input(s, DS_DIMS(s->batch)));
+    return ds__mean_squared(s->g, out,
+                            float_input(s, DS_DIMS(s->batch, side, side, unet.out_channels)),
+                            float_input(s, DS_DIMS(s->batch)));
 }
 
-static ds_value *vae_loss(step *s, ds_error *err)
+static ds_var *vae_loss(step *s, ds_error *err)
 {
     ds_vae_config c;
-    ds_value *image, *moments, *noise, *x;
+    ds_var *image, *moments, *noise, *x;
     int64_t side, small;
 
     must(ds__vae_config_read(&c, json_object_get(s->topology, "vae"), "vae", err), err);
     side = c.sample_size;
     small = side >> (c.levels - 1);
-    ds_scope_push(s->g, "vae");
+    ds__scope_push(s->g, "vae");
     image = float_input(s, DS_DIMS(s->batch, side, side, 3));
     noise = float_input(s, DS_DIMS(s->batch, small, small, c.latent_channels));
     moments = ds__vae_encode_build(s->g, &c, image);
-    x = ds__vae_decode_build(s->g, &c, ds_draw_gaussian(s->g, moments, noise));
-    return ds_add(s->g,
-                  ds_add(s->g, ds_mean_absolute(s->g, x, image), ds_mean_edges(s->g, x, image)),
-                  ds_mean_kl(s->g, moments));
+    x = ds__vae_decode_build(s->g, &c, ds__draw_gaussian(s->g, moments, noise));
+    return ds__add(s->g,
+                   ds__add(s->g, ds__mean_absolute(s->g, x, image), ds__mean_edges(s->g, x, image)),
+                   ds__mean_kl(s->g, moments));
 }
 
-static void build(step *s, ds_value *(*make_loss)(step *, ds_error *))
+static void build(step *s, ds_var *(*make_loss)(step *, ds_error *))
 {
     ds_graph_options o = { .compute = compute, .backend = DS_BACKEND_DNNL };
     ds_error err = { 0 };
-    ds_value *loss, *cotangent, **wrt, **grad;
+    ds_var *loss, *cotangent, **wrt, **grad;
     int count;
 
     must(ds__params_new(&s->params, random_parameter, NULL, NULL, &err), &err);
     o.params = s->params;
-    must(ds_graph_new(&s->g, &o, &err), &err);
+    must(ds__graph_new(&s->g, &o, &err), &err);
     loss = make_loss(s, &err);
-    must(ds_graph_status(s->g, &err), &err);
-    count = ds_graph_params(s->g, NULL, 0);
+    must(ds__graph_status(s->g, &err), &err);
+    count = ds__graph_params(s->g, NULL, 0);
     wrt = ds_calloc((size_t)count, sizeof *wrt);
     grad = ds_calloc((size_t)count, sizeof *grad);
-    ds_graph_params(s->g, wrt, count);
-    cotangent = ds_graph_input_like(s->g, loss);
-    ds_graph_output(s->g, loss);
-    must(ds_graph_grad(s->g, &loss, &cotangent, 1, wrt, count, grad, &err), &err);
+    ds__graph_params(s->g, wrt, count);
+    cotangent = ds__graph_input_like(s->g, loss);
+    ds__graph_output(s->g, loss);
+    must(ds__graph_grad(s->g, &loss, &cotangent, 1, wrt, count, grad, &err), &err);
     for (int i = 0; i < count; i++)
         if (grad[i] != NULL)
-            ds_graph_output(s->g, grad[i]);
+            ds__graph_output(s->g, grad[i]);
     for (int64_t i = 0; i < ds__params_count(s->params); i++)
         ds__params_at(s->params, i)->trained = true;
-    must(ds_plan_new(&s->plan, s->g, &err), &err);
-    *(float *)ds_value_data(cotangent) = 1.0f;
+    must(ds__plan_new(&s->plan, s->g, &err), &err);
+    *(float *)ds__var_data(cotangent) = 1.0f;
     ds_free(wrt);
     ds_free(grad);
 }
@@ -154,9 +154,9 @@ static void build(step *s, ds_value *(*make_loss)(step *, ds_error *))
 static void fill_inputs(step *s)
 {
     for (int k = 0; k < s->inputs; k++) {
-        float *x = ds_value_data(s->input[k]);
+        float *x = ds__var_data(s->input[k]);
 
-        for (int64_t i = 0; i < ds_value_count(s->input[k]); i++)
+        for (int64_t i = 0; i < ds__var_count(s->input[k]); i++)
             x[i] = (float)sin(0.37 * (double)i);
     }
 }
@@ -164,7 +164,7 @@ static void fill_inputs(step *s)
 /* ---- timing ---- */
 
 static void run(const char *name, int64_t usual_batch, const json_t *topology,
-                ds_value *(*make_loss)(step *, ds_error *))
+                ds_var *(*make_loss)(step *, ds_error *))
 {
     step s = { .name = name, .batch = batch > 0 ? batch : usual_batch, .topology = topology };
     double seconds[MOST_REPETITIONS], share[MOST_REPETITIONS], rate = 0.0;
@@ -173,14 +173,14 @@ static void run(const char *name, int64_t usual_batch, const json_t *topology,
 
     build(&s, make_loss);
     fill_inputs(&s);
-    ds_plan_get_info(s.plan, &info);
-    must(ds_plan_run(s.plan, NULL, &err), &err);
+    ds__plan_get_info(s.plan, &info);
+    must(ds__plan_run(s.plan, NULL, &err), &err);
     if (table)
-        ds_plan_time(s.plan, timer, NULL);
+        ds__plan_time(s.plan, timer, NULL);
     for (int i = 0; i < repetitions; i++) {
         double before = baseline_rate(), start = now();
 
-        must(ds_plan_run(s.plan, NULL, &err), &err);
+        must(ds__plan_run(s.plan, NULL, &err), &err);
         seconds[i] = now() - start;
         rate = fmax(rate, before);
         share[i] = info.flops / seconds[i] / (0.5 * (before + baseline_rate()));
@@ -196,8 +196,8 @@ static void run(const char *name, int64_t usual_batch, const json_t *topology,
     }
     for (int64_t i = 0; i < ds__params_count(s.params); i++)
         ds_free(ds__params_at(s.params, i)->value.data);
-    ds_plan_free(s.plan);
-    ds_graph_free(s.g);
+    ds__plan_free(s.plan);
+    ds__graph_free(s.g);
     ds__params_free(s.params);
 }
 

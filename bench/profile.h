@@ -1,4 +1,4 @@
-/* profile.h - where a plan's time goes, by kind of operator and by shape (ds_plan_time). Each
+/* profile.h - where a plan's time goes, by kind of operator and by shape (ds__plan_time). Each
  * timing program includes it once. */
 
 #ifndef DS_BENCH_PROFILE_H

@@ -7,76 +7,76 @@
 
 #include <string.h>
 
-static ds_value *self_attention(ds_graph *g, const ds_clip_config *c, ds_value *x)
+static ds_var *self_attention(ds_graph *g, const ds_clip_config *c, ds_var *x)
 {
-    size_t mark = ds_scope_push(g, "self_attn");
-    ds_value *q = ds__linear(g, x, "q_proj", c->width, DS_BIAS);
-    ds_value *k = ds__linear(g, x, "k_proj", c->width, DS_BIAS);
-    ds_value *v = ds__linear(g, x, "v_proj", c->width, DS_BIAS);
+    size_t mark = ds__scope_push(g, "self_attn");
+    ds_var *q = ds__dense(g, x, "q_proj", c->width, DS_BIAS);
+    ds_var *k = ds__dense(g, x, "k_proj", c->width, DS_BIAS);
+    ds_var *v = ds__dense(g, x, "v_proj", c->width, DS_BIAS);
 
     x = ds__attention(g, q, k, v, c->heads, true);
-    x = ds__linear(g, x, "out_proj", c->width, DS_BIAS);
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_scope_pop(g, mark);
+    x = ds__dense(g, x, "out_proj", c->width, DS_BIAS);
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *mlp(ds_graph *g, const ds_clip_config *c, ds_value *x)
+static ds_var *mlp(ds_graph *g, const ds_clip_config *c, ds_var *x)
 {
-    size_t mark = ds_scope_push(g, "mlp");
+    size_t mark = ds__scope_push(g, "mlp");
 
-    x = ds_activate(g, ds__linear(g, x, "fc1", c->intermediate, DS_BIAS), c->act);
-    x = ds__linear(g, x, "fc2", c->width, DS_BIAS);
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_scope_pop(g, mark);
+    x = ds__activate(g, ds__dense(g, x, "fc1", c->intermediate, DS_BIAS), c->act);
+    x = ds__dense(g, x, "fc2", c->width, DS_BIAS);
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *layer(ds_graph *g, const ds_clip_config *c, ds_value *x, int64_t index)
+static ds_var *layer(ds_graph *g, const ds_clip_config *c, ds_var *x, int64_t index)
 {
-    size_t mark = ds_scope_push(g, "encoder.layers.%lld", (long long)index);
+    size_t mark = ds__scope_push(g, "encoder.layers.%lld", (long long)index);
 
-    ds_block_begin(g);
-    x = ds_add(g, x, self_attention(g, c, ds__layer_norm(g, x, "layer_norm1", c->eps)));
-    x = ds_add(g, x, mlp(g, c, ds__layer_norm(g, x, "layer_norm2", c->eps)));
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_block_end(g);
-    ds_scope_pop(g, mark);
+    ds__block_begin(g);
+    x = ds__add(g, x, self_attention(g, c, ds__layer_norm(g, x, "layer_norm1", c->eps)));
+    x = ds__add(g, x, mlp(g, c, ds__layer_norm(g, x, "layer_norm2", c->eps)));
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__block_end(g);
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *embeddings(ds_graph *g, const ds_clip_config *c, ds_value *ids)
+static ds_var *embeddings(ds_graph *g, const ds_clip_config *c, ds_var *ids)
 {
-    size_t mark = ds_scope_push(g, "embeddings");
-    ds_value *tokens = ds_graph_param(g, "token_embedding.weight", DS_DIMS(c->vocab, c->width));
-    ds_value *places =
-        ds_graph_param(g, "position_embedding.weight", DS_DIMS(c->positions, c->width));
-    ds_value *x = ds_gather(g, tokens, ids);
+    size_t mark = ds__scope_push(g, "embeddings");
+    ds_var *tokens = ds__graph_param(g, "token_embedding.weight", DS_DIMS(c->vocab, c->width));
+    ds_var *places =
+        ds__graph_param(g, "position_embedding.weight", DS_DIMS(c->positions, c->width));
+    ds_var *x = ds__gather(g, tokens, ids);
 
-    x = ds_add_each(g, ds_announce(g, x, DS_LAYOUT_PLAIN, "token_embedding"), places);
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_scope_pop(g, mark);
+    x = ds__add_each(g, ds__announce(g, x, DS_LAYOUT_PLAIN, "token_embedding"), places);
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_value *ids, ds_value *end,
+void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *end,
                     ds_clip_outputs *out)
 {
-    size_t mark = ds_scope_push(g, "text_model");
-    ds_value *x = embeddings(g, c, ids);
-    ds_value *rows;
+    size_t mark = ds__scope_push(g, "text_model");
+    ds_var *x = embeddings(g, c, ids);
+    ds_var *rows;
 
     out->hidden[0] = x;
     for (int64_t i = 0; i < c->layers; i++)
         out->hidden[i + 1] = x = layer(g, c, x, i);
     out->last = ds__layer_norm(g, x, "final_layer_norm", c->eps);
-    ds_scope_pop(g, mark);
+    ds__scope_pop(g, mark);
     rows = out->last == NULL
                ? NULL
-               : ds_reshape(g, out->last, DS_DIMS(ds_value_count(out->last) / c->width, c->width));
-    out->pooled = ds_gather(g, rows, end);
+               : ds__reshape(g, out->last, DS_DIMS(ds__var_count(out->last) / c->width, c->width));
+    out->pooled = ds__gather(g, rows, end);
     out->embeds = c->projection_dim > 0
-                      ? ds__linear(g, out->pooled, "text_projection", c->projection_dim, DS_NO_BIAS)
+                      ? ds__dense(g, out->pooled, "text_projection", c->projection_dim, DS_NO_BIAS)
                       : NULL;
 }
 

@@ -23,14 +23,14 @@ ds_status ds__clip_config_read(ds_clip_config *c, const json_t *json, const char
                                bool projected, ds_error *err);
 
 typedef struct ds_clip_outputs {
-    ds_value *hidden[DS_CLIP_LAYERS + 1]; /* [N,S,width]: embeddings, then after each layer */
-    ds_value *last;                       /* last_hidden_state [N,S,width], after the final norm */
-    ds_value *pooled;                     /* pooler_output [N,width]: last at the end of the text */
-    ds_value *embeds; /* text_embeds [N,projection_dim], NULL without projection */
+    ds_var *hidden[DS_CLIP_LAYERS + 1]; /* [N,S,width]: embeddings, then after each layer */
+    ds_var *last;                       /* last_hidden_state [N,S,width], after the final norm */
+    ds_var *pooled;                     /* pooler_output [N,width]: last at the end of the text */
+    ds_var *embeds; /* text_embeds [N,projection_dim], NULL without projection */
 } ds_clip_outputs;
 
 /* ids [N,S] and end [N] are I32; end holds the row n*S + position of each text's end token. */
-void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_value *ids, ds_value *end,
+void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *end,
                     ds_clip_outputs *out);
 
 /* Position of the end token in one row of ids: the largest id for the historical configurations

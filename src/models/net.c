@@ -9,7 +9,7 @@
 
 typedef struct port {
     const char *name;
-    ds_value *value;
+    ds_var *value;
     ds_layout layout;
     bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does */
 } port;
@@ -28,7 +28,7 @@ struct ds_net {
     ds_plan *plan;
     port_list in, out;
     bool watched_only;
-    ds_value *end; /* text encoders: rows of the end tokens, computed from input_ids */
+    ds_var *end; /* text encoders: rows of the end tokens, computed from input_ids */
 };
 
 const char *const ds__module_names[DS_MODULES] = {
@@ -59,27 +59,26 @@ static port *add_port(ds_net *n, port_list *l, ds_layout layout, const char *pre
     if (l->port[l->count].name != NULL)
         return &l->port[l->count++];
 no_memory:
-    ds_graph_fail(n->g, DS_E_NOMEM, "no memory for %s%s", prefix, name);
+    ds__graph_fail(n->g, DS_E_NOMEM, "no memory for %s%s", prefix, name);
     return NULL;
 }
 
-static ds_value *add_input(ds_net *n, const char *name, ds_layout layout, ds_dtype dtype, int rank,
-                           const int64_t *dim)
+static ds_var *add_input(ds_net *n, const char *name, ds_layout layout, ds_dtype dtype, int rank,
+                         const int64_t *dim)
 {
     port *p = add_port(n, &n->in, layout, "", name);
 
-    return p == NULL ? NULL : (p->value = ds_graph_input(n->g, dtype, rank, dim));
+    return p == NULL ? NULL : (p->value = ds__graph_input(n->g, dtype, rank, dim));
 }
 
-static void add_output(ds_net *n, const char *prefix, const char *name, ds_layout layout,
-                       ds_value *v)
+static void add_output(ds_net *n, const char *prefix, const char *name, ds_layout layout, ds_var *v)
 {
     port *p = add_port(n, &n->out, layout, prefix, name);
 
     if (p != NULL)
         p->value = v;
     if (!n->watched_only)
-        ds_graph_output(n->g, v);
+        ds__graph_output(n->g, v);
 }
 
 /* ---- modules -------------------------------------------------------------------------------- */
@@ -89,14 +88,14 @@ static void build_text(ds_net *n, int which)
     const ds_clip_config *c = &n->model->clip[which];
     int64_t batch = n->shape.batch, tokens = n->shape.tokens;
     ds_clip_outputs out = { .last = NULL };
-    ds_value *ids;
+    ds_var *ids;
     char name[40];
 
     if (tokens > c->positions)
-        ds_graph_fail(n->g, DS_E_SHAPE, "%lld tokens, but the text encoder has %lld positions",
-                      (long long)tokens, (long long)c->positions);
+        ds__graph_fail(n->g, DS_E_SHAPE, "%lld tokens, but the text encoder has %lld positions",
+                       (long long)tokens, (long long)c->positions);
     ids = add_input(n, "input_ids", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(batch, tokens));
-    n->end = ds_graph_input(n->g, DS_DTYPE_I32, DS_DIMS(batch));
+    n->end = ds__graph_input(n->g, DS_DTYPE_I32, DS_DIMS(batch));
     ds__clip_build(n->g, c, ids, n->end, &out);
     for (int64_t i = 0; i <= c->layers; i++) {
         snprintf(name, sizeof name, "hidden_states.%lld", (long long)i);
@@ -132,13 +131,13 @@ static void build_encode(ds_net *n)
 {
     const ds_vae_config *c = &n->model->vae;
     const ds_net_shape *s = &n->shape;
-    ds_value *x = add_input(n, "image", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
-                            DS_DIMS(s->batch, s->height, s->width, c->in_channels));
+    ds_var *x = add_input(n, "image", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
+                          DS_DIMS(s->batch, s->height, s->width, c->in_channels));
 
     x = ds__vae_encode_build(n->g, c, x);
-    add_output(n, "", "mean", DS_LAYOUT_IMAGE, ds_slice(n->g, x, 0, c->latent_channels));
+    add_output(n, "", "mean", DS_LAYOUT_IMAGE, ds__slice(n->g, x, 0, c->latent_channels));
     add_output(n, "", "logvar", DS_LAYOUT_IMAGE,
-               ds_slice(n->g, x, c->latent_channels, c->latent_channels));
+               ds__slice(n->g, x, c->latent_channels, c->latent_channels));
     if (n->out.count > 1)
         n->out.port[1].logvar = true;
 }
@@ -147,8 +146,8 @@ static void build_decode(ds_net *n)
 {
     const ds_vae_config *c = &n->model->vae;
     const ds_net_shape *s = &n->shape;
-    ds_value *x = add_input(n, "latent", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
-                            DS_DIMS(s->batch, s->height, s->width, c->latent_channels));
+    ds_var *x = add_input(n, "latent", DS_LAYOUT_IMAGE, DS_DTYPE_F32,
+                          DS_DIMS(s->batch, s->height, s->width, c->latent_channels));
 
     add_output(n, "", "image", DS_LAYOUT_IMAGE, ds__vae_decode_build(n->g, c, x));
 }
@@ -185,36 +184,36 @@ ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err)
 
 static ds_status add_gates(ds_net *n, ds_error *err)
 {
-    int count = ds_graph_gates(n->g, NULL, 0);
-    ds_value **gate = ds__arena_alloc(&n->arena, (size_t)(count + 1) * sizeof(ds_value *));
+    int count = ds__graph_gates(n->g, NULL, 0);
+    ds_var **gate = ds__arena_alloc(&n->arena, (size_t)(count + 1) * sizeof(ds_var *));
 
     if (gate == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a list of gates");
-    ds_graph_gates(n->g, gate, count);
+    ds__graph_gates(n->g, gate, count);
     for (int i = 0; i < count; i++) {
-        port *p = add_port(n, &n->in, DS_LAYOUT_PLAIN, "gate.", ds_value_name(gate[i]));
+        port *p = add_port(n, &n->in, DS_LAYOUT_PLAIN, "gate.", ds__var_name(gate[i]));
 
         if (p != NULL)
             p->value = gate[i];
     }
-    return ds_graph_status(n->g, err);
+    return ds__graph_status(n->g, err);
 }
 
 static void open_gates(ds_net *n)
 {
-    int count = ds_graph_gates(n->g, NULL, 0);
+    int count = ds__graph_gates(n->g, NULL, 0);
 
     for (int i = 0; count > 0 && i < n->in.count; i++)
         if (strncmp(n->in.port[i].name, "gate.", 5) == 0)
-            ds__simd()->fill(ds_value_data(n->in.port[i].value), 1.0f,
-                             ds_value_count(n->in.port[i].value));
+            ds__simd()->fill(ds__var_data(n->in.port[i].value), 1.0f,
+                             ds__var_count(n->in.port[i].value));
 }
 
 /* ---- pullback ------------------------------------------------------------------------------- */
 
 typedef struct wrt_list {
     const char **name; /* of what the gradient is asked for */
-    ds_value **wrt, **grad;
+    ds_var **wrt, **grad;
     ds_layout *layout;
     int count, room;
 } wrt_list;
@@ -222,10 +221,10 @@ typedef struct wrt_list {
 static bool wrt_list_new(ds_net *n, wrt_list *p)
 {
     p->count = 0;
-    p->room = n->in.count + ds_graph_params(n->g, NULL, 0);
+    p->room = n->in.count + ds__graph_params(n->g, NULL, 0);
     p->name = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof *p->name);
-    p->wrt = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_value *));
-    p->grad = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_value *));
+    p->wrt = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_var *));
+    p->grad = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof(ds_var *));
     p->layout = ds__arena_alloc(&n->arena, (size_t)p->room * sizeof *p->layout);
     return p->name != NULL && p->wrt != NULL && p->grad != NULL && p->layout != NULL;
 }
@@ -233,19 +232,19 @@ static bool wrt_list_new(ds_net *n, wrt_list *p)
 static void collect_wrt(ds_net *n, wrt_list *p, const ds_net_pullback *how, int inputs)
 {
     int first = p->room - inputs;
-    ds_value **params = p->grad; /* room to spare until the gradients come */
+    ds_var **params = p->grad; /* room to spare until the gradients come */
 
     for (int i = 0; i < inputs; i++)
-        if (ds_value_dtype(n->in.port[i].value) == DS_DTYPE_F32 &&
+        if (ds__var_dtype(n->in.port[i].value) == DS_DTYPE_F32 &&
             how->wants(how->user, n->in.port[i].name)) {
             p->name[p->count] = n->in.port[i].name;
             p->layout[p->count] = n->in.port[i].layout;
             p->wrt[p->count++] = n->in.port[i].value;
         }
-    ds_graph_params(n->g, params, first);
+    ds__graph_params(n->g, params, first);
     for (int i = 0; i < first; i++)
-        if (how->wants(how->user, ds_value_name(params[i]))) {
-            p->name[p->count] = ds_value_name(params[i]);
+        if (how->wants(how->user, ds__var_name(params[i]))) {
+            p->name[p->count] = ds__var_name(params[i]);
             p->layout[p->count] = DS_LAYOUT_PLAIN;
             p->wrt[p->count++] = params[i];
         }
@@ -254,8 +253,8 @@ static void collect_wrt(ds_net *n, wrt_list *p, const ds_net_pullback *how, int 
 static ds_status pull_back(ds_net *n, const ds_net_pullback *how, ds_error *err)
 {
     int inputs = n->in.count, outputs = n->out.count, cotangents = 0;
-    ds_value **out = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
-    ds_value **cotangent = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
+    ds_var **out = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
+    ds_var **cotangent = ds__arena_alloc(&n->arena, (size_t)outputs * sizeof *out);
     wrt_list p;
     ds_status st;
 
@@ -270,15 +269,15 @@ static ds_status pull_back(ds_net *n, const ds_net_pullback *how, ds_error *err)
 
         if (c == NULL)
             continue;
-        c->value = ds_graph_input_like(n->g, n->out.port[i].value);
+        c->value = ds__graph_input_like(n->g, n->out.port[i].value);
         out[cotangents] = o->value;
         cotangent[cotangents++] = c->value;
     }
-    st = ds_graph_grad(n->g, out, cotangent, cotangents, p.wrt, p.count, p.grad, err);
+    st = ds__graph_grad(n->g, out, cotangent, cotangents, p.wrt, p.count, p.grad, err);
     for (int i = 0; st == DS_OK && i < p.count; i++)
         if (p.grad[i] != NULL)
             add_output(n, "grad.", p.name[i], p.layout[i], p.grad[i]);
-    return st == DS_OK ? ds_graph_status(n->g, err) : st;
+    return st == DS_OK ? ds__graph_status(n->g, err) : st;
 }
 
 static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net_shape *shape,
@@ -309,10 +308,10 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
     n->module = module;
     n->shape = *shape;
     n->watched_only = options->watched_only;
-    st = ds_graph_new(&n->g, &o, err);
+    st = ds__graph_new(&n->g, &o, err);
     if (st != DS_OK)
         return st;
-    ds_scope_push(n->g, "%s", ds__component_names[component_of[module]]);
+    ds__scope_push(n->g, "%s", ds__component_names[component_of[module]]);
     if (module == DS_MODULE_UNET)
         build_unet(n);
     else if (module == DS_MODULE_VAE_ENCODE)
@@ -321,7 +320,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
         build_decode(n);
     else
         build_text(n, module == DS_MODULE_TEXT_ENCODER_2);
-    st = ds_graph_status(n->g, err);
+    st = ds__graph_status(n->g, err);
     if (st == DS_OK)
         st = add_gates(n, err);
     return st == DS_OK && how != NULL ? pull_back(n, how, err) : st;
@@ -336,7 +335,7 @@ ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_
 
     *out = NULL;
     if (st == DS_OK)
-        st = ds_plan_new(&n->plan, n->g, err);
+        st = ds__plan_new(&n->plan, n->g, err);
     if (st != DS_OK) {
         ds__net_free(n);
         return st;
@@ -360,8 +359,8 @@ void ds__net_free(ds_net *n)
 {
     if (n == NULL)
         return;
-    ds_plan_free(n->plan);
-    ds_graph_free(n->g);
+    ds__plan_free(n->plan);
+    ds__graph_free(n->g);
     ds_free(n->in.port);
     ds_free(n->out.port);
     ds__arena_free(&n->arena);
@@ -373,14 +372,14 @@ void ds__net_free(ds_net *n)
 /* The shape that a port has outside. */
 static ds_tensor public_shape(const port *p)
 {
-    ds_tensor t = { DS_DTYPE_F32, ds_value_rank(p->value), { 0 }, NULL };
+    ds_tensor t = { DS_DTYPE_F32, ds__var_rank(p->value), { 0 }, NULL };
 
     for (int i = 0; i < t.rank; i++)
-        t.dim[i] = ds_value_dim(p->value, i);
+        t.dim[i] = ds__var_dim(p->value, i);
     if (p->layout == DS_LAYOUT_IMAGE) {
-        t.dim[1] = ds_value_dim(p->value, 3);
-        t.dim[2] = ds_value_dim(p->value, 1);
-        t.dim[3] = ds_value_dim(p->value, 2);
+        t.dim[1] = ds__var_dim(p->value, 3);
+        t.dim[2] = ds__var_dim(p->value, 1);
+        t.dim[3] = ds__var_dim(p->value, 2);
     }
     return t;
 }
@@ -403,7 +402,7 @@ static void set_image(float *dst, const ds_tensor *t)
 static void set_ends(ds_net *n, const int32_t *ids)
 {
     const ds_clip_config *c = &n->model->clip[n->module == DS_MODULE_TEXT_ENCODER_2];
-    int32_t *end = ds_value_data(n->end);
+    int32_t *end = ds__var_data(n->end);
     int64_t s = n->shape.tokens;
 
     for (int64_t b = 0; b < n->shape.batch; b++)
@@ -428,10 +427,10 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
     if (p == NULL)
         return ds_fail(err, DS_E_NOMATCH, "%s has no input %s", ds__module_names[n->module], name);
     want = public_shape(p);
-    ids = ds_value_dtype(p->value) == DS_DTYPE_I32;
+    ids = ds__var_dtype(p->value) == DS_DTYPE_I32;
     if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all */
         for (int64_t i = 0; i < want.dim[0]; i++)
-            ds_convert((float *)ds_value_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
+            ds_convert((float *)ds__var_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
         return DS_OK;
     }
     if (!ds_tensor_same_shape(t, &want))
@@ -439,12 +438,12 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
                        ds__module_names[n->module], name, ds_tensor_shape(t, found, sizeof found),
                        ds_tensor_shape(&want, expected, sizeof expected));
     if (p->layout == DS_LAYOUT_IMAGE)
-        set_image(ds_value_data(p->value), t);
+        set_image(ds__var_data(p->value), t);
     else
-        ds_convert(ds_value_data(p->value), ids ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
+        ds_convert(ds__var_data(p->value), ids ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
                    ds_tensor_count(t));
     if (ids)
-        set_ends(n, ds_value_data(p->value));
+        set_ends(n, ds__var_data(p->value));
     return DS_OK;
 }
 
@@ -476,29 +475,29 @@ ds_tensor ds__net_output_shape(const ds_net *n, int i)
 void ds__net_get(const ds_net *n, int i, float *dst)
 {
     const port *p = &n->out.port[i];
-    int64_t count = ds_value_count(p->value);
+    int64_t count = ds__var_count(p->value);
 
     if (p->layout == DS_LAYOUT_IMAGE)
-        ds__simd()->nhwc_to_nchw(dst, ds_value_data(p->value), ds_value_dim(p->value, 0),
-                                 ds_value_dim(p->value, 3),
-                                 ds_value_dim(p->value, 1) * ds_value_dim(p->value, 2));
+        ds__simd()->nhwc_to_nchw(dst, ds__var_data(p->value), ds__var_dim(p->value, 0),
+                                 ds__var_dim(p->value, 3),
+                                 ds__var_dim(p->value, 1) * ds__var_dim(p->value, 2));
     else
-        memcpy(dst, ds_value_data(p->value), (size_t)count * sizeof *dst);
+        memcpy(dst, ds__var_data(p->value), (size_t)count * sizeof *dst);
     for (int64_t k = 0; p->logvar && k < count; k++)
         dst[k] = fminf(fmaxf(dst[k], -30.0f), 20.0f);
 }
 
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err)
 {
-    return ds_plan_run(n->plan, cancel, err);
+    return ds__plan_run(n->plan, cancel, err);
 }
 
 void ds__net_info(const ds_net *n, ds_plan_info *info)
 {
-    ds_plan_get_info(n->plan, info);
+    ds__plan_get_info(n->plan, info);
 }
 
 void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user)
 {
-    ds_plan_time(n->plan, timer, user);
+    ds__plan_time(n->plan, timer, user);
 }

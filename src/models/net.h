@@ -78,6 +78,6 @@ void ds__net_get(const ds_net *n, int i, float *dst);
 
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err);
 void ds__net_info(const ds_net *n, ds_plan_info *info);
-void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user); /* see ds_plan_time */
+void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user); /* see ds__plan_time */
 
 #endif

@@ -169,15 +169,15 @@ static ds_status build_text(ds_graph *g, const json_t *config, const char *what,
 {
     ds_clip_outputs outputs;
     ds_clip_config c;
-    ds_value *ids, *end;
+    ds_var *ids, *end;
     ds_status st = ds__clip_config_read(&c, config, what, projected, err);
 
     if (st != DS_OK)
         return st;
-    ids = ds_graph_input(g, DS_DTYPE_I32, DS_DIMS(1, c.positions));
-    end = ds_graph_input(g, DS_DTYPE_I32, DS_DIMS(1));
+    ids = ds__graph_input(g, DS_DTYPE_I32, DS_DIMS(1, c.positions));
+    end = ds__graph_input(g, DS_DTYPE_I32, DS_DIMS(1));
     ds__clip_build(g, &c, ids, end, &outputs);
-    return ds_graph_status(g, err);
+    return ds__graph_status(g, err);
 }
 
 static ds_status build_unet(ds_graph *g, const json_t *config, const char *what, ds_error *err)
@@ -190,15 +190,15 @@ static ds_status build_unet(ds_graph *g, const json_t *config, const char *what,
     if (st != DS_OK)
         return st;
     side = (int64_t)1 << (c.levels - 1);
-    in.sample = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels));
-    in.timestep = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1));
-    in.context = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 1, c.context_dim));
+    in.sample = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels));
+    in.timestep = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1));
+    in.context = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 1, c.context_dim));
     if (c.text_time) {
-        in.text_embeds = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, c.pooled_dim));
-        in.time_ids = ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 6));
+        in.text_embeds = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, c.pooled_dim));
+        in.time_ids = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 6));
     }
     ds__unet_build(g, &c, &in);
-    return ds_graph_status(g, err);
+    return ds__graph_status(g, err);
 }
 
 static ds_status build_vae(ds_graph *g, const json_t *config, const char *what, ds_error *err)
@@ -211,10 +211,10 @@ static ds_status build_vae(ds_graph *g, const json_t *config, const char *what, 
         return st;
     side = (int64_t)1 << c.levels;
     ds__vae_encode_build(g, &c,
-                         ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels)));
+                         ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, side, side, c.in_channels)));
     ds__vae_decode_build(g, &c,
-                         ds_graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 2, 2, c.latent_channels)));
-    return ds_graph_status(g, err);
+                         ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 2, 2, c.latent_channels)));
+    return ds__graph_status(g, err);
 }
 
 ds_status ds__topology_params(ds_params **out, const json_t *topology, ds_component c,
@@ -233,7 +233,7 @@ ds_status ds__topology_params(ds_params **out, const json_t *topology, ds_compon
     st = ds__params_new(&p, grant, NULL, NULL, err);
     o.params = p;
     if (st == DS_OK)
-        st = ds_graph_new(&g, &o, err);
+        st = ds__graph_new(&g, &o, err);
     if (st == DS_OK && c == DS_UNET)
         st = build_unet(g, config, what, err);
     else if (st == DS_OK && c == DS_VAE)
@@ -242,7 +242,7 @@ ds_status ds__topology_params(ds_params **out, const json_t *topology, ds_compon
         st = build_text(g, config, what,
                         strcmp(ds__topology_class(topology, c), "CLIPTextModelWithProjection") == 0,
                         err);
-    ds_graph_free(g);
+    ds__graph_free(g);
     if (st == DS_OK)
         *out = p;
     else

@@ -16,101 +16,100 @@
 typedef struct unet {
     ds_graph *g;
     const ds_unet_config *c;
-    ds_value *emb;     /* [N,4C], activated: the residual blocks' input beside the map */
-    ds_value *context; /* [N,T,context_dim] */
-    ds_value *skip[MAX_SKIPS];
+    ds_var *emb;     /* [N,4C], activated: the residual blocks' input beside the map */
+    ds_var *context; /* [N,T,context_dim] */
+    ds_var *skip[MAX_SKIPS];
     int skips;
 } unet;
 
 /* ---- transformer ---------------------------------------------------------------------------- */
 
 /* x attends to context (itself if the same). Keys and values of the text have the text's width. */
-static ds_value *attention(unet *u, ds_value *x, ds_value *context, const char *name, int64_t width,
-                           int64_t heads)
+static ds_var *attention(unet *u, ds_var *x, ds_var *context, const char *name, int64_t width,
+                         int64_t heads)
 {
     ds_graph *g = u->g;
-    size_t mark = ds_scope_push(g, "%s", name);
-    ds_value *q = ds__linear(g, x, "to_q", width, DS_NO_BIAS);
-    ds_value *k = ds__linear(g, context, "to_k", width, DS_NO_BIAS);
-    ds_value *v = ds__linear(g, context, "to_v", width, DS_NO_BIAS);
+    size_t mark = ds__scope_push(g, "%s", name);
+    ds_var *q = ds__dense(g, x, "to_q", width, DS_NO_BIAS);
+    ds_var *k = ds__dense(g, context, "to_k", width, DS_NO_BIAS);
+    ds_var *v = ds__dense(g, context, "to_v", width, DS_NO_BIAS);
 
     x = ds__attention(g, q, k, v, heads, false);
-    x = ds__linear(g, x, "to_out.0", width, DS_BIAS);
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_scope_pop(g, mark);
+    x = ds__dense(g, x, "to_out.0", width, DS_BIAS);
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *feed_forward(unet *u, ds_value *x, int64_t width)
+static ds_var *feed_forward(unet *u, ds_var *x, int64_t width)
 {
     ds_graph *g = u->g;
-    size_t mark = ds_scope_push(g, "ff");
+    size_t mark = ds__scope_push(g, "ff");
 
-    x = ds_geglu(g, ds__linear(g, x, "net.0.proj", width * 8, DS_BIAS));
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "net.0");
-    x = ds__linear(g, x, "net.2", width, DS_BIAS);
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_scope_pop(g, mark);
+    x = ds__geglu(g, ds__dense(g, x, "net.0.proj", width * 8, DS_BIAS));
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "net.0");
+    x = ds__dense(g, x, "net.2", width, DS_BIAS);
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *transformer_block(unet *u, ds_value *x, int64_t index, int64_t width,
-                                   int64_t heads)
+static ds_var *transformer_block(unet *u, ds_var *x, int64_t index, int64_t width, int64_t heads)
 {
     ds_graph *g = u->g;
-    size_t mark = ds_scope_push(g, "transformer_blocks.%lld", (long long)index);
-    ds_value *h;
+    size_t mark = ds__scope_push(g, "transformer_blocks.%lld", (long long)index);
+    ds_var *h;
 
-    ds_block_begin(g);
+    ds__block_begin(g);
     h = ds__layer_norm(g, x, "norm1", 1e-5f);
-    x = ds_add(g, x, attention(u, h, h, "attn1", width, heads));
+    x = ds__add(g, x, attention(u, h, h, "attn1", width, heads));
     h = ds__layer_norm(g, x, "norm2", 1e-5f);
-    x = ds_add(g, x, attention(u, h, u->context, "attn2", width, heads));
+    x = ds__add(g, x, attention(u, h, u->context, "attn2", width, heads));
     h = ds__layer_norm(g, x, "norm3", 1e-5f);
-    x = ds_add(g, x, feed_forward(u, h, width));
-    x = ds_announce(g, x, DS_LAYOUT_PLAIN, "");
-    ds_block_end(g);
-    ds_scope_pop(g, mark);
+    x = ds__add(g, x, feed_forward(u, h, width));
+    x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
+    ds__block_end(g);
+    ds__scope_pop(g, mark);
     return x;
 }
 
 /* SD 1.x projects with 1x1 convolutions before flattening, SD 2.x with linear layers after it: the
  * same product, and only the parameter's shape differs. */
-static ds_value *project(unet *u, ds_value *x, const char *name, int64_t width)
+static ds_var *project(unet *u, ds_var *x, const char *name, int64_t width)
 {
-    return u->c->linear_projection ? ds__linear(u->g, x, name, width, DS_BIAS)
+    return u->c->linear_projection ? ds__dense(u->g, x, name, width, DS_BIAS)
                                    : ds__conv(u->g, x, name, width, 1, ds__same_padding(1, 1));
 }
 
-static ds_value *transformer(unet *u, ds_value *x, int index, int level)
+static ds_var *transformer(unet *u, ds_var *x, int index, int level)
 {
     ds_graph *g = u->g;
     int64_t n, h, w, width;
     size_t mark;
-    ds_value *y;
+    ds_var *y;
 
     if (x == NULL)
         return NULL;
-    mark = ds_scope_push(g, "attentions.%d", index);
-    n = ds_value_dim(x, 0);
-    h = ds_value_dim(x, 1);
-    w = ds_value_dim(x, 2);
-    width = ds_value_dim(x, 3);
+    mark = ds__scope_push(g, "attentions.%d", index);
+    n = ds__var_dim(x, 0);
+    h = ds__var_dim(x, 1);
+    w = ds__var_dim(x, 2);
+    width = ds__var_dim(x, 3);
     y = ds__group_norm(g, x, NULL, "norm", u->c->groups, 1e-6f, false);
     y = project(u, y, "proj_in", width);
-    y = ds_reshape(g, y, DS_DIMS(n, h * w, width));
+    y = ds__reshape(g, y, DS_DIMS(n, h * w, width));
     for (int64_t i = 0; i < u->c->transformers[level]; i++)
         y = transformer_block(u, y, i, width, u->c->heads[level]);
-    y = ds_reshape(g, y, DS_DIMS(n, h, w, width));
-    y = ds_add(g, x, project(u, y, "proj_out", width));
-    y = ds_announce(g, y, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    y = ds__reshape(g, y, DS_DIMS(n, h, w, width));
+    y = ds__add(g, x, project(u, y, "proj_out", width));
+    y = ds__announce(g, y, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return y;
 }
 
 /* ---- levels --------------------------------------------------------------------------------- */
 
-static ds_value *resnet(unet *u, ds_value *x, int index, int64_t channels, float out_scale)
+static ds_var *resnet(unet *u, ds_var *x, int index, int64_t channels, float out_scale)
 {
     char name[32];
 
@@ -118,23 +117,23 @@ static ds_value *resnet(unet *u, ds_value *x, int index, int64_t channels, float
     return ds__resnet(u->g, x, u->emb, name, channels, u->c->groups, u->c->eps, out_scale);
 }
 
-static void push_skip(unet *u, ds_value *x)
+static void push_skip(unet *u, ds_var *x)
 {
     if (u->skips < MAX_SKIPS)
         u->skip[u->skips++] = x;
     else
-        ds_graph_fail(u->g, DS_E_UNSUPPORTED, "more than %d skip connections", MAX_SKIPS);
+        ds__graph_fail(u->g, DS_E_UNSUPPORTED, "more than %d skip connections", MAX_SKIPS);
 }
 
-static ds_value *pop_skip(unet *u)
+static ds_var *pop_skip(unet *u)
 {
     return u->skips > 0 ? u->skip[--u->skips] : NULL;
 }
 
-static ds_value *down_level(unet *u, ds_value *x, int level)
+static ds_var *down_level(unet *u, ds_var *x, int level)
 {
     const ds_unet_config *c = u->c;
-    size_t mark = ds_scope_push(u->g, "down_blocks.%d", level);
+    size_t mark = ds__scope_push(u->g, "down_blocks.%d", level);
     int64_t p = c->downsample_padding;
     /* diffusers pads by (0,1,0,1) where the configuration says 0 */
     ds_conv_geometry halve = { 2, p, p, p > 0 ? p : 1, p > 0 ? p : 1 };
@@ -149,44 +148,44 @@ static ds_value *down_level(unet *u, ds_value *x, int level)
         x = ds__conv(u->g, x, "downsamplers.0.conv", c->channels[level], 3, halve);
         push_skip(u, x);
     }
-    x = ds_announce(u->g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(u->g, mark);
+    x = ds__announce(u->g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(u->g, mark);
     return x;
 }
 
-static ds_value *middle(unet *u, ds_value *x)
+static ds_var *middle(unet *u, ds_var *x)
 {
     int last = u->c->levels - 1;
-    size_t mark = ds_scope_push(u->g, "mid_block");
+    size_t mark = ds__scope_push(u->g, "mid_block");
 
     x = resnet(u, x, 0, u->c->channels[last], u->c->mid_scale);
     x = transformer(u, x, 0, last);
     x = resnet(u, x, 1, u->c->channels[last], u->c->mid_scale);
-    x = ds_announce(u->g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(u->g, mark);
+    x = ds__announce(u->g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(u->g, mark);
     return x;
 }
 
 /* block counts from the deepest level: diffusers numbers up_blocks in the order of execution. */
-static ds_value *up_level(unet *u, ds_value *x, int block)
+static ds_var *up_level(unet *u, ds_var *x, int block)
 {
     const ds_unet_config *c = u->c;
     int level = c->levels - 1 - block;
-    size_t mark = ds_scope_push(u->g, "up_blocks.%d", block);
+    size_t mark = ds__scope_push(u->g, "up_blocks.%d", block);
 
     for (int i = 0; i <= c->layers[level]; i++) {
-        x = resnet(u, ds_concat(u->g, x, pop_skip(u)), i, c->channels[level], c->out_scale);
+        x = resnet(u, ds__concat(u->g, x, pop_skip(u)), i, c->channels[level], c->out_scale);
         if (c->up_attention[block])
             x = transformer(u, x, i, level);
     }
     if (level > 0 && x != NULL) {
-        const ds_value *next = u->skip[u->skips - 1];
+        const ds_var *next = u->skip[u->skips - 1];
 
-        x = ds_upsample(u->g, x, ds_value_dim(next, 1), ds_value_dim(next, 2));
+        x = ds__upsample(u->g, x, ds__var_dim(next, 1), ds__var_dim(next, 2));
         x = ds__conv(u->g, x, "upsamplers.0.conv", c->channels[level], 3, ds__same_padding(3, 1));
     }
-    x = ds_announce(u->g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(u->g, mark);
+    x = ds__announce(u->g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(u->g, mark);
     return x;
 }
 
@@ -194,37 +193,37 @@ static ds_value *up_level(unet *u, ds_value *x, int block)
 
 /* SDXL: the pooled text and the sinusoids of (original size, crop, target size), arXiv 2307.01952
  * section 2.2, join the time embedding. */
-static ds_value *text_time_embedding(unet *u, const ds_unet_inputs *in, int64_t width)
+static ds_var *text_time_embedding(unet *u, const ds_unet_inputs *in, int64_t width)
 {
     int64_t n;
-    ds_value *ids;
+    ds_var *ids;
 
     if (in->time_ids == NULL || in->text_embeds == NULL)
-        return ds_graph_fail(u->g, DS_E_ARG, "this UNet needs text_embeds and time_ids");
-    n = ds_value_dim(in->time_ids, 0);
-    ids = ds_timestep_embedding(u->g, in->time_ids, u->c->time_id_dim, u->c->flip_sin_to_cos,
-                                u->c->freq_shift);
-    ids = ds_reshape(u->g, ids, DS_DIMS(n, ds_value_dim(in->time_ids, 1) * u->c->time_id_dim));
-    return ds__embed_mlp(u->g, ds_concat(u->g, in->text_embeds, ids), "add_embedding", width);
+        return ds__graph_fail(u->g, DS_E_ARG, "this UNet needs text_embeds and time_ids");
+    n = ds__var_dim(in->time_ids, 0);
+    ids = ds__timestep_embedding(u->g, in->time_ids, u->c->time_id_dim, u->c->flip_sin_to_cos,
+                                 u->c->freq_shift);
+    ids = ds__reshape(u->g, ids, DS_DIMS(n, ds__var_dim(in->time_ids, 1) * u->c->time_id_dim));
+    return ds__embed_mlp(u->g, ds__concat(u->g, in->text_embeds, ids), "add_embedding", width);
 }
 
-static ds_value *time_embedding(unet *u, const ds_unet_inputs *in)
+static ds_var *time_embedding(unet *u, const ds_unet_inputs *in)
 {
     const ds_unet_config *c = u->c;
     int64_t width = c->channels[0] * 4;
-    ds_value *emb = ds_timestep_embedding(u->g, in->timestep, c->channels[0], c->flip_sin_to_cos,
-                                          c->freq_shift);
+    ds_var *emb = ds__timestep_embedding(u->g, in->timestep, c->channels[0], c->flip_sin_to_cos,
+                                         c->freq_shift);
 
     emb = ds__embed_mlp(u->g, emb, "time_embedding", width);
     if (c->text_time)
-        emb = ds_add(u->g, emb, text_time_embedding(u, in, width));
-    return ds_activate(u->g, emb, DS_ACT_SILU);
+        emb = ds__add(u->g, emb, text_time_embedding(u, in, width));
+    return ds__activate(u->g, emb, DS_ACT_SILU);
 }
 
-ds_value *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inputs *in)
+ds_var *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inputs *in)
 {
     unet u = { .g = g, .c = c, .context = in->context };
-    ds_value *x;
+    ds_var *x;
 
     u.emb = time_embedding(&u, in);
     x = ds__conv(g, in->sample, "conv_in", c->channels[0], c->conv_in_kernel,

@@ -35,15 +35,15 @@ ds_status ds__unet_config_read(ds_unet_config *c, const json_t *json, const char
                                ds_error *err);
 
 typedef struct ds_unet_inputs {
-    ds_value *sample;      /* [N,H,W,in_channels] */
-    ds_value *timestep;    /* [N], f32 */
-    ds_value *context;     /* [N,T,context_dim]: encoder_hidden_states */
-    ds_value *text_embeds; /* [N,pooled_dim], SDXL only */
-    ds_value *time_ids;    /* [N,6], SDXL only */
+    ds_var *sample;      /* [N,H,W,in_channels] */
+    ds_var *timestep;    /* [N], f32 */
+    ds_var *context;     /* [N,T,context_dim]: encoder_hidden_states */
+    ds_var *text_embeds; /* [N,pooled_dim], SDXL only */
+    ds_var *time_ids;    /* [N,6], SDXL only */
 } ds_unet_inputs;
 
 /* Appends the network to g in the current scope; returns [N,H,W,out_channels].
  * H and W must be at least 2^(levels-1). */
-ds_value *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inputs *in);
+ds_var *ds__unet_build(ds_graph *g, const ds_unet_config *c, const ds_unet_inputs *in);
 
 #endif

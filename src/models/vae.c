@@ -10,33 +10,33 @@
 #define EPS 1e-6f
 
 /* Single-headed attention over the pixels, with group norm and residual. */
-static ds_value *attention(ds_graph *g, const ds_vae_config *c, ds_value *x)
+static ds_var *attention(ds_graph *g, const ds_vae_config *c, ds_var *x)
 {
-    size_t mark = ds_scope_push(g, "attentions.0");
+    size_t mark = ds__scope_push(g, "attentions.0");
     int64_t n, h, w, width;
-    ds_value *y, *q, *k, *v;
+    ds_var *y, *q, *k, *v;
 
     if (x == NULL)
         return NULL;
-    n = ds_value_dim(x, 0);
-    h = ds_value_dim(x, 1);
-    w = ds_value_dim(x, 2);
-    width = ds_value_dim(x, 3);
+    n = ds__var_dim(x, 0);
+    h = ds__var_dim(x, 1);
+    w = ds__var_dim(x, 2);
+    width = ds__var_dim(x, 3);
     y = ds__group_norm(g, x, NULL, "group_norm", c->groups, EPS, false);
-    y = ds_reshape(g, y, DS_DIMS(n, h * w, width));
-    q = ds__linear(g, y, "to_q", width, DS_BIAS);
-    k = ds__linear(g, y, "to_k", width, DS_BIAS);
-    v = ds__linear(g, y, "to_v", width, DS_BIAS);
+    y = ds__reshape(g, y, DS_DIMS(n, h * w, width));
+    q = ds__dense(g, y, "to_q", width, DS_BIAS);
+    k = ds__dense(g, y, "to_k", width, DS_BIAS);
+    v = ds__dense(g, y, "to_v", width, DS_BIAS);
     y = ds__attention(g, q, k, v, 1, false);
-    y = ds_reshape(g, y, DS_DIMS(n, h, w, width));
-    y = ds_add(g, x, ds__linear(g, y, "to_out.0", width, DS_BIAS));
-    y = ds_announce(g, y, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    y = ds__reshape(g, y, DS_DIMS(n, h, w, width));
+    y = ds__add(g, x, ds__dense(g, y, "to_out.0", width, DS_BIAS));
+    y = ds__announce(g, y, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return y;
 }
 
-static ds_value *resnet(ds_graph *g, const ds_vae_config *c, ds_value *x, int64_t index,
-                        int64_t channels)
+static ds_var *resnet(ds_graph *g, const ds_vae_config *c, ds_var *x, int64_t index,
+                      int64_t channels)
 {
     char name[32];
 
@@ -44,87 +44,87 @@ static ds_value *resnet(ds_graph *g, const ds_vae_config *c, ds_value *x, int64_
     return ds__resnet(g, x, NULL, name, channels, c->groups, EPS, 1.0f);
 }
 
-static ds_value *middle(ds_graph *g, const ds_vae_config *c, ds_value *x)
+static ds_var *middle(ds_graph *g, const ds_vae_config *c, ds_var *x)
 {
     int64_t channels = c->channels[c->levels - 1];
-    size_t mark = ds_scope_push(g, "mid_block");
+    size_t mark = ds__scope_push(g, "mid_block");
 
     x = resnet(g, c, x, 0, channels);
     if (c->mid_attention)
         x = attention(g, c, x);
     x = resnet(g, c, x, 1, channels);
-    x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    x = ds__announce(g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *down_level(ds_graph *g, const ds_vae_config *c, ds_value *x, int level)
+static ds_var *down_level(ds_graph *g, const ds_vae_config *c, ds_var *x, int level)
 {
-    size_t mark = ds_scope_push(g, "down_blocks.%d", level);
+    size_t mark = ds__scope_push(g, "down_blocks.%d", level);
 
     for (int64_t i = 0; i < c->layers; i++)
         x = resnet(g, c, x, i, c->channels[level]);
     if (level + 1 < c->levels) /* one pixel of padding, below and to the right only */
         x = ds__conv(g, x, "downsamplers.0.conv", c->channels[level], 3,
                      (ds_conv_geometry){ .stride = 2, .bottom = 1, .right = 1 });
-    x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    x = ds__announce(g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
-static ds_value *up_level(ds_graph *g, const ds_vae_config *c, ds_value *x, int block)
+static ds_var *up_level(ds_graph *g, const ds_vae_config *c, ds_var *x, int block)
 {
     int level = c->levels - 1 - block;
-    size_t mark = ds_scope_push(g, "up_blocks.%d", block);
+    size_t mark = ds__scope_push(g, "up_blocks.%d", block);
 
     for (int64_t i = 0; i <= c->layers; i++)
         x = resnet(g, c, x, i, c->channels[level]);
     if (level > 0 && x != NULL) {
-        x = ds_upsample(g, x, 2 * ds_value_dim(x, 1), 2 * ds_value_dim(x, 2));
+        x = ds__upsample(g, x, 2 * ds__var_dim(x, 1), 2 * ds__var_dim(x, 2));
         x = ds__conv(g, x, "upsamplers.0.conv", c->channels[level], 3, ds__same_padding(3, 1));
     }
-    x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    x = ds__announce(g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 
 /* The norm, activation and convolution that end both halves. */
-static ds_value *finish(ds_graph *g, const ds_vae_config *c, ds_value *x, int64_t channels)
+static ds_var *finish(ds_graph *g, const ds_vae_config *c, ds_var *x, int64_t channels)
 {
     x = ds__group_norm(g, x, NULL, "conv_norm_out", c->groups, EPS, true);
     return ds__conv(g, x, "conv_out", channels, 3, ds__same_padding(3, 1));
 }
 
-ds_value *ds__vae_encode_build(ds_graph *g, const ds_vae_config *c, ds_value *image)
+ds_var *ds__vae_encode_build(ds_graph *g, const ds_vae_config *c, ds_var *image)
 {
-    size_t mark = ds_scope_push(g, "encoder");
-    ds_value *x = ds__conv(g, image, "conv_in", c->channels[0], 3, ds__same_padding(3, 1));
+    size_t mark = ds__scope_push(g, "encoder");
+    ds_var *x = ds__conv(g, image, "conv_in", c->channels[0], 3, ds__same_padding(3, 1));
 
     for (int level = 0; level < c->levels; level++)
         x = down_level(g, c, x, level);
     x = finish(g, c, middle(g, c, x), 2 * c->latent_channels);
-    x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    x = ds__announce(g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     if (c->quant_conv)
         x = ds__conv(g, x, "quant_conv", 2 * c->latent_channels, 1, ds__same_padding(1, 1));
     return x;
 }
 
-ds_value *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_value *latent)
+ds_var *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_var *latent)
 {
-    ds_value *x = latent;
+    ds_var *x = latent;
     size_t mark;
 
     if (c->post_quant_conv)
         x = ds__conv(g, x, "post_quant_conv", c->latent_channels, 1, ds__same_padding(1, 1));
-    mark = ds_scope_push(g, "decoder");
+    mark = ds__scope_push(g, "decoder");
     x = ds__conv(g, x, "conv_in", c->channels[c->levels - 1], 3, ds__same_padding(3, 1));
     x = middle(g, c, x);
     for (int block = 0; block < c->levels; block++)
         x = up_level(g, c, x, block);
     x = finish(g, c, x, c->out_channels);
-    x = ds_announce(g, x, DS_LAYOUT_IMAGE, "");
-    ds_scope_pop(g, mark);
+    x = ds__announce(g, x, DS_LAYOUT_IMAGE, "");
+    ds__scope_pop(g, mark);
     return x;
 }
 

@@ -25,9 +25,9 @@ ds_status ds__vae_config_read(ds_vae_config *c, const json_t *json, const char *
 
 /* image [N,H,W,3] in [-1,1] -> moments [N,H/f,W/f,2 latent_channels]: mean, then log variance (not
  * yet clamped); f = 2^(levels-1). */
-ds_value *ds__vae_encode_build(ds_graph *g, const ds_vae_config *c, ds_value *image);
+ds_var *ds__vae_encode_build(ds_graph *g, const ds_vae_config *c, ds_var *image);
 
 /* latent [N,h,w,latent_channels], already divided by scaling_factor -> image [N,f h,f w,3]. */
-ds_value *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_value *latent);
+ds_var *ds__vae_decode_build(ds_graph *g, const ds_vae_config *c, ds_var *latent);
 
 #endif

@@ -8,7 +8,7 @@ static ds_status run_act(ds_node *n, ds_error *err)
 {
     (void)err;
     ds__simd()->act(n->attr.act, n->out[0]->data, n->out[0]->dtype, n->in[0]->data,
-                    ds_value_count(n->in[0]));
+                    ds__var_count(n->in[0]));
     return DS_OK;
 }
 
@@ -16,7 +16,7 @@ static ds_status run_act_adjoint(ds_node *n, ds_error *err)
 {
     (void)err;
     ds__simd()->act_adj(n->attr.act, n->out[0]->data, ds__data(n->in[2]), n->in[0]->data,
-                        n->in[1]->data, ds_value_count(n->out[0]));
+                        n->in[1]->data, ds__var_count(n->out[0]));
     return DS_OK;
 }
 
@@ -27,10 +27,9 @@ static const ds_op op_act_adjoint = {
 };
 
 /* One operator on dy, x and what is added, with the forward operator's attributes and x's shape. */
-static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dy,
-                                ds_value *din[])
+static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dy, ds_var *din[])
 {
-    ds_value *in[3] = { dy, n->in[0], NULL };
+    ds_var *in[3] = { dy, n->in[0], NULL };
     ds_node *a = ds__append(g, op, 3, in);
 
     if (a != NULL)
@@ -38,7 +37,7 @@ static void elementwise_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_val
     din[0] = ds__output(g, a, DS_DTYPE_F32, n->in[0]->rank, n->in[0]->dim);
 }
 
-static void act_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void act_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     elementwise_adjoint(g, &op_act_adjoint, n, dout[0], din);
 }
@@ -50,7 +49,7 @@ static const ds_op op_act = {
     .adjoint = act_adjoint,
 };
 
-ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act)
+ds_var *ds__activate(ds_graph *g, ds_var *x, ds_act act)
 {
     ds_node *n;
 
@@ -64,7 +63,7 @@ ds_value *ds_activate(ds_graph *g, ds_value *x, ds_act act)
 
 static ds_status run_geglu(ds_node *n, ds_error *err)
 {
-    const ds_value *y = n->out[0];
+    const ds_var *y = n->out[0];
 
     (void)err;
     ds__simd()->geglu(y->data, y->dtype, n->in[0]->data, ds__rows(y), y->dim[y->rank - 1]);
@@ -73,7 +72,7 @@ static ds_status run_geglu(ds_node *n, ds_error *err)
 
 static ds_status run_geglu_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *dy = n->in[0];
+    const ds_var *dy = n->in[0];
 
     (void)err;
     ds__simd()->geglu_adj(n->out[0]->data, ds__data(n->in[2]), dy->data, n->in[1]->data,
@@ -87,7 +86,7 @@ static const ds_op op_geglu_adjoint = {
     .run = run_geglu_adjoint,
 };
 
-static void geglu_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void geglu_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     elementwise_adjoint(g, &op_geglu_adjoint, n, dout[0], din);
 }
@@ -99,7 +98,7 @@ static const ds_op op_geglu = {
     .adjoint = geglu_adjoint,
 };
 
-ds_value *ds_geglu(ds_graph *g, ds_value *x)
+ds_var *ds__geglu(ds_graph *g, ds_var *x)
 {
     int64_t dim[DS_GRAPH_RANK];
 

@@ -9,11 +9,11 @@
 static ds_status run_add(ds_node *n, ds_error *err)
 {
     (void)err;
-    ds__simd()->add(n->out[0]->data, n->in[0]->data, n->in[1]->data, ds_value_count(n->out[0]));
+    ds__simd()->add(n->out[0]->data, n->in[0]->data, n->in[1]->data, ds__var_count(n->out[0]));
     return DS_OK;
 }
 
-static void add_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void add_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     (void)g;
     (void)n;
@@ -22,16 +22,16 @@ static void add_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_valu
 
 const ds_op ds__op_add = { .name = "add", .run = run_add, .adjoint = add_adjoint };
 
-ds_value *ds_add(ds_graph *g, ds_value *a, ds_value *b)
+ds_var *ds__add(ds_graph *g, ds_var *a, ds_var *b)
 {
-    ds_value *in[2] = { a, b };
+    ds_var *in[2] = { a, b };
     char as[80], bs[80];
 
     if (a == NULL || b == NULL)
         return NULL;
     if (!ds__same_shape(a, b))
-        return ds_graph_fail(g, DS_E_SHAPE, "add: %s and %s", ds__shape(a, as, sizeof as),
-                             ds__shape(b, bs, sizeof bs));
+        return ds__graph_fail(g, DS_E_SHAPE, "add: %s and %s", ds__shape(a, as, sizeof as),
+                              ds__shape(b, bs, sizeof bs));
     return ds__output(g, ds__append(g, &ds__op_add, 2, in), DS_DTYPE_F32, a->rank, a->dim);
 }
 
@@ -44,7 +44,7 @@ static ds_status prepare_repeat(ds_graph *g, ds_node *n, ds_error *err)
 
 static ds_status run_repeat(ds_node *n, ds_error *err)
 {
-    int64_t part = ds_value_count(n->in[0]) / n->in[0]->dim[0];
+    int64_t part = ds__var_count(n->in[0]) / n->in[0]->dim[0];
     const float *x = n->in[0]->data;
     float *y = n->out[0]->data;
 
@@ -57,7 +57,7 @@ static ds_status run_repeat(ds_node *n, ds_error *err)
 /* dt = sum over n of dy, in the order of n; rows past the text are zero. */
 static ds_status run_repeat_adjoint(ds_node *n, ds_error *err)
 {
-    int64_t part = ds_value_count(n->in[0]) / n->in[0]->dim[0];
+    int64_t part = ds__var_count(n->in[0]) / n->in[0]->dim[0];
     const float *dy = n->in[0]->data;
     float *dt = ds__zeroed(n->out[0]);
 
@@ -69,9 +69,9 @@ static ds_status run_repeat_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_repeat_adjoint = { .name = "add_each adjoint", .run = run_repeat_adjoint };
 
-static void repeat_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void repeat_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *dy = dout[0];
+    ds_var *dy = dout[0];
 
     din[0] = dy;
     if (ds__needs_grad(n->in[1]))
@@ -86,16 +86,16 @@ static const ds_op op_repeat = {
     .adjoint = repeat_adjoint,
 };
 
-ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
+ds_var *ds__add_each(ds_graph *g, ds_var *x, ds_var *t)
 {
-    ds_value *in[2] = { x, t };
+    ds_var *in[2] = { x, t };
     char xs[80], ts[80];
 
     if (x == NULL || t == NULL)
         return NULL;
     if (x->rank != 3 || t->rank != 2 || x->dim[2] != t->dim[1] || x->dim[1] > t->dim[0])
-        return ds_graph_fail(g, DS_E_SHAPE, "add_each: %s has more rows than %s",
-                             ds__shape(x, xs, sizeof xs), ds__shape(t, ts, sizeof ts));
+        return ds__graph_fail(g, DS_E_SHAPE, "add_each: %s has more rows than %s",
+                              ds__shape(x, xs, sizeof xs), ds__shape(t, ts, sizeof ts));
     return ds__output(g, ds__append(g, &op_repeat, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 
@@ -104,18 +104,18 @@ ds_value *ds_add_each(ds_graph *g, ds_value *x, ds_value *t)
 static ds_status run_scale(ds_node *n, ds_error *err)
 {
     (void)err;
-    ds__simd()->scale(n->out[0]->data, n->in[0]->data, n->attr.factor, ds_value_count(n->in[0]));
+    ds__simd()->scale(n->out[0]->data, n->in[0]->data, n->attr.factor, ds__var_count(n->in[0]));
     return DS_OK;
 }
 
-static void scale_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void scale_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    din[0] = ds_scale(g, dout[0], n->attr.factor);
+    din[0] = ds__scale(g, dout[0], n->attr.factor);
 }
 
 static const ds_op op_scale = { .name = "scale", .run = run_scale, .adjoint = scale_adjoint };
 
-ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
+ds_var *ds__scale(ds_graph *g, ds_var *x, float factor)
 {
     ds_node *n;
 
@@ -131,18 +131,18 @@ ds_value *ds_scale(ds_graph *g, ds_value *x, float factor)
 
 static ds_status run_cast(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0], *y = n->out[0];
+    const ds_var *x = n->in[0], *y = n->out[0];
 
     (void)err;
     if (x->dtype == DS_DTYPE_F32 && y->dtype == DS_DTYPE_BF16)
-        ds__simd()->to_bf16(y->data, x->data, ds_value_count(x));
+        ds__simd()->to_bf16(y->data, x->data, ds__var_count(x));
     else
-        ds_convert(y->data, y->dtype, x->data, x->dtype, ds_value_count(x));
+        ds_convert(y->data, y->dtype, x->data, x->dtype, ds__var_count(x));
     return DS_OK;
 }
 
 /* Cotangents are always float32: rounding passes them on. */
-static void cast_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void cast_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     (void)g;
     (void)n;
@@ -151,7 +151,7 @@ static void cast_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_val
 
 const ds_op ds__op_cast = { .name = "cast", .run = run_cast, .adjoint = cast_adjoint };
 
-ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
+ds_var *ds__cast(ds_graph *g, ds_var *x, ds_dtype to)
 {
     if (x == NULL || x->dtype == to)
         return x;
@@ -162,7 +162,7 @@ ds_value *ds_cast(ds_graph *g, ds_value *x, ds_dtype to)
 
 static ds_status run_sum_rows(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0];
+    const ds_var *x = n->in[0];
 
     (void)err;
     ds__simd()->sum_rows(ds__zeroed(n->out[0]), x->data, 1, ds__rows(x), x->dim[x->rank - 1]);
@@ -171,7 +171,7 @@ static ds_status run_sum_rows(ds_node *n, ds_error *err)
 
 static const ds_op op_sum_rows = { .name = "sum_rows", .run = run_sum_rows };
 
-ds_value *ds__sum_rows(ds_graph *g, ds_value *x)
+ds_var *ds__sum_rows(ds_graph *g, ds_var *x)
 {
     if (x == NULL)
         return NULL;
@@ -184,7 +184,7 @@ ds_value *ds__sum_rows(ds_graph *g, ds_value *x)
  * period 10,000; diffusers' option `flip_sin_to_cos` puts the cosines first. */
 static ds_status run_timestep(ds_node *n, ds_error *err)
 {
-    const ds_value *y = n->out[0];
+    const ds_var *y = n->out[0];
 
     (void)err;
     ds__simd()->timestep_embedding(y->data, n->in[0]->data, y->dim[0], y->dim[1],
@@ -197,7 +197,7 @@ static ds_status run_timestep(ds_node *n, ds_error *err)
  *   dt = sum_i f_i (dsin_i cos a_i - dcos_i sin a_i) */
 static ds_status run_timestep_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *y = n->in[1];
+    const ds_var *y = n->in[1];
     const float *dy = n->in[0]->data, *e = y->data;
     int64_t dim = y->dim[1], half = dim / 2;
     bool flip = n->attr.timestep.flip_sin_to_cos;
@@ -222,9 +222,9 @@ static const ds_op op_timestep_adjoint = {
     .run = run_timestep_adjoint,
 };
 
-static void timestep_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void timestep_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *in[2] = { dout[0], n->out[0] };
+    ds_var *in[2] = { dout[0], n->out[0] };
     ds_node *a = ds__append(g, &op_timestep_adjoint, 2, in);
 
     if (a != NULL)
@@ -238,8 +238,8 @@ static const ds_op op_timestep = {
     .adjoint = timestep_adjoint,
 };
 
-ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip_sin_to_cos,
-                                float downscale_freq_shift)
+ds_var *ds__timestep_embedding(ds_graph *g, ds_var *t, int64_t dim, bool flip_sin_to_cos,
+                               float downscale_freq_shift)
 {
     ds_node *n;
 
@@ -250,5 +250,5 @@ ds_value *ds_timestep_embedding(ds_graph *g, ds_value *t, int64_t dim, bool flip
         n->attr.timestep.flip_sin_to_cos = flip_sin_to_cos;
         n->attr.timestep.downscale_freq_shift = downscale_freq_shift;
     }
-    return ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]){ ds_value_count(t), dim });
+    return ds__output(g, n, DS_DTYPE_F32, 2, (const int64_t[]){ ds__var_count(t), dim });
 }

@@ -9,7 +9,7 @@
 #include "ops/node.h"
 
 /* Shapes of one call; v and out may be missing (NULL). */
-static ds_attention describe(const ds_value *q, const ds_value *k, const ds_value *out,
+static ds_attention describe(const ds_var *q, const ds_var *k, const ds_var *out,
                              const ds_attr *attr)
 {
     return (ds_attention){
@@ -31,21 +31,20 @@ static ds_attention describe(const ds_value *q, const ds_value *k, const ds_valu
 
 static double flops(const ds_node *n)
 {
-    const ds_value *q = n->in[0], *k = n->in[1];
+    const ds_var *q = n->in[0], *k = n->in[1];
 
     return 4.0 * (double)q->dim[0] * (double)q->dim[1] * (double)k->dim[1] * (double)q->dim[2];
 }
 
-static bool check(ds_graph *g, const ds_value *q, const ds_value *k, const ds_value *v,
-                  int64_t heads)
+static bool check(ds_graph *g, const ds_var *q, const ds_var *k, const ds_var *v, int64_t heads)
 {
     char qs[80], ks[80];
 
     if (q->rank == 3 && k->rank == 3 && v->rank == 3 && heads > 0 && q->dim[2] % heads == 0 &&
         q->dim[2] == k->dim[2] && q->dim[0] == k->dim[0] && ds__same_shape(k, v))
         return true;
-    ds_graph_fail(g, DS_E_SHAPE, "attention: q %s, k %s do not fit together with %lld heads",
-                  ds__shape(q, qs, sizeof qs), ds__shape(k, ks, sizeof ks), (long long)heads);
+    ds__graph_fail(g, DS_E_SHAPE, "attention: q %s, k %s do not fit together with %lld heads",
+                   ds__shape(q, qs, sizeof qs), ds__shape(k, ks, sizeof ks), (long long)heads);
     return false;
 }
 
@@ -82,7 +81,7 @@ static ds_status prepare_fused(ds_graph *g, ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static void *at(const ds_value *v, int64_t element)
+static void *at(const ds_var *v, int64_t element)
 {
     return v->data == NULL ? NULL : (char *)v->data + (size_t)element * ds_dtype_size(v->dtype);
 }
@@ -153,7 +152,7 @@ static ds_status run_fused_adjoint(ds_node *n, ds_error *err)
 
 static double adjoint_flops(const ds_node *n)
 {
-    const ds_value *q = n->in[1], *k = n->in[2];
+    const ds_var *q = n->in[1], *k = n->in[2];
 
     return 10.0 * (double)q->dim[0] * (double)q->dim[1] * (double)k->dim[1] * (double)q->dim[2];
 }
@@ -166,15 +165,15 @@ static const ds_op op_fused_adjoint = {
 };
 
 /* The adjoints' kernels read float32: operands that were rounded keep their rounded values. */
-static ds_value *exact(ds_graph *g, ds_value *x)
+static ds_var *exact(ds_graph *g, ds_var *x)
 {
-    return ds_cast(g, x, DS_DTYPE_F32);
+    return ds__cast(g, x, DS_DTYPE_F32);
 }
 
-static void fused_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void fused_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *in[6] = { dout[0],   exact(g, n->in[0]), exact(g, n->in[1]), exact(g, n->in[2]),
-                        n->out[0], n->out[1] };
+    ds_var *in[6] = { dout[0],   exact(g, n->in[0]), exact(g, n->in[1]), exact(g, n->in[2]),
+                      n->out[0], n->out[1] };
     ds_node *a = ds__append(g, &op_fused_adjoint, 6, in);
 
     if (a != NULL)
@@ -192,11 +191,11 @@ static const ds_op op_fused = {
     .flops = flops,
 };
 
-ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads, float scale,
-                    bool causal)
+ds_var *ds__attend(ds_graph *g, ds_var *q, ds_var *k, ds_var *v, int64_t heads, float scale,
+                   bool causal)
 {
-    ds_value *in[3] = { ds__operand(g, q), ds__operand(g, k), ds__operand(g, v) };
-    ds_value *out;
+    ds_var *in[3] = { ds__operand(g, q), ds__operand(g, k), ds__operand(g, v) };
+    ds_var *out;
     ds_node *n;
 
     if (in[0] == NULL || in[1] == NULL || in[2] == NULL || !check(g, q, k, v, heads))
@@ -212,10 +211,10 @@ ds_value *ds_attend(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t 
     return out;
 }
 
-ds_value *ds_attend_and_keep(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
-                             float scale, bool causal, ds_value **probs)
+ds_var *ds__attend_and_keep(ds_graph *g, ds_var *q, ds_var *k, ds_var *v, int64_t heads,
+                            float scale, bool causal, ds_var **probs)
 {
-    ds_value *out = ds_attend(g, q, k, v, heads, scale, causal);
+    ds_var *out = ds__attend(g, q, k, v, heads, scale, causal);
 
     *probs = out == NULL ? NULL
                          : ds__output(g, out->by, DS_DTYPE_F32, 4,
@@ -223,19 +222,19 @@ ds_value *ds_attend_and_keep(ds_graph *g, ds_value *q, ds_value *k, ds_value *v,
     return out;
 }
 
-ds_value *ds_attend_and_show(ds_graph *g, ds_value *q, ds_value *k, ds_value *v, int64_t heads,
-                             float scale, bool causal, const char *name)
+ds_var *ds__attend_and_show(ds_graph *g, ds_var *q, ds_var *k, ds_var *v, int64_t heads,
+                            float scale, bool causal, const char *name)
 {
-    ds_value *out = ds_attend(g, q, k, v, heads, scale, causal);
+    ds_var *out = ds__attend(g, q, k, v, heads, scale, causal);
     size_t mark;
 
     if (out == NULL)
         return NULL;
-    mark = ds_scope_push(g, "%s", name);
+    mark = ds__scope_push(g, "%s", name);
     out->by->watcher = g->options.watcher;
     out->by->parts = ds__arena_printf(&g->arena, "%s", g->path);
-    ds_scope_pop(g, mark);
-    return out->by->parts != NULL ? out : ds_graph_fail(g, DS_E_NOMEM, "no memory for a name");
+    ds__scope_pop(g, mark);
+    return out->by->parts != NULL ? out : ds__graph_fail(g, DS_E_NOMEM, "no memory for a name");
 }
 
 /* ---- plain, first step: in q, k; out P ------------------------------------------------------ */
@@ -286,9 +285,9 @@ static const ds_op op_probs_adjoint = {
     .run = run_probs_adjoint,
 };
 
-static void probs_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void probs_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *in[4] = { dout[0], n->out[0], exact(g, n->in[0]), exact(g, n->in[1]) };
+    ds_var *in[4] = { dout[0], n->out[0], exact(g, n->in[0]), exact(g, n->in[1]) };
     ds_node *a = ds__append(g, &op_probs_adjoint, 4, in);
 
     if (a != NULL)
@@ -310,10 +309,10 @@ static const ds_op op_probs = {
     .flops = half_flops,
 };
 
-ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t heads, float scale,
-                             bool causal)
+ds_var *ds__attention_probs(ds_graph *g, ds_var *q, ds_var *k, int64_t heads, float scale,
+                            bool causal)
 {
-    ds_value *in[2] = { ds__operand(g, q), ds__operand(g, k) };
+    ds_var *in[2] = { ds__operand(g, q), ds__operand(g, k) };
     ds_node *n;
 
     if (in[0] == NULL || in[1] == NULL || !check(g, q, k, k, heads))
@@ -330,7 +329,7 @@ ds_value *ds_attention_probs(ds_graph *g, ds_value *q, ds_value *k, int64_t head
 
 /* ---- plain, second step: in P, v; out out --------------------------------------------------- */
 
-static ds_attention describe_apply(const ds_value *p, const ds_value *v, ds_dtype out_type)
+static ds_attention describe_apply(const ds_var *p, const ds_var *v, ds_dtype out_type)
 {
     return (ds_attention){
         .n = p->dim[0],
@@ -394,9 +393,9 @@ static const ds_op op_apply_adjoint = {
     .run = run_apply_adjoint,
 };
 
-static void apply_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void apply_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *in[3] = { dout[0], n->in[0], exact(g, n->in[1]) };
+    ds_var *in[3] = { dout[0], n->in[0], exact(g, n->in[1]) };
     ds_node *a = ds__append(g, &op_apply_adjoint, 3, in);
 
     din[0] = ds__output(g, a, DS_DTYPE_F32, 4, n->in[0]->dim);
@@ -405,7 +404,7 @@ static void apply_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_va
 
 static double apply_flops(const ds_node *n)
 {
-    return 2.0 * (double)ds_value_count(n->in[0]) * (double)(n->in[1]->dim[2] / n->in[0]->dim[1]);
+    return 2.0 * (double)ds__var_count(n->in[0]) * (double)(n->in[1]->dim[2] / n->in[0]->dim[1]);
 }
 
 static const ds_op op_apply = {
@@ -417,15 +416,15 @@ static const ds_op op_apply = {
     .flops = apply_flops,
 };
 
-ds_value *ds_attention_apply(ds_graph *g, ds_value *probs, ds_value *v)
+ds_var *ds__attention_apply(ds_graph *g, ds_var *probs, ds_var *v)
 {
-    ds_value *in[2] = { probs, ds__operand(g, v) };
+    ds_var *in[2] = { probs, ds__operand(g, v) };
 
     if (probs == NULL || in[1] == NULL)
         return NULL;
     if (probs->rank != 4 || v->rank != 3 || probs->dim[3] != v->dim[1] ||
         v->dim[2] % probs->dim[1] != 0)
-        return ds_graph_fail(g, DS_E_SHAPE, "attention: probabilities do not fit the values");
+        return ds__graph_fail(g, DS_E_SHAPE, "attention: probabilities do not fit the values");
     return ds__output(g, ds__append(g, &op_apply, 2, in), DS_DTYPE_F32, 3,
                       (const int64_t[]){ probs->dim[0], probs->dim[2], v->dim[2] });
 }

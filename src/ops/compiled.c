@@ -6,7 +6,7 @@
  * than time (recompute), plain mapped weights do not stay resident. */
 static ds_status resolve_operand(ds_graph *g, ds_node *n, const ds_kernel_desc *desc, ds_error *err)
 {
-    ds_value *b = n->in[1];
+    ds_var *b = n->in[1];
     ds_status st;
 
     if (b->param == NULL)
@@ -67,7 +67,7 @@ double ds__kernel_flops(const ds_node *n)
 
 ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err)
 {
-    ds_value *v = n->in[i];
+    ds_var *v = n->in[i];
     const void *data = NULL;
     ds_status st;
 

@@ -8,7 +8,7 @@
 
 #include "kernels/winograd.h"
 
-static ds_kernel_desc describe(ds_kernel_kind kind, const ds_value *x, const ds_value *w,
+static ds_kernel_desc describe(ds_kernel_kind kind, const ds_var *x, const ds_var *w,
                                ds_conv_geometry geo)
 {
     return (ds_kernel_desc){
@@ -74,10 +74,10 @@ static const ds_op op_conv_weights = {
     .flops = ds__kernel_flops,
 };
 
-static ds_value *append_adjoint(ds_graph *g, const ds_op *op, const ds_node *forward, ds_value *a,
-                                ds_value *b, const ds_value *like)
+static ds_var *append_adjoint(ds_graph *g, const ds_op *op, const ds_node *forward, ds_var *a,
+                              ds_var *b, const ds_var *like)
 {
-    ds_value *in[2] = { a, b };
+    ds_var *in[2] = { a, b };
     ds_node *n = ds__append(g, op, 2, in);
 
     if (n == NULL)
@@ -86,10 +86,10 @@ static ds_value *append_adjoint(ds_graph *g, const ds_op *op, const ds_node *for
     return ds__output(g, n, DS_DTYPE_F32, like->rank, like->dim);
 }
 
-static void adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *x = n->in[0], *w = n->in[1], *b = n->in[2];
-    ds_value *dy = ds__operand(g, dout[0]);
+    ds_var *x = n->in[0], *w = n->in[1], *b = n->in[2];
+    ds_var *dy = ds__operand(g, dout[0]);
     bool bias = b != NULL && ds__needs_grad(b);
 
     if (ds__needs_grad(x))
@@ -111,9 +111,9 @@ static const ds_op op_conv = {
     .flops = ds__kernel_flops,
 };
 
-ds_value *ds_conv2d(ds_graph *g, ds_value *x, ds_value *w, ds_value *b, ds_conv_geometry geo)
+ds_var *ds__conv2d(ds_graph *g, ds_var *x, ds_var *w, ds_var *b, ds_conv_geometry geo)
 {
-    ds_value *in[4] = { NULL, w, b, NULL };
+    ds_var *in[4] = { NULL, w, b, NULL };
     ds_kernel_desc d;
     ds_node *n;
     char xs[80], ws[80];
@@ -121,16 +121,16 @@ ds_value *ds_conv2d(ds_graph *g, ds_value *x, ds_value *w, ds_value *b, ds_conv_
     if (x == NULL || w == NULL)
         return NULL;
     if (x->rank != 4 || w->rank != 4 || w->dim[1] != x->dim[3] ||
-        (b != NULL && ds_value_count(b) != w->dim[0]))
-        return ds_graph_fail(g, DS_E_SHAPE, "conv2d: x %s (channels last) does not fit weight %s",
-                             ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
+        (b != NULL && ds__var_count(b) != w->dim[0]))
+        return ds__graph_fail(g, DS_E_SHAPE, "conv2d: x %s (channels last) does not fit weight %s",
+                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
     d = describe(DS_KERNEL_CONV, x, w, geo);
     if (ds__conv_out_h(&d) < 1 || ds__conv_out_w(&d) < 1)
-        return ds_graph_fail(g, DS_E_SHAPE, "conv2d: x %s is smaller than the kernel %s",
-                             ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
+        return ds__graph_fail(g, DS_E_SHAPE, "conv2d: x %s is smaller than the kernel %s",
+                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
     if (d.kh == 1 && d.kw == 1 && geo.stride == 1 &&
         (geo.top | geo.left | geo.bottom | geo.right) == 0)
-        return ds_linear(g, x, w, b);
+        return ds__linear(g, x, w, b);
     in[0] = ds__operand(g, x);
     n = ds__append(g, &op_conv, 4, in);
     if (n != NULL)

@@ -12,7 +12,7 @@ typedef struct extent {
     int64_t n, s, c, parts, width;
 } extent;
 
-static extent extent_of(const ds_value *x, const ds_value *gate)
+static extent extent_of(const ds_var *x, const ds_var *gate)
 {
     int64_t n = gate->rank == 2 ? gate->dim[0] : 1, c = x->dim[x->rank - 1];
     int64_t parts = gate->dim[gate->rank - 1];
@@ -72,13 +72,13 @@ static const ds_op op_gate_adjoint = {
     .run = run_adjoint,
 };
 
-static void adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *x = n->in[0], *gate = n->in[1];
-    ds_value *in[2] = { dout[0], x };
+    ds_var *x = n->in[0], *gate = n->in[1];
+    ds_var *in[2] = { dout[0], x };
 
     if (ds__needs_grad(x))
-        din[0] = ds_gate(g, dout[0], gate);
+        din[0] = ds__gate(g, dout[0], gate);
     if (ds__needs_grad(gate))
         din[1] = ds__output(g, ds__append(g, &op_gate_adjoint, 2, in), DS_DTYPE_F32, gate->rank,
                             gate->dim);
@@ -90,9 +90,9 @@ static const ds_op op_gate = {
     .adjoint = adjoint,
 };
 
-ds_value *ds_gate(ds_graph *g, ds_value *x, ds_value *gate)
+ds_var *ds__gate(ds_graph *g, ds_var *x, ds_var *gate)
 {
-    ds_value *in[2] = { x, gate };
+    ds_var *in[2] = { x, gate };
     char xs[80], gs[80];
 
     if (x == NULL || gate == NULL)
@@ -100,15 +100,15 @@ ds_value *ds_gate(ds_graph *g, ds_value *x, ds_value *gate)
     if (x->dtype != DS_DTYPE_F32 || gate->rank < 1 || gate->rank > 2 ||
         gate->dim[gate->rank - 1] < 1 || x->dim[x->rank - 1] % gate->dim[gate->rank - 1] != 0 ||
         (gate->rank == 2 && gate->dim[0] != x->dim[0]))
-        return ds_graph_fail(g, DS_E_SHAPE,
-                             "a gate %s does not fit %s (channels last): expected [G] or [%lld,G], "
-                             "G a divisor of the channels",
-                             ds__shape(gate, gs, sizeof gs), ds__shape(x, xs, sizeof xs),
-                             (long long)x->dim[0]);
+        return ds__graph_fail(
+            g, DS_E_SHAPE,
+            "a gate %s does not fit %s (channels last): expected [G] or [%lld,G], "
+            "G a divisor of the channels",
+            ds__shape(gate, gs, sizeof gs), ds__shape(x, xs, sizeof xs), (long long)x->dim[0]);
     return ds__output(g, ds__append(g, &op_gate, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 
-int ds_graph_gates(const ds_graph *g, ds_value **out, int room)
+int ds__graph_gates(const ds_graph *g, ds_var **out, int room)
 {
     int count = 0;
 

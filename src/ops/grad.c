@@ -4,26 +4,26 @@
  * Only operators between what is asked for and the outputs are visited (`wanted`). What an adjoint
  * reads of the forward pass stays alive because it reads it: the planner sees no difference.
  *
- * Recomputation (Chen et al., arXiv 1604.06174): when the visit reaches a block that ds_block_begin
+ * Recomputation (Chen et al., arXiv 1604.06174): when the visit reaches a block that ds__block_begin
  * opened, the block's operators are appended once more, and the adjoints read these twins instead.
  * Of the first pass through the block, only what enters it is then kept. */
 
 #include "ops/node.h"
 
-bool ds__needs_grad(const ds_value *v)
+bool ds__needs_grad(const ds_var *v)
 {
     return v != NULL && v->wanted;
 }
 
-float *ds__zeroed(const ds_value *v)
+float *ds__zeroed(const ds_var *v)
 {
     if (v->data != NULL)
-        ds__simd()->fill(v->data, 0.0f, ds_value_count(v));
+        ds__simd()->fill(v->data, 0.0f, ds__var_count(v));
     return v->data;
 }
 
 /* wanted = depends on one of wrt; cotangents are forgotten. */
-static void mark_wanted(ds_graph *g, ds_value *const wrt[], int n_wrt)
+static void mark_wanted(ds_graph *g, ds_var *const wrt[], int n_wrt)
 {
     for (int i = 0; i < g->count; i++)
         for (int o = 0; o < g->node[i]->n_out; o++) {
@@ -43,16 +43,16 @@ static void mark_wanted(ds_graph *g, ds_value *const wrt[], int n_wrt)
     }
 }
 
-static void accumulate(ds_graph *g, ds_value *v, ds_value *d)
+static void accumulate(ds_graph *g, ds_var *v, ds_var *d)
 {
     if (v == NULL || d == NULL || !v->wanted)
         return;
-    v->grad = v->grad == NULL ? d : ds_add(g, v->grad, d);
+    v->grad = v->grad == NULL ? d : ds__add(g, v->grad, d);
 }
 
 /* ---- recomputation -------------------------------------------------------------------------- */
 
-static ds_value *twin(ds_value *v)
+static ds_var *twin(ds_var *v)
 {
     return v != NULL && v->again != NULL ? v->again : v;
 }
@@ -60,7 +60,7 @@ static ds_value *twin(ds_value *v)
 /* Appends n once more, reading the twins of what its block made. */
 static void append_twin(ds_graph *g, const ds_node *n)
 {
-    ds_value *in[DS_MAX_IN];
+    ds_var *in[DS_MAX_IN];
     ds_node *t;
 
     for (int o = 0; o < n->n_out;
@@ -75,8 +75,8 @@ static void append_twin(ds_graph *g, const ds_node *n)
     t->attr = n->attr;
     t->block = 0;
     for (int o = 0; o < n->n_out; o++) {
-        ds_value *v = n->out[o];
-        ds_value *w = ds__output(g, t, v->dtype, v->rank, v->dim);
+        ds_var *v = n->out[o];
+        ds_var *w = ds__output(g, t, v->dtype, v->rank, v->dim);
 
         if (w == NULL)
             return;
@@ -109,12 +109,12 @@ static void append_block(ds_graph *g, int last)
 /* Calls n's adjoint; `reads` is n or its twin: whose values the adjoint may read. */
 static void visit(ds_graph *g, ds_node *n, ds_node *reads)
 {
-    ds_value *dout[DS_MAX_OUT] = { NULL }, *din[DS_MAX_IN] = { NULL };
+    ds_var *dout[DS_MAX_OUT] = { NULL }, *din[DS_MAX_IN] = { NULL };
 
     if (n->out[0]->grad == NULL) /* further outputs are statistics for the adjoint: no cotangents */
         return;
     if (n->op->adjoint == NULL) {
-        ds_graph_fail(g, DS_E_UNSUPPORTED, "operator %s has no adjoint", n->op->name);
+        ds__graph_fail(g, DS_E_UNSUPPORTED, "operator %s has no adjoint", n->op->name);
         return;
     }
     dout[0] = n->out[0]->grad;
@@ -128,14 +128,14 @@ static bool on_the_way(const ds_node *n)
     return !is_leaf(n) && n->n_out > 0 && n->out[0]->wanted && n->out[0]->grad != NULL;
 }
 
-ds_status ds_graph_grad(ds_graph *g, ds_value *const outputs[], ds_value *const cotangents[],
-                        int n_outputs, ds_value *const wrt[], int n_wrt, ds_value *grads[],
-                        ds_error *err)
+ds_status ds__graph_grad(ds_graph *g, ds_var *const outputs[], ds_var *const cotangents[],
+                         int n_outputs, ds_var *const wrt[], int n_wrt, ds_var *grads[],
+                         ds_error *err)
 {
     int count = g->count, repeated = 0;
 
     if (g->status != DS_OK)
-        return ds_graph_status(g, err);
+        return ds__graph_status(g, err);
     mark_wanted(g, wrt, n_wrt);
     for (int i = 0; i < n_outputs; i++)
         accumulate(g, outputs[i], cotangents[i]);
@@ -157,5 +157,5 @@ ds_status ds_graph_grad(ds_graph *g, ds_value *const outputs[], ds_value *const 
     }
     for (int j = 0; j < n_wrt; j++)
         grads[j] = wrt[j]->grad;
-    return ds_graph_status(g, err);
+    return ds__graph_status(g, err);
 }

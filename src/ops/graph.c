@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-ds_status ds_graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err)
+ds_status ds__graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err)
 {
     ds_graph *g = ds_calloc(1, sizeof *g);
 
@@ -17,7 +17,7 @@ ds_status ds_graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err)
     return DS_OK;
 }
 
-void ds_graph_free(ds_graph *g)
+void ds__graph_free(ds_graph *g)
 {
     if (g == NULL)
         return;
@@ -26,14 +26,14 @@ void ds_graph_free(ds_graph *g)
     ds_free(g);
 }
 
-ds_status ds_graph_status(const ds_graph *g, ds_error *err)
+ds_status ds__graph_status(const ds_graph *g, ds_error *err)
 {
     if (g->status != DS_OK && err != NULL && err->code == DS_OK)
         *err = g->error;
     return g->status;
 }
 
-ds_value *ds_graph_fail(ds_graph *g, ds_status code, const char *fmt, ...)
+ds_var *ds__graph_fail(ds_graph *g, ds_status code, const char *fmt, ...)
 {
     char text[sizeof g->error.text];
     va_list ap;
@@ -66,7 +66,7 @@ static bool grow(ds_graph *g)
     return true;
 }
 
-ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[])
+ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_var *const in[])
 {
     ds_node *n;
 
@@ -74,7 +74,7 @@ ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[]
         return NULL;
     n = grow(g) ? ds__arena_alloc(&g->arena, sizeof *n) : NULL;
     if (n == NULL) {
-        ds_graph_fail(g, DS_E_NOMEM, "no memory for operator %d (%s)", g->count, op->name);
+        ds__graph_fail(g, DS_E_NOMEM, "no memory for operator %d (%s)", g->count, op->name);
         return NULL;
     }
     n->op = op;
@@ -86,17 +86,17 @@ ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[]
     return n;
 }
 
-ds_value *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim)
+ds_var *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim)
 {
     ds_tensor t = { dtype, rank, { 0 }, NULL };
-    ds_value *v;
+    ds_var *v;
     size_t bytes;
 
     if (n == NULL || g->status != DS_OK)
         return NULL;
     v = ds__arena_alloc(&g->arena, sizeof *v);
     if (v == NULL)
-        return ds_graph_fail(g, DS_E_NOMEM, "no memory for a value of %s", n->op->name);
+        return ds__graph_fail(g, DS_E_NOMEM, "no memory for a value of %s", n->op->name);
     v->by = n;
     v->dtype = dtype;
     v->rank = rank;
@@ -109,7 +109,7 @@ ds_value *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const in
 
 /* ---- names ---------------------------------------------------------------------------------- */
 
-size_t ds_scope_push(ds_graph *g, const char *fmt, ...)
+size_t ds__scope_push(ds_graph *g, const char *fmt, ...)
 {
     size_t mark = g->path_len, room = sizeof g->path - g->path_len;
     char *at = g->path + mark;
@@ -125,14 +125,14 @@ size_t ds_scope_push(ds_graph *g, const char *fmt, ...)
     va_end(ap);
     if (n < 0 || (size_t)n >= room) {
         g->path[mark] = '\0';
-        ds_graph_fail(g, DS_E_INTERNAL, "a name of more than %zu characters", sizeof g->path - 1);
+        ds__graph_fail(g, DS_E_INTERNAL, "a name of more than %zu characters", sizeof g->path - 1);
         return mark;
     }
     g->path_len = (size_t)(at - g->path) + (size_t)n;
     return mark;
 }
 
-void ds_scope_pop(ds_graph *g, size_t mark)
+void ds__scope_pop(ds_graph *g, size_t mark)
 {
     g->path_len = mark;
     g->path[mark] = '\0';
@@ -160,7 +160,7 @@ static bool ask_gate(ds_graph *g, int rank, const int64_t *dim, ds_tensor *want)
     return gates != NULL && gates->wants(gates->user, g->path, &shape, want);
 }
 
-bool ds_gated(ds_graph *g, const char *name, int rank, const int64_t *dim)
+bool ds__gated(ds_graph *g, const char *name, int rank, const int64_t *dim)
 {
     size_t mark;
     ds_tensor want;
@@ -168,27 +168,27 @@ bool ds_gated(ds_graph *g, const char *name, int rank, const int64_t *dim)
 
     if (g->options.gates == NULL || g->status != DS_OK)
         return false;
-    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
+    mark = name[0] != '\0' ? ds__scope_push(g, "%s", name) : g->path_len;
     gated = ask_gate(g, rank, dim, &want);
-    ds_scope_pop(g, mark);
+    ds__scope_pop(g, mark);
     return gated;
 }
 
 /* x, multiplied by a gate if somebody wants one at the current path. */
-static ds_value *apply_gate(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
+static ds_var *apply_gate(ds_graph *g, ds_var *x, int rank, const int64_t *dim)
 {
     ds_tensor want;
-    ds_value *gate;
+    ds_var *gate;
 
     if (!ask_gate(g, rank, dim, &want))
         return x;
-    gate = ds_graph_input(g, DS_DTYPE_F32, want.rank, want.dim);
+    gate = ds__graph_input(g, DS_DTYPE_F32, want.rank, want.dim);
     if (gate != NULL)
         gate->gates = ds__arena_printf(&g->arena, "%s", g->path);
-    return ds_gate(g, x, gate);
+    return ds__gate(g, x, gate);
 }
 
-ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *name)
+ds_var *ds__announce(ds_graph *g, ds_var *x, ds_layout layout, const char *name)
 {
     int64_t d[DS_GRAPH_RANK];
     ds_interest interest = DS_IGNORE;
@@ -196,7 +196,7 @@ ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *na
 
     if ((g->options.watcher == NULL && g->options.gates == NULL) || x == NULL || g->status != DS_OK)
         return x;
-    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
+    mark = name[0] != '\0' ? ds__scope_push(g, "%s", name) : g->path_len;
     memcpy(d, x->dim, sizeof d);
     if (layout == DS_LAYOUT_IMAGE) {
         d[1] = x->dim[3];
@@ -208,28 +208,28 @@ ds_value *ds_announce(ds_graph *g, ds_value *x, ds_layout layout, const char *na
     if (g->options.watcher != NULL && x != NULL)
         interest = ask(g, x->rank, d);
     if (interest != DS_IGNORE && x->site != NULL) /* two names for one value: show it twice */
-        x = ds_reshape(g, x, x->rank, x->dim);
+        x = ds__reshape(g, x, x->rank, x->dim);
     if (interest != DS_IGNORE && x != NULL) {
         x->site = ds__arena_printf(&g->arena, "%s", g->path);
         x->layout = layout;
         x->interest = interest;
         if (x->site == NULL)
-            ds_graph_fail(g, DS_E_NOMEM, "no memory for a name");
+            ds__graph_fail(g, DS_E_NOMEM, "no memory for a name");
     }
-    ds_scope_pop(g, mark);
+    ds__scope_pop(g, mark);
     return x;
 }
 
-ds_interest ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
+ds_interest ds__wanted(ds_graph *g, const char *name, int rank, const int64_t *dim)
 {
     size_t mark;
     ds_interest interest;
 
     if (g->options.watcher == NULL || g->status != DS_OK)
         return DS_IGNORE;
-    mark = name[0] != '\0' ? ds_scope_push(g, "%s", name) : g->path_len;
+    mark = name[0] != '\0' ? ds__scope_push(g, "%s", name) : g->path_len;
     interest = ask(g, rank, dim);
-    ds_scope_pop(g, mark);
+    ds__scope_pop(g, mark);
     if (interest == DS_PARTS && g->options.watcher->show_part == NULL)
         interest = DS_LOOK;
     return interest;
@@ -239,27 +239,27 @@ ds_interest ds_wanted(ds_graph *g, const char *name, int rank, const int64_t *di
 
 const ds_op ds__op_input = { .name = "input" };
 
-ds_value *ds_graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim)
+ds_var *ds__graph_input(ds_graph *g, ds_dtype dtype, int rank, const int64_t *dim)
 {
-    ds_value *v = ds__output(g, ds__append(g, &ds__op_input, 0, NULL), dtype, rank, dim);
+    ds_var *v = ds__output(g, ds__append(g, &ds__op_input, 0, NULL), dtype, rank, dim);
 
     if (v != NULL)
         v->pinned = true;
     return v;
 }
 
-ds_value *ds_graph_input_like(ds_graph *g, const ds_value *v)
+ds_var *ds__graph_input_like(ds_graph *g, const ds_var *v)
 {
-    return v == NULL ? NULL : ds_graph_input(g, DS_DTYPE_F32, v->rank, v->dim);
+    return v == NULL ? NULL : ds__graph_input(g, DS_DTYPE_F32, v->rank, v->dim);
 }
 
 const ds_op ds__op_param = { .name = "parameter" };
 
-ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim)
+ds_var *ds__graph_param(ds_graph *g, const char *name, int rank, const int64_t *dim)
 {
-    size_t mark = ds_scope_push(g, "%s", name);
+    size_t mark = ds__scope_push(g, "%s", name);
     ds_param *q = NULL;
-    ds_value *v = NULL;
+    ds_var *v = NULL;
 
     if (g->status == DS_OK)
         g->status = ds__params_find(g->options.params, &q, g->path, rank, dim, &g->error);
@@ -267,11 +267,11 @@ ds_value *ds_graph_param(ds_graph *g, const char *name, int rank, const int64_t 
         v = ds__output(g, ds__append(g, &ds__op_param, 0, NULL), q->value.dtype, rank, dim);
     if (v != NULL)
         v->param = q;
-    ds_scope_pop(g, mark);
+    ds__scope_pop(g, mark);
     return v;
 }
 
-int ds_graph_params(const ds_graph *g, ds_value **out, int room)
+int ds__graph_params(const ds_graph *g, ds_var **out, int room)
 {
     int count = 0;
 
@@ -284,7 +284,7 @@ int ds_graph_params(const ds_graph *g, ds_value **out, int room)
     return count;
 }
 
-void ds_graph_output(ds_graph *g, ds_value *v)
+void ds__graph_output(ds_graph *g, ds_var *v)
 {
     (void)g;
     if (v != NULL)
@@ -293,14 +293,14 @@ void ds_graph_output(ds_graph *g, ds_value *v)
 
 /* ---- shared by the operators ----------------------------------------------------------------- */
 
-bool ds__same_shape(const ds_value *a, const ds_value *b)
+bool ds__same_shape(const ds_var *a, const ds_var *b)
 {
     if (a->rank != b->rank)
         return false;
     return memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]) == 0;
 }
 
-int64_t ds__rows(const ds_value *v)
+int64_t ds__rows(const ds_var *v)
 {
     int64_t n = 1;
 
@@ -309,7 +309,7 @@ int64_t ds__rows(const ds_value *v)
     return n;
 }
 
-const char *ds__shape(const ds_value *v, char *buf, size_t size)
+const char *ds__shape(const ds_var *v, char *buf, size_t size)
 {
     ds_tensor t = { v->dtype, v->rank, { 0 }, NULL };
 
@@ -317,53 +317,53 @@ const char *ds__shape(const ds_value *v, char *buf, size_t size)
     return ds_tensor_shape(&t, buf, size);
 }
 
-ds_value *ds__operand(ds_graph *g, ds_value *x)
+ds_var *ds__operand(ds_graph *g, ds_var *x)
 {
     if (x == NULL || g->options.compute != DS_DTYPE_BF16 || x->dtype == DS_DTYPE_BF16)
         return x;
     if (x->bf16 == NULL)
-        x->bf16 = ds_cast(g, x, DS_DTYPE_BF16);
+        x->bf16 = ds__cast(g, x, DS_DTYPE_BF16);
     return x->bf16;
 }
 
-void *ds_value_data(const ds_value *v)
+void *ds__var_data(const ds_var *v)
 {
     return v->data;
 }
 
-ds_dtype ds_value_dtype(const ds_value *v)
+ds_dtype ds__var_dtype(const ds_var *v)
 {
     return v->dtype;
 }
 
-const char *ds_value_name(const ds_value *v)
+const char *ds__var_name(const ds_var *v)
 {
     return v->param == NULL ? v->gates : v->param->name;
 }
 
-int64_t ds_value_count(const ds_value *v)
+int64_t ds__var_count(const ds_var *v)
 {
     return ds__rows(v) * (v->rank > 0 ? v->dim[v->rank - 1] : 1);
 }
 
-int ds_value_rank(const ds_value *v)
+int ds__var_rank(const ds_var *v)
 {
     return v->rank;
 }
 
-int64_t ds_value_dim(const ds_value *v, int axis)
+int64_t ds__var_dim(const ds_var *v, int axis)
 {
     return v->dim[axis];
 }
 
 /* ---- units of recomputation ------------------------------------------------------------------ */
 
-void ds_block_begin(ds_graph *g)
+void ds__block_begin(ds_graph *g)
 {
     g->block = ++g->blocks;
 }
 
-void ds_block_end(ds_graph *g)
+void ds__block_end(ds_graph *g)
 {
     g->block = 0;
 }

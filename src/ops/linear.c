@@ -7,7 +7,7 @@
 
 static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0], *w = n->in[1];
+    const ds_var *x = n->in[0], *w = n->in[1];
     ds_kernel_desc d = { .kind = DS_KERNEL_MATMUL, .batch = 1, .b_trans = true, .packed = true };
 
     d.m = ds__rows(x);
@@ -16,13 +16,13 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
     return ds__kernel_prepare(g, n, &d, err);
 }
 
-static void adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *x = n->in[0], *w = n->in[1], *dy = dout[0];
+    ds_var *x = n->in[0], *w = n->in[1], *dy = dout[0];
     const int64_t wide[2] = { w->dim[0], w->dim[1] };
 
     if (ds__needs_grad(x))
-        din[0] = ds__matmul(g, dy, ds_reshape(g, w, 2, wide), false, x->rank, x->dim);
+        din[0] = ds__matmul(g, dy, ds__reshape(g, w, 2, wide), false, x->rank, x->dim);
     if (ds__needs_grad(w))
         din[1] = ds__matmul(g, dy, x, true, w->rank, w->dim);
     if (n->in[2] != NULL && ds__needs_grad(n->in[2]))
@@ -40,18 +40,18 @@ static const ds_op op_linear = {
     .flops = ds__kernel_flops,
 };
 
-ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
+ds_var *ds__linear(ds_graph *g, ds_var *x, ds_var *w, ds_var *b)
 {
     int64_t dim[DS_GRAPH_RANK];
     char xs[80], ws[80];
-    ds_value *in[4] = { ds__operand(g, x), w, b, NULL };
+    ds_var *in[4] = { ds__operand(g, x), w, b, NULL };
 
     if (x == NULL || w == NULL || in[0] == NULL)
         return NULL;
     if (w->rank < 2 || w->dim[1] != x->dim[x->rank - 1] ||
-        ds_value_count(w) != w->dim[0] * w->dim[1] || (b != NULL && ds_value_count(b) != w->dim[0]))
-        return ds_graph_fail(g, DS_E_SHAPE, "linear: x %s does not fit weight %s",
-                             ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
+        ds__var_count(w) != w->dim[0] * w->dim[1] || (b != NULL && ds__var_count(b) != w->dim[0]))
+        return ds__graph_fail(g, DS_E_SHAPE, "linear: x %s does not fit weight %s",
+                              ds__shape(x, xs, sizeof xs), ds__shape(w, ws, sizeof ws));
     for (int i = 0; i < x->rank; i++)
         dim[i] = x->dim[i];
     dim[x->rank - 1] = w->dim[0];
@@ -62,7 +62,7 @@ ds_value *ds_linear(ds_graph *g, ds_value *x, ds_value *w, ds_value *b)
 
 static ds_status prepare_matmul(ds_graph *g, ds_node *n, ds_error *err)
 {
-    const ds_value *a = n->in[0], *b = n->in[1];
+    const ds_var *a = n->in[0], *b = n->in[1];
     ds_kernel_desc d = { .kind = DS_KERNEL_MATMUL, .batch = 1, .a_trans = n->attr.a_trans };
 
     d.m = d.a_trans ? a->dim[a->rank - 1] : ds__rows(a);
@@ -80,10 +80,9 @@ static const ds_op op_matmul = {
     .flops = ds__kernel_flops,
 };
 
-ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, int rank,
-                     const int64_t *dim)
+ds_var *ds__matmul(ds_graph *g, ds_var *a, ds_var *b, bool a_trans, int rank, const int64_t *dim)
 {
-    ds_value *in[4] = { NULL };
+    ds_var *in[4] = { NULL };
     ds_node *n;
 
     if (a == NULL || b == NULL)

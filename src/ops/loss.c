@@ -17,16 +17,15 @@
 #define LOGVAR_MIN -30.0f
 #define LOGVAR_MAX 20.0f
 
-static ds_value *scalar(ds_graph *g, ds_node *n)
+static ds_var *scalar(ds_graph *g, ds_node *n)
 {
     return ds__output(g, n, DS_DTYPE_F32, 1, (const int64_t[]){ 1 });
 }
 
 /* An adjoint of x like the forward operator: inputs dL, then n's inputs.                              */
-static ds_value *adjoint_of(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dl,
-                            const ds_value *like)
+static ds_var *adjoint_of(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dl, const ds_var *like)
 {
-    ds_value *in[DS_MAX_IN] = { dl };
+    ds_var *in[DS_MAX_IN] = { dl };
     ds_node *a;
 
     for (int i = 0; i < n->n_in; i++)
@@ -36,25 +35,25 @@ static ds_value *adjoint_of(ds_graph *g, const ds_op *op, ds_node *n, ds_value *
 }
 
 /* Losses are even in x - y: the second input's cotangent is minus the first's.                        */
-static void pair_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_value *dl, ds_value *din[])
+static void pair_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dl, ds_var *din[])
 {
-    ds_value *dx = adjoint_of(g, op, n, dl, n->in[0]);
+    ds_var *dx = adjoint_of(g, op, n, dl, n->in[0]);
 
     if (ds__needs_grad(n->in[0]))
         din[0] = dx;
     if (ds__needs_grad(n->in[1]))
-        din[1] = ds_scale(g, dx, -1.0f);
+        din[1] = ds__scale(g, dx, -1.0f);
 }
 
-static bool pair_is_good(ds_graph *g, const char *what, const ds_value *x, const ds_value *y)
+static bool pair_is_good(ds_graph *g, const char *what, const ds_var *x, const ds_var *y)
 {
     char xs[80], ys[80];
 
     if (x == NULL || y == NULL)
         return false;
     if (!ds__same_shape(x, y) || x->dtype != DS_DTYPE_F32 || y->dtype != DS_DTYPE_F32)
-        ds_graph_fail(g, DS_E_SHAPE, "%s of %s and %s", what, ds__shape(x, xs, sizeof xs),
-                      ds__shape(y, ys, sizeof ys));
+        ds__graph_fail(g, DS_E_SHAPE, "%s of %s and %s", what, ds__shape(x, xs, sizeof xs),
+                       ds__shape(y, ys, sizeof ys));
     return g->status == DS_OK;
 }
 
@@ -62,8 +61,8 @@ static bool pair_is_good(ds_graph *g, const char *what, const ds_value *x, const
 
 static ds_status run_squared(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0];
-    int64_t count = ds_value_count(x), samples = x->dim[0], part = count / samples;
+    const ds_var *x = n->in[0];
+    int64_t count = ds__var_count(x), samples = x->dim[0], part = count / samples;
     const float *a = x->data, *b = n->in[1]->data;
     const float *w = n->in[2] != NULL ? n->in[2]->data : NULL;
     double sum = 0.0;
@@ -78,8 +77,8 @@ static ds_status run_squared(ds_node *n, ds_error *err)
 
 static ds_status run_squared_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[1];
-    int64_t count = ds_value_count(x), samples = x->dim[0], part = count / samples;
+    const ds_var *x = n->in[1];
+    int64_t count = ds__var_count(x), samples = x->dim[0], part = count / samples;
     const float *dl = n->in[0]->data, *a = x->data, *b = n->in[2]->data;
     const float *w = n->in[3] != NULL ? n->in[3]->data : NULL;
     float *dx = ds__zeroed(n->out[0]);
@@ -94,7 +93,7 @@ static ds_status run_squared_adjoint(ds_node *n, ds_error *err)
 static const ds_op op_squared_adjoint = { .name = "mean squared adjoint",
                                           .run = run_squared_adjoint };
 
-static void squared_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void squared_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     pair_adjoint(g, &op_squared_adjoint, n, dout[0], din);
 }
@@ -103,15 +102,15 @@ static const ds_op op_squared = { .name = "mean squared",
                                   .run = run_squared,
                                   .adjoint = squared_adjoint };
 
-ds_value *ds_mean_squared(ds_graph *g, ds_value *x, ds_value *y, ds_value *weight)
+ds_var *ds__mean_squared(ds_graph *g, ds_var *x, ds_var *y, ds_var *weight)
 {
-    ds_value *in[3] = { x, y, weight };
+    ds_var *in[3] = { x, y, weight };
 
     if (!pair_is_good(g, "mean squared difference", x, y))
         return NULL;
-    if (weight != NULL && ds_value_count(weight) != x->dim[0])
-        return ds_graph_fail(g, DS_E_SHAPE, "mean squared: %lld weights for %lld samples",
-                             (long long)ds_value_count(weight), (long long)x->dim[0]);
+    if (weight != NULL && ds__var_count(weight) != x->dim[0])
+        return ds__graph_fail(g, DS_E_SHAPE, "mean squared: %lld weights for %lld samples",
+                              (long long)ds__var_count(weight), (long long)x->dim[0]);
     return scalar(g, ds__append(g, &op_squared, 3, in));
 }
 
@@ -119,7 +118,7 @@ ds_value *ds_mean_squared(ds_graph *g, ds_value *x, ds_value *y, ds_value *weigh
 
 static ds_status run_absolute(ds_node *n, ds_error *err)
 {
-    int64_t count = ds_value_count(n->in[0]);
+    int64_t count = ds__var_count(n->in[0]);
 
     (void)err;
     *(float *)n->out[0]->data =
@@ -129,7 +128,7 @@ static ds_status run_absolute(ds_node *n, ds_error *err)
 
 static ds_status run_absolute_adjoint(ds_node *n, ds_error *err)
 {
-    int64_t count = ds_value_count(n->in[1]);
+    int64_t count = ds__var_count(n->in[1]);
     const float *dl = n->in[0]->data;
 
     (void)err;
@@ -141,7 +140,7 @@ static ds_status run_absolute_adjoint(ds_node *n, ds_error *err)
 static const ds_op op_absolute_adjoint = { .name = "mean absolute adjoint",
                                            .run = run_absolute_adjoint };
 
-static void absolute_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void absolute_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     pair_adjoint(g, &op_absolute_adjoint, n, dout[0], din);
 }
@@ -150,9 +149,9 @@ static const ds_op op_absolute = { .name = "mean absolute",
                                    .run = run_absolute,
                                    .adjoint = absolute_adjoint };
 
-ds_value *ds_mean_absolute(ds_graph *g, ds_value *x, ds_value *y)
+ds_var *ds__mean_absolute(ds_graph *g, ds_var *x, ds_var *y)
 {
-    ds_value *in[2] = { x, y };
+    ds_var *in[2] = { x, y };
 
     return pair_is_good(g, "mean absolute difference", x, y)
                ? scalar(g, ds__append(g, &op_absolute, 2, in))
@@ -183,7 +182,7 @@ static double row_of_edges(const float *x, const float *y, int64_t row, int64_t 
 
 static ds_status run_edges(ds_node *n, ds_error *err)
 {
-    const ds_value *v = n->in[0];
+    const ds_var *v = n->in[0];
     int64_t height = v->dim[1], rows = v->dim[0] * height, c = v->dim[3], row = v->dim[2] * c;
     const float *x = v->data, *y = n->in[1]->data;
     double *part = n->scratch, sum = 0.0;
@@ -194,7 +193,7 @@ static ds_status run_edges(ds_node *n, ds_error *err)
         part[i] = row_of_edges(x + i * row, y + i * row, row, c, i % height == height - 1);
     for (int64_t i = 0; i < rows; i++)
         sum += part[i];
-    *(float *)n->out[0]->data = (float)(sum / (double)ds_value_count(v));
+    *(float *)n->out[0]->data = (float)(sum / (double)ds__var_count(v));
     return DS_OK;
 }
 
@@ -206,10 +205,10 @@ static float sign(float x)
 /* dx gathers from the four differences that the pixel is part of.                                       */
 static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *v = n->in[1];
+    const ds_var *v = n->in[1];
     int64_t height = v->dim[1], rows = v->dim[0] * height, c = v->dim[3], row = v->dim[2] * c;
     const float *dl = n->in[0]->data;
-    float *out = n->out[0]->data, unit = dl[0] / (float)ds_value_count(v);
+    float *out = n->out[0]->data, unit = dl[0] / (float)ds__var_count(v);
 
     (void)err;
 #pragma omp parallel for schedule(static)
@@ -236,7 +235,7 @@ static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_edges_adjoint = { .name = "edges adjoint", .run = run_edges_adjoint };
 
-static void edges_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void edges_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     pair_adjoint(g, &op_edges_adjoint, n, dout[0], din);
 }
@@ -245,16 +244,16 @@ static const ds_op op_edges = {
     .name = "edges", .prepare = prepare_edges, .run = run_edges, .adjoint = edges_adjoint
 };
 
-ds_value *ds_mean_edges(ds_graph *g, ds_value *x, ds_value *y)
+ds_var *ds__mean_edges(ds_graph *g, ds_var *x, ds_var *y)
 {
-    ds_value *in[2] = { x, y };
+    ds_var *in[2] = { x, y };
     char xs[80];
 
     if (!pair_is_good(g, "difference of edges", x, y))
         return NULL;
     if (x->rank != 4)
-        return ds_graph_fail(g, DS_E_SHAPE, "edges of %s: expected pictures [N,H,W,C]",
-                             ds__shape(x, xs, sizeof xs));
+        return ds__graph_fail(g, DS_E_SHAPE, "edges of %s: expected pictures [N,H,W,C]",
+                              ds__shape(x, xs, sizeof xs));
     return scalar(g, ds__append(g, &op_edges, 2, in));
 }
 
@@ -272,7 +271,7 @@ static bool inside(float logvar)
 
 static ds_status run_kl(ds_node *n, ds_error *err)
 {
-    const ds_value *m = n->in[0];
+    const ds_var *m = n->in[0];
     int64_t rows = ds__rows(m), l = m->dim[m->rank - 1] / 2;
     const float *x = m->data;
     double sum = 0.0;
@@ -290,7 +289,7 @@ static ds_status run_kl(ds_node *n, ds_error *err)
 
 static ds_status run_kl_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *m = n->in[1];
+    const ds_var *m = n->in[1];
     int64_t rows = ds__rows(m), l = m->dim[m->rank - 1] / 2;
     const float *dl = n->in[0]->data, *x = m->data;
     float *dx = n->out[0]->data, unit = dl[0] / (float)(rows * l);
@@ -306,24 +305,24 @@ static ds_status run_kl_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_kl_adjoint = { .name = "KL adjoint", .run = run_kl_adjoint };
 
-static void kl_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void kl_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     din[0] = adjoint_of(g, &op_kl_adjoint, n, dout[0], n->in[0]);
 }
 
 static const ds_op op_kl = { .name = "KL", .run = run_kl, .adjoint = kl_adjoint };
 
-static bool moments_are_good(ds_graph *g, const ds_value *m)
+static bool moments_are_good(ds_graph *g, const ds_var *m)
 {
     char ms[80];
 
     if (m != NULL && (m->rank < 1 || m->dim[m->rank - 1] % 2 != 0 || m->dtype != DS_DTYPE_F32))
-        ds_graph_fail(g, DS_E_SHAPE, "moments %s: expected an even last axis",
-                      ds__shape(m, ms, sizeof ms));
+        ds__graph_fail(g, DS_E_SHAPE, "moments %s: expected an even last axis",
+                       ds__shape(m, ms, sizeof ms));
     return m != NULL && g->status == DS_OK;
 }
 
-ds_value *ds_mean_kl(ds_graph *g, ds_value *moments)
+ds_var *ds__mean_kl(ds_graph *g, ds_var *moments)
 {
     return moments_are_good(g, moments) ? scalar(g, ds__append(g, &op_kl, 1, &moments)) : NULL;
 }
@@ -332,7 +331,7 @@ ds_value *ds_mean_kl(ds_graph *g, ds_value *moments)
 
 static ds_status run_draw(ds_node *n, ds_error *err)
 {
-    const ds_value *z = n->out[0];
+    const ds_var *z = n->out[0];
     int64_t rows = ds__rows(z), l = z->dim[z->rank - 1];
     const float *m = n->in[0]->data, *noise = n->in[1]->data;
     float *out = z->data;
@@ -347,7 +346,7 @@ static ds_status run_draw(ds_node *n, ds_error *err)
 /* In dz, moments, noise.                                                                                 */
 static ds_status run_draw_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *dz = n->in[0];
+    const ds_var *dz = n->in[0];
     int64_t rows = ds__rows(dz), l = dz->dim[dz->rank - 1];
     const float *d = dz->data, *m = n->in[1]->data, *noise = n->in[2]->data;
     float *dm = n->out[0]->data;
@@ -363,23 +362,23 @@ static ds_status run_draw_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_draw_adjoint = { .name = "gaussian adjoint", .run = run_draw_adjoint };
 
-static void draw_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void draw_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     if (ds__needs_grad(n->in[1]))
-        ds_graph_fail(g, DS_E_UNSUPPORTED, "gaussian: the noise has no gradient");
+        ds__graph_fail(g, DS_E_UNSUPPORTED, "gaussian: the noise has no gradient");
     din[0] = adjoint_of(g, &op_draw_adjoint, n, dout[0], n->in[0]);
 }
 
 static const ds_op op_draw = { .name = "gaussian", .run = run_draw, .adjoint = draw_adjoint };
 
-ds_value *ds_draw_gaussian(ds_graph *g, ds_value *moments, ds_value *noise)
+ds_var *ds__draw_gaussian(ds_graph *g, ds_var *moments, ds_var *noise)
 {
-    ds_value *in[2] = { moments, noise };
+    ds_var *in[2] = { moments, noise };
 
     if (!moments_are_good(g, moments) || noise == NULL)
         return NULL;
-    if (2 * ds_value_count(noise) != ds_value_count(moments) ||
+    if (2 * ds__var_count(noise) != ds__var_count(moments) ||
         2 * noise->dim[noise->rank - 1] != moments->dim[moments->rank - 1])
-        return ds_graph_fail(g, DS_E_SHAPE, "gaussian: noise must have half the size of moments");
+        return ds__graph_fail(g, DS_E_SHAPE, "gaussian: noise must have half the size of moments");
     return ds__output(g, ds__append(g, &op_draw, 2, in), DS_DTYPE_F32, noise->rank, noise->dim);
 }

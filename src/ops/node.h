@@ -29,17 +29,17 @@ typedef union ds_attr {
     int64_t first; /* slice: first element of the last axis */
 } ds_attr;
 
-struct ds_value {
+struct ds_var {
     ds_node *by; /* the operator that makes it */
     int rank;
     int64_t dim[DS_GRAPH_RANK];
     ds_dtype dtype;
     ds_param *param; /* of a parameter */
-    ds_value *alias; /* shares the storage of this value (reshape) */
-    ds_value *bf16;  /* its rounded twin, made once */
-    ds_value *grad;  /* ds_graph_grad: its cotangent so far */
-    bool wanted;     /* ds_graph_grad: it depends on what the gradient is asked for */
-    ds_value *again; /* ds_graph_grad: its twin in the recomputed block */
+    ds_var *alias;   /* shares the storage of this value (reshape) */
+    ds_var *bf16;    /* its rounded twin, made once */
+    ds_var *grad;    /* ds__graph_grad: its cotangent so far */
+    bool wanted;     /* ds__graph_grad: it depends on what the gradient is asked for */
+    ds_var *again;   /* ds__graph_grad: its twin in the recomputed block */
     bool pinned;     /* input, output or edited: keeps its place as long as the plan lives */
 
     const char *gates; /* of an input: the site that it multiplies, else NULL */
@@ -54,9 +54,9 @@ struct ds_value {
 
 struct ds_node {
     const ds_op *op;
-    ds_value *in[DS_MAX_IN];
+    ds_var *in[DS_MAX_IN];
     int n_in;
-    ds_value *out[DS_MAX_OUT];
+    ds_var *out[DS_MAX_OUT];
     int n_out;
     ds_attr attr;
     const char
@@ -85,7 +85,7 @@ struct ds_op {
     /* Given cotangents of the outputs (NULL: zero), appends the operators that compute those of the
      * inputs and stores them in din[i] for each i with ds__needs_grad(n->in[i]).
      * NULL: not differentiable. */
-    void (*adjoint)(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[]);
+    void (*adjoint)(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[]);
     double (*flops)(const ds_node *n); /* NULL: does not count */
 };
 
@@ -103,35 +103,34 @@ struct ds_graph {
 
 /* Appends an operator with n_in inputs (any of them may be NULL where the operator allows it: the
  * constructor checks). Outputs are added with ds__output. NULL once the graph has failed. */
-ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_value *const in[]);
-ds_value *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim);
+ds_node *ds__append(ds_graph *g, const ds_op *op, int n_in, ds_var *const in[]);
+ds_var *ds__output(ds_graph *g, ds_node *n, ds_dtype dtype, int rank, const int64_t *dim);
 
 /* x itself, or its BF16 twin when the graph computes in bfloat16: the operand of a product. */
-ds_value *ds__operand(ds_graph *g, ds_value *x);
+ds_var *ds__operand(ds_graph *g, ds_var *x);
 
 /* While the graph is differentiated: does anybody want this value's cotangent? */
-bool ds__needs_grad(const ds_value *v);
+bool ds__needs_grad(const ds_var *v);
 
 /* a b, with a [m,k], or [k,m] if a_trans, and b [k,n]; leading axes count as rows. The result has
  * the given shape of m n elements. See linear.c. */
-ds_value *ds__matmul(ds_graph *g, ds_value *a, ds_value *b, bool a_trans, int rank,
-                     const int64_t *dim);
+ds_var *ds__matmul(ds_graph *g, ds_var *a, ds_var *b, bool a_trans, int rank, const int64_t *dim);
 
 /* Sum over all axes but the last: [..,C] -> [C]. See arith.c. */
-ds_value *ds__sum_rows(ds_graph *g, ds_value *x);
+ds_var *ds__sum_rows(ds_graph *g, ds_var *x);
 
 /* Sets an adjoint's output to zero before its kernel adds to it; nothing if nobody wants it. */
-float *ds__zeroed(const ds_value *v);
+float *ds__zeroed(const ds_var *v);
 
 /* NULL for an input that is not there. */
-static inline float *ds__data(const ds_value *v)
+static inline float *ds__data(const ds_var *v)
 {
     return v == NULL ? NULL : v->data;
 }
 
-bool ds__same_shape(const ds_value *a, const ds_value *b);
-int64_t ds__rows(const ds_value *v); /* product of all axes but the last */
-const char *ds__shape(const ds_value *v, char *buf, size_t size);
+bool ds__same_shape(const ds_var *a, const ds_var *b);
+int64_t ds__rows(const ds_var *v); /* product of all axes but the last */
+const char *ds__shape(const ds_var *v, char *buf, size_t size);
 
 /* A parameter's or plain value's address as f32: parameters in other types are converted once. */
 ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err);

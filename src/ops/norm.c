@@ -20,8 +20,8 @@ static ds_status prepare(ds_graph *g, ds_node *n, ds_error *err)
 
 /* ---- group norm: in x, weight, bias, shift --------------------------------------------------- */
 
-static ds_group_norm describe(const ds_value *x, const ds_value *weight, const ds_value *bias,
-                              const ds_value *shift, const ds_attr *attr)
+static ds_group_norm describe(const ds_var *x, const ds_var *weight, const ds_var *bias,
+                              const ds_var *shift, const ds_attr *attr)
 {
     return (ds_group_norm){
         .n = x->dim[0],
@@ -75,10 +75,10 @@ static const ds_op op_group_norm_adjoint = {
     .run = run_group_norm_adjoint,
 };
 
-static void group_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void group_norm_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *x = n->in[0], *shift = n->in[3];
-    ds_value *in[7] = { dout[0], x, n->out[1], n->in[1], n->in[2], shift, NULL };
+    ds_var *x = n->in[0], *shift = n->in[3];
+    ds_var *in[7] = { dout[0], x, n->out[1], n->in[1], n->in[2], shift, NULL };
     ds_node *a = ds__append(g, &op_group_norm_adjoint, 7, in);
     int64_t c = x->dim[x->rank - 1];
 
@@ -100,11 +100,11 @@ static const ds_op op_group_norm = {
     .adjoint = group_norm_adjoint,
 };
 
-ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value *weight,
-                             ds_value *bias, int64_t groups, float eps, bool silu)
+ds_var *ds__group_normalize(ds_graph *g, ds_var *x, ds_var *shift, ds_var *weight, ds_var *bias,
+                            int64_t groups, float eps, bool silu)
 {
-    ds_value *in[4] = { x, weight, bias, shift };
-    ds_value *y;
+    ds_var *in[4] = { x, weight, bias, shift };
+    ds_var *y;
     ds_node *n;
     int64_t c;
     char xs[80];
@@ -112,9 +112,9 @@ ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value
     if (x == NULL || weight == NULL || bias == NULL)
         return NULL;
     c = x->dim[x->rank - 1];
-    if (x->rank < 3 || groups < 1 || c % groups != 0 || ds_value_count(weight) != c)
-        return ds_graph_fail(g, DS_E_SHAPE, "group_norm: %s does not divide into %lld groups",
-                             ds__shape(x, xs, sizeof xs), (long long)groups);
+    if (x->rank < 3 || groups < 1 || c % groups != 0 || ds__var_count(weight) != c)
+        return ds__graph_fail(g, DS_E_SHAPE, "group_norm: %s does not divide into %lld groups",
+                              ds__shape(x, xs, sizeof xs), (long long)groups);
     n = ds__append(g, &op_group_norm, 4, in);
     if (n == NULL)
         return NULL;
@@ -130,7 +130,7 @@ ds_value *ds_group_normalize(ds_graph *g, ds_value *x, ds_value *shift, ds_value
 
 static ds_status run_layer_norm(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0];
+    const ds_var *x = n->in[0];
 
     (void)err;
     ds__simd()->layer_norm(n->out[0]->data, n->out[0]->dtype, ds__data(n->out[1]), x->data,
@@ -142,7 +142,7 @@ static ds_status run_layer_norm(ds_node *n, ds_error *err)
 /* Adjoint: in dy, x, stats, weight, add; out dx, dweight, dbias. */
 static ds_status run_layer_norm_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[1];
+    const ds_var *x = n->in[1];
 
     (void)err;
     ds__simd()->layer_norm_adj(n->out[0]->data, ds__zeroed(n->out[1]), ds__zeroed(n->out[2]),
@@ -158,10 +158,10 @@ static const ds_op op_layer_norm_adjoint = {
     .run = run_layer_norm_adjoint,
 };
 
-static void layer_norm_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void layer_norm_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *x = n->in[0];
-    ds_value *in[5] = { dout[0], x, n->out[1], n->in[1], NULL };
+    ds_var *x = n->in[0];
+    ds_var *in[5] = { dout[0], x, n->out[1], n->in[1], NULL };
     ds_node *a = ds__append(g, &op_layer_norm_adjoint, 5, in);
     int64_t c = x->dim[x->rank - 1];
 
@@ -178,10 +178,10 @@ static const ds_op op_layer_norm = {
     .adjoint = layer_norm_adjoint,
 };
 
-ds_value *ds_layer_normalize(ds_graph *g, ds_value *x, ds_value *weight, ds_value *bias, float eps)
+ds_var *ds__layer_normalize(ds_graph *g, ds_var *x, ds_var *weight, ds_var *bias, float eps)
 {
-    ds_value *in[3] = { x, weight, bias };
-    ds_value *y;
+    ds_var *in[3] = { x, weight, bias };
+    ds_var *y;
     ds_node *n;
 
     if (x == NULL || weight == NULL || bias == NULL)

@@ -22,7 +22,7 @@ struct ds_plan {
 
 /* ---- what is needed -------------------------------------------------------------------------- */
 
-static ds_value *storage(ds_value *v)
+static ds_var *storage(ds_var *v)
 {
     while (v->alias != NULL)
         v = v->alias;
@@ -45,7 +45,7 @@ static void mark_live(ds_graph *g)
 
 /* ---- folding --------------------------------------------------------------------------------- */
 
-static bool private_value(const ds_value *v)
+static bool private_value(const ds_var *v)
 {
     return v->uses == 1 && !v->pinned && v->site == NULL;
 }
@@ -53,7 +53,7 @@ static bool private_value(const ds_value *v)
 /* cast(op(x)) becomes op writing BF16, when nobody else reads the float32 result. */
 static void fold_cast(ds_node *cast)
 {
-    ds_value *x = cast->in[0], *y = cast->out[0];
+    ds_var *x = cast->in[0], *y = cast->out[0];
     ds_node *by = x->by;
 
     if (!by->op->bf16_out || y->dtype != DS_DTYPE_BF16 || by->out[0] != x || !private_value(x))
@@ -66,7 +66,7 @@ static void fold_cast(ds_node *cast)
 /* add(a, op(x)) becomes op adding a, if a is known before op runs and nobody else reads op(x). */
 static bool fold_add(ds_node *add, int which)
 {
-    ds_value *x = add->in[which], *a = add->in[1 - which], *y = add->out[0];
+    ds_var *x = add->in[which], *a = add->in[1 - which], *y = add->out[0];
     ds_node *by = x->by;
 
     if (!by->op->add_in || by->out[0] != x || !private_value(x) || a == x ||
@@ -101,13 +101,13 @@ static void fold(ds_graph *g)
 /* ---- places in memory ------------------------------------------------------------------------ */
 
 typedef struct place {
-    ds_value *v;
+    ds_var *v;
     size_t bytes, offset;
 } place;
 
-static size_t value_bytes(const ds_value *v)
+static size_t value_bytes(const ds_var *v)
 {
-    size_t bytes = (size_t)ds_value_count(v) * ds_dtype_size(v->dtype);
+    size_t bytes = (size_t)ds__var_count(v) * ds_dtype_size(v->dtype);
 
     return (bytes + ALIGNMENT - 1) & ~(size_t)(ALIGNMENT - 1);
 }
@@ -124,7 +124,7 @@ static void lifetimes(ds_plan *p)
                 storage(n->out[o])->last = p->count;
         }
         for (int k = 0; k < n->n_in; k++) {
-            ds_value *s = n->in[k] == NULL ? NULL : storage(n->in[k]);
+            ds_var *s = n->in[k] == NULL ? NULL : storage(n->in[k]);
 
             if (s != NULL && s->last < i)
                 s->last = i;
@@ -135,7 +135,7 @@ static void lifetimes(ds_plan *p)
             p->node[i]->out[0]->first = 0; /* written before the run */
 }
 
-static bool overlap_in_time(const ds_value *a, const ds_value *b)
+static bool overlap_in_time(const ds_var *a, const ds_var *b)
 {
     return a->first <= b->last && b->first <= a->last;
 }
@@ -189,7 +189,7 @@ static size_t assign(place *all, int count, place *placed)
 
 /* An optional output that nobody reads gets no place: its operator sees NULL. The result proper of
  * a forward operator is not optional, even where only its statistics are read (recomputation). */
-static bool needs_place(const ds_value *v)
+static bool needs_place(const ds_var *v)
 {
     bool proper = v == v->by->out[0] && v->by->op->adjoint != NULL;
 
@@ -210,7 +210,7 @@ static ds_status place_values(ds_plan *p, ds_error *err)
     for (int i = 0; all != NULL && placed != NULL && i < p->count; i++)
         for (int o = 0; o < p->node[i]->n_out; o++)
             if (needs_place(p->node[i]->out[o])) {
-                ds_value *v = p->node[i]->out[o];
+                ds_var *v = p->node[i]->out[o];
 
                 all[count++] = (place){ v, value_bytes(v), 0 };
             }
@@ -264,7 +264,7 @@ static ds_status prepare_all(ds_plan *p, ds_error *err)
 }
 
 /* A value that is only looked at, and lies as it is shown, needs no copy. */
-static bool shown_in_place(const ds_value *v)
+static bool shown_in_place(const ds_var *v)
 {
     return v->interest != DS_EDIT && v->layout == DS_LAYOUT_PLAIN && v->dtype == DS_DTYPE_F32;
 }
@@ -275,8 +275,8 @@ static ds_status make_room_for_shown(ds_plan *p, ds_error *err)
 
     for (int i = 0; i < p->count; i++)
         for (int o = 0; o < p->node[i]->n_out; o++) {
-            const ds_value *v = p->node[i]->out[o];
-            size_t bytes = (size_t)ds_value_count(v) * sizeof(float);
+            const ds_var *v = p->node[i]->out[o];
+            size_t bytes = (size_t)ds__var_count(v) * sizeof(float);
 
             if (v->site != NULL && !shown_in_place(v) && bytes > most)
                 most = bytes;
@@ -307,10 +307,10 @@ static ds_status bind_all(ds_plan *p, ds_error *err)
     return st;
 }
 
-ds_status ds_plan_new(ds_plan **out, ds_graph *g, ds_error *err)
+ds_status ds__plan_new(ds_plan **out, ds_graph *g, ds_error *err)
 {
     ds_plan *p;
-    ds_status st = ds_graph_status(g, err);
+    ds_status st = ds__graph_status(g, err);
 
     *out = NULL;
     if (st != DS_OK)
@@ -333,14 +333,14 @@ ds_status ds_plan_new(ds_plan **out, ds_graph *g, ds_error *err)
     if (st == DS_OK)
         st = bind_all(p, err);
     if (st != DS_OK) {
-        ds_plan_free(p);
+        ds__plan_free(p);
         return st;
     }
     *out = p;
     return DS_OK;
 }
 
-void ds_plan_free(ds_plan *p)
+void ds__plan_free(ds_plan *p)
 {
     if (p == NULL)
         return;
@@ -355,7 +355,7 @@ void ds_plan_free(ds_plan *p)
     ds_free(p);
 }
 
-void ds_plan_get_info(const ds_plan *p, ds_plan_info *info)
+void ds__plan_get_info(const ds_plan *p, ds_plan_info *info)
 {
     *info = p->info;
 }
@@ -363,12 +363,12 @@ void ds_plan_get_info(const ds_plan *p, ds_plan_info *info)
 /* ---- run ------------------------------------------------------------------------------------- */
 
 /* Shows v in public order and takes back what an editor left. */
-static ds_status show(ds_plan *p, ds_value *v, ds_error *err)
+static ds_status show(ds_plan *p, ds_var *v, ds_error *err)
 {
     const ds_watcher *w = p->g->options.watcher;
     const ds_simd *simd = ds__simd();
     bool image = v->layout == DS_LAYOUT_IMAGE;
-    int64_t count = ds_value_count(v);
+    int64_t count = ds__var_count(v);
     ds_tensor t = { DS_DTYPE_F32, v->rank, { 0 }, p->shown };
     ds_status st;
 
@@ -393,7 +393,7 @@ static ds_status show(ds_plan *p, ds_value *v, ds_error *err)
     return DS_OK;
 }
 
-void ds_plan_time(ds_plan *p, ds_plan_timer *timer, void *user)
+void ds__plan_time(ds_plan *p, ds_plan_timer *timer, void *user)
 {
     p->timer = timer;
     p->timer_user = user;
@@ -422,7 +422,7 @@ static ds_status run_timed(ds_plan *p, ds_node *n, ds_error *err)
     return st;
 }
 
-ds_status ds_plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
+ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
 {
     ds_status st = DS_OK;
 

@@ -6,25 +6,25 @@
 
 /* ---- reshape: a view ------------------------------------------------------------------------ */
 
-static void reshape_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void reshape_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    din[0] = ds_reshape(g, dout[0], n->in[0]->rank, n->in[0]->dim);
+    din[0] = ds__reshape(g, dout[0], n->in[0]->rank, n->in[0]->dim);
 }
 
 static const ds_op op_reshape = { .name = "reshape", .adjoint = reshape_adjoint };
 
-ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
+ds_var *ds__reshape(ds_graph *g, ds_var *x, int rank, const int64_t *dim)
 {
-    ds_value *y;
+    ds_var *y;
 
     if (x == NULL)
         return NULL;
     y = ds__output(g, ds__append(g, &op_reshape, 1, &x), x->dtype, rank, dim);
     if (y == NULL)
         return NULL;
-    if (ds_value_count(y) != ds_value_count(x))
-        return ds_graph_fail(g, DS_E_INTERNAL, "reshape: %lld elements into %lld",
-                             (long long)ds_value_count(x), (long long)ds_value_count(y));
+    if (ds__var_count(y) != ds__var_count(x))
+        return ds__graph_fail(g, DS_E_INTERNAL, "reshape: %lld elements into %lld",
+                              (long long)ds__var_count(x), (long long)ds__var_count(y));
     if (x->param != NULL)
         y->param = x->param; /* a parameter stays one: kernels still see what they may pack */
     else
@@ -36,7 +36,7 @@ ds_value *ds_reshape(ds_graph *g, ds_value *x, int rank, const int64_t *dim)
 
 static ds_status run_concat(ds_node *n, ds_error *err)
 {
-    const ds_value *a = n->in[0], *b = n->in[1];
+    const ds_var *a = n->in[0], *b = n->in[1];
 
     (void)err;
     ds__simd()->concat(n->out[0]->data, n->out[0]->dtype, a->data, a->dim[a->rank - 1], b->data,
@@ -44,14 +44,14 @@ static ds_status run_concat(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-static void concat_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void concat_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
     int64_t ca = n->in[0]->dim[n->in[0]->rank - 1], cb = n->in[1]->dim[n->in[1]->rank - 1];
 
     if (ds__needs_grad(n->in[0]))
-        din[0] = ds_slice(g, dout[0], 0, ca);
+        din[0] = ds__slice(g, dout[0], 0, ca);
     if (ds__needs_grad(n->in[1]))
-        din[1] = ds_slice(g, dout[0], ca, cb);
+        din[1] = ds__slice(g, dout[0], ca, cb);
 }
 
 static const ds_op op_concat = {
@@ -61,17 +61,17 @@ static const ds_op op_concat = {
     .adjoint = concat_adjoint,
 };
 
-ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b)
+ds_var *ds__concat(ds_graph *g, ds_var *a, ds_var *b)
 {
-    ds_value *in[2] = { a, b };
+    ds_var *in[2] = { a, b };
     int64_t dim[DS_GRAPH_RANK];
     char as[80], bs[80];
 
     if (a == NULL || b == NULL)
         return NULL;
     if (a->rank != b->rank || memcmp(a->dim, b->dim, (size_t)(a->rank - 1) * sizeof a->dim[0]) != 0)
-        return ds_graph_fail(g, DS_E_SHAPE, "concat: %s and %s differ before the last axis",
-                             ds__shape(a, as, sizeof as), ds__shape(b, bs, sizeof bs));
+        return ds__graph_fail(g, DS_E_SHAPE, "concat: %s and %s differ before the last axis",
+                              ds__shape(a, as, sizeof as), ds__shape(b, bs, sizeof bs));
     memcpy(dim, a->dim, sizeof dim);
     dim[a->rank - 1] += b->dim[b->rank - 1];
     return ds__output(g, ds__append(g, &op_concat, 2, in), DS_DTYPE_F32, a->rank, dim);
@@ -79,7 +79,7 @@ ds_value *ds_concat(ds_graph *g, ds_value *a, ds_value *b)
 
 static ds_status run_slice(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0], *y = n->out[0];
+    const ds_var *x = n->in[0], *y = n->out[0];
 
     (void)err;
     ds__simd()->copy_slice(y->data, y->dim[y->rank - 1], (const float *)x->data + n->attr.first,
@@ -89,7 +89,7 @@ static ds_status run_slice(ds_node *n, ds_error *err)
 
 static ds_status run_slice_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *dy = n->in[0], *dx = n->out[0];
+    const ds_var *dy = n->in[0], *dx = n->out[0];
 
     (void)err;
     ds__simd()->add_slice(ds__zeroed(dx) + n->attr.first, dx->dim[dx->rank - 1], dy->data,
@@ -99,9 +99,9 @@ static ds_status run_slice_adjoint(ds_node *n, ds_error *err)
 
 static const ds_op op_slice_adjoint = { .name = "slice adjoint", .run = run_slice_adjoint };
 
-static void slice_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void slice_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *dy = dout[0];
+    ds_var *dy = dout[0];
     ds_node *a = ds__append(g, &op_slice_adjoint, 1, &dy);
 
     if (a != NULL)
@@ -111,7 +111,7 @@ static void slice_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_va
 
 static const ds_op op_slice = { .name = "slice", .run = run_slice, .adjoint = slice_adjoint };
 
-ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
+ds_var *ds__slice(ds_graph *g, ds_var *x, int64_t first, int64_t count)
 {
     int64_t dim[DS_GRAPH_RANK];
     ds_node *n;
@@ -119,8 +119,8 @@ ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
     if (x == NULL)
         return NULL;
     if (first < 0 || count < 1 || first + count > x->dim[x->rank - 1])
-        return ds_graph_fail(g, DS_E_SHAPE, "slice: %lld..%lld of %lld", (long long)first,
-                             (long long)(first + count), (long long)x->dim[x->rank - 1]);
+        return ds__graph_fail(g, DS_E_SHAPE, "slice: %lld..%lld of %lld", (long long)first,
+                              (long long)(first + count), (long long)x->dim[x->rank - 1]);
     memcpy(dim, x->dim, sizeof dim);
     dim[x->rank - 1] = count;
     n = ds__append(g, &op_slice, 1, &x);
@@ -133,7 +133,7 @@ ds_value *ds_slice(ds_graph *g, ds_value *x, int64_t first, int64_t count)
 
 static ds_status run_upsample(ds_node *n, ds_error *err)
 {
-    const ds_value *x = n->in[0], *y = n->out[0];
+    const ds_var *x = n->in[0], *y = n->out[0];
 
     (void)err;
     ds__simd()->upsample(y->data, y->dtype, x->data, x->dim[0], x->dim[1], x->dim[2], x->dim[3],
@@ -143,7 +143,7 @@ static ds_status run_upsample(ds_node *n, ds_error *err)
 
 static ds_status run_upsample_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *dy = n->in[0], *dx = n->out[0];
+    const ds_var *dy = n->in[0], *dx = n->out[0];
 
     (void)err;
     ds__simd()->upsample_adj(ds__zeroed(dx), dy->data, dx->dim[0], dx->dim[1], dx->dim[2],
@@ -154,9 +154,9 @@ static ds_status run_upsample_adjoint(ds_node *n, ds_error *err)
 static const ds_op op_upsample_adjoint = { .name = "upsample adjoint",
                                            .run = run_upsample_adjoint };
 
-static void upsample_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void upsample_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *dy = dout[0];
+    ds_var *dy = dout[0];
 
     din[0] =
         ds__output(g, ds__append(g, &op_upsample_adjoint, 1, &dy), DS_DTYPE_F32, 4, n->in[0]->dim);
@@ -169,7 +169,7 @@ static const ds_op op_upsample = {
     .adjoint = upsample_adjoint,
 };
 
-ds_value *ds_upsample(ds_graph *g, ds_value *x, int64_t height, int64_t width)
+ds_var *ds__upsample(ds_graph *g, ds_var *x, int64_t height, int64_t width)
 {
     if (x == NULL)
         return NULL;
@@ -187,9 +187,9 @@ static ds_status prepare_gather(ds_graph *g, ds_node *n, ds_error *err)
 /* in: table [V,C], ids I32. Numbers outside the table are refused: they come from a user. */
 static ds_status run_gather(ds_node *n, ds_error *err)
 {
-    const ds_value *table = n->in[0], *ids = n->in[1];
+    const ds_var *table = n->in[0], *ids = n->in[1];
     const int32_t *id = ids->data;
-    int64_t count = ds_value_count(ids);
+    int64_t count = ds__var_count(ids);
 
     for (int64_t i = 0; i < count; i++)
         if (id[i] < 0 || id[i] >= table->dim[0])
@@ -202,19 +202,19 @@ static ds_status run_gather(ds_node *n, ds_error *err)
 /* Rows that were taken more than once add up, in the order of the numbers. */
 static ds_status run_gather_adjoint(ds_node *n, ds_error *err)
 {
-    const ds_value *dtable = n->out[0], *ids = n->in[1];
+    const ds_var *dtable = n->out[0], *ids = n->in[1];
 
     (void)err;
-    ds__simd()->gather_adj(ds__zeroed(dtable), n->in[0]->data, ids->data, ds_value_count(ids),
+    ds__simd()->gather_adj(ds__zeroed(dtable), n->in[0]->data, ids->data, ds__var_count(ids),
                            dtable->dim[1]);
     return DS_OK;
 }
 
 static const ds_op op_gather_adjoint = { .name = "gather adjoint", .run = run_gather_adjoint };
 
-static void gather_adjoint(ds_graph *g, ds_node *n, ds_value *const dout[], ds_value *din[])
+static void gather_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
-    ds_value *in[2] = { dout[0], n->in[1] };
+    ds_var *in[2] = { dout[0], n->in[1] };
 
     din[0] =
         ds__output(g, ds__append(g, &op_gather_adjoint, 2, in), DS_DTYPE_F32, 2, n->in[0]->dim);
@@ -227,15 +227,15 @@ static const ds_op op_gather = {
     .adjoint = gather_adjoint,
 };
 
-ds_value *ds_gather(ds_graph *g, ds_value *table, ds_value *ids)
+ds_var *ds__gather(ds_graph *g, ds_var *table, ds_var *ids)
 {
-    ds_value *in[2] = { table, ids };
+    ds_var *in[2] = { table, ids };
     int64_t dim[DS_GRAPH_RANK];
 
     if (table == NULL || ids == NULL)
         return NULL;
     if (table->rank != 2 || ids->dtype != DS_DTYPE_I32 || ids->rank >= DS_GRAPH_RANK)
-        return ds_graph_fail(g, DS_E_INTERNAL, "gather: wants a matrix and I32 row numbers");
+        return ds__graph_fail(g, DS_E_INTERNAL, "gather: wants a matrix and I32 row numbers");
     memcpy(dim, ids->dim, sizeof dim);
     dim[ids->rank] = table->dim[1];
     return ds__output(g, ds__append(g, &op_gather, 2, in), DS_DTYPE_F32, ids->rank + 1, dim);

@@ -97,7 +97,7 @@ static ds_status check(const ds_chart *c, ds_error *err)
 
 /* ---- ranges ---------------------------------------------------------------------------------- */
 
-static void include(ds_scale *s, double v)
+static void include(ds__scale *s, double v)
 {
     if (s->log && !(v > 0.0))
         return;
@@ -136,7 +136,7 @@ static void gather(ds_plot *p)
 
 /* The ends of a scale: the caller's; or those of the data with a margin, a share of their span; or
  * round numbers around them if that is 0. */
-static void settle(ds_scale *s, const ds_axis *a, bool places, double margin, int steps)
+static void settle(ds__scale *s, const ds_axis *a, bool places, double margin, int steps)
 {
     if (!(s->low <= s->high)) /* no data */
         s->low = s->high = s->log ? 1.0 : 0.0;
@@ -163,7 +163,7 @@ static void settle(ds_scale *s, const ds_axis *a, bool places, double margin, in
 
 /* ---- room ------------------------------------------------------------------------------------ */
 
-static double widest_label(const ds_scale *s)
+static double widest_label(const ds__scale *s)
 {
     double widest = 0.0;
 
@@ -217,7 +217,7 @@ static void lay_out(ds_plot *p)
     p->y.to = sideways ? p->right : p->top;
 }
 
-double ds__scale_place(const ds_scale *s, double value)
+double ds__scale_place(const ds__scale *s, double value)
 {
     double v = fmin(fmax(value, s->low), s->high), share;
 
@@ -246,8 +246,8 @@ ds_status ds_chart_svg(char **out, const ds_chart *chart, ds_error *err)
     *out = NULL;
     if (st != DS_OK)
         return st;
-    p.x = (ds_scale){ .low = INFINITY, .high = -INFINITY, .log = chart->x.log };
-    p.y = (ds_scale){ .low = INFINITY, .high = -INFINITY, .log = chart->y.log };
+    p.x = (ds__scale){ .low = INFINITY, .high = -INFINITY, .log = chart->x.log };
+    p.y = (ds__scale){ .low = INFINITY, .high = -INFINITY, .log = chart->y.log };
     gather(&p);
     for (int64_t i = 0; st == DS_OK && chart->x.names != NULL && i < p.places; i++)
         st = ds__html_check(chart->x.names[i], "name of a place", err);

@@ -9,18 +9,18 @@
 #include "report/ticks.h"
 
 /* From values to places along one side. */
-typedef struct ds_scale {
+typedef struct ds__scale {
     double low, high; /* values */
     bool log;
     double from, to; /* places, in the units of the drawing; from > to for an axis that goes up */
     ds_ticks ticks;
-} ds_scale;
+} ds__scale;
 
 /* A chart with its room laid out. */
 typedef struct ds_plot {
     const ds_chart *chart;
     ds_buffer *out;
-    ds_scale x, y; /* sideways: x runs from top to bottom, y from left to right */
+    ds__scale x, y; /* sideways: x runs from top to bottom, y from left to right */
     double left, top, right, bottom;
     int64_t places; /* of names on the x axis; 0: numbers */
     int bar_series; /* number of series of bars */
@@ -30,7 +30,7 @@ typedef struct ds_place {
     double x, y;
 } ds_place;
 
-double ds__scale_place(const ds_scale *s, double value); /* clipped to the ends */
+double ds__scale_place(const ds__scale *s, double value); /* clipped to the ends */
 ds_place ds__plot_place(const ds_plot *p, double x, double y);
 
 /* Estimated width of a text in a sans-serif type of this size. */

@@ -51,7 +51,7 @@ static void line(ds_buffer *b, double x1, double y1, double x2, double y2, const
 /* ---- axes ------------------------------------------------------------------------------------ */
 
 /* Numbers along the left side, with faint lines across. */
-static void numbers_left(const ds_plot *p, const ds_scale *s)
+static void numbers_left(const ds_plot *p, const ds__scale *s)
 {
     for (int i = 0; i < s->ticks.count; i++) {
         double y = ds__scale_place(s, s->ticks.at[i]);
@@ -63,7 +63,7 @@ static void numbers_left(const ds_plot *p, const ds_scale *s)
 }
 
 /* Numbers that would touch the one before are left out. */
-static void numbers_below(const ds_plot *p, const ds_scale *s)
+static void numbers_below(const ds_plot *p, const ds__scale *s)
 {
     double free_from = -INFINITY;
 
@@ -140,8 +140,8 @@ static void labels(const ds_plot *p)
 
 void ds__plot_frame(const ds_plot *p)
 {
-    const ds_scale *left = p->chart->sideways ? &p->x : &p->y;
-    const ds_scale *below = p->chart->sideways ? &p->y : &p->x;
+    const ds__scale *left = p->chart->sideways ? &p->x : &p->y;
+    const ds__scale *below = p->chart->sideways ? &p->y : &p->x;
     const bool named = p->places > 0 && p->chart->x.names != NULL;
 
     if (left == &p->y || !named)

@@ -85,9 +85,9 @@ static float *gradient(const ds_weights_state *s, const ds_slot *p)
 
     if (p->grad == NULL || p->grad[0] == NULL)
         return NULL;
-    sum = ds_value_data(p->grad[0]);
+    sum = ds__var_data(p->grad[0]);
     for (int k = 1; k < s->shards; k++) {
-        const float *more = ds_value_data(p->grad[k]);
+        const float *more = ds__var_data(p->grad[k]);
 
 #pragma omp parallel for simd schedule(static)
         for (int64_t i = 0; i < count; i++)
@@ -103,7 +103,7 @@ static void step_adamw(ds_slot *p, const ds_settings *o, int64_t step, double ra
 
     a.rate = rate;
     a.decay = p->shape.rank > 1 ? a.decay : 0.0;
-    ds__adamw_step(p->param, p->m, p->v, ds_value_data(p->grad[0]), ds_tensor_count(&p->shape), &a,
+    ds__adamw_step(p->param, p->m, p->v, ds__var_data(p->grad[0]), ds_tensor_count(&p->shape), &a,
                    step + 1, factor);
 }
 
@@ -118,7 +118,7 @@ static void step_matrices(ds_weights_state *s, const ds_settings *o, double rate
     for (int64_t i = 0; i < s->matrices; i++) {
         ds_slot *p = s->matrix[i];
 
-        ds__muon_step(p->param, p->m, ds_value_data(p->grad[0]), rows_of(p), cols_of(p), &m, factor,
+        ds__muon_step(p->param, p->m, ds__var_data(p->grad[0]), rows_of(p), cols_of(p), &m, factor,
                       s->work + (size_t)omp_get_thread_num() * s->work_bytes);
     }
 }

@@ -51,16 +51,16 @@ static ds_status build_encoder(ds_trainer *t, ds_shard *p, ds_error *err)
     ds_graph_options o = { .params = t->model->params,
                            .compute = t->settings.compute,
                            .backend = DS_BACKEND_DNNL };
-    ds_status st = ds_graph_new(&p->encoder, &o, err);
+    ds_status st = ds__graph_new(&p->encoder, &o, err);
 
     if (st != DS_OK)
         return st;
-    ds_scope_push(p->encoder, "vae");
+    ds__scope_push(p->encoder, "vae");
     p->encoder_in =
-        ds_graph_input(p->encoder, DS_DTYPE_F32, DS_DIMS(p->batch, t->side, t->side, 3));
+        ds__graph_input(p->encoder, DS_DTYPE_F32, DS_DIMS(p->batch, t->side, t->side, 3));
     p->moments = ds__vae_encode_build(p->encoder, &t->model->vae, p->encoder_in);
-    ds_graph_output(p->encoder, p->moments);
-    return ds_plan_new(&p->encoder_plan, p->encoder, err);
+    ds__graph_output(p->encoder, p->moments);
+    return ds__plan_new(&p->encoder_plan, p->encoder, err);
 }
 
 static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
@@ -69,30 +69,30 @@ static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
     int64_t batch = p->batch, side = t->latent_side, l = t->model->vae.latent_channels;
     ds_clip_outputs text = { .last = NULL };
     ds_unet_inputs in = { 0 };
-    ds_value *end, *out;
-    size_t mark = ds_scope_push(p->g, "text_encoder");
+    ds_var *end, *out;
+    size_t mark = ds__scope_push(p->g, "text_encoder");
     ds_status st = build_encoder(t, p, err);
 
     if (st != DS_OK)
         return st;
-    p->ids = ds_graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
-    end = ds_graph_input(p->g, DS_DTYPE_I32,
-                         DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
+    p->ids = ds__graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
+    end = ds__graph_input(p->g, DS_DTYPE_I32,
+                          DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
     ds__clip_build(p->g, clip, p->ids, end, &text);
-    ds_scope_pop(p->g, mark);
-    ds_scope_push(p->g, "unet");
-    in.sample = p->sample = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
-    in.timestep = p->timestep = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
+    ds__scope_pop(p->g, mark);
+    ds__scope_push(p->g, "unet");
+    in.sample = p->sample = ds__graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    in.timestep = p->timestep = ds__graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
     in.context = text.last;
     out = ds__unet_build(p->g, &t->model->unet, &in);
-    ds_scope_pop(p->g, mark);
-    p->target = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
-    p->weight = ds_graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
-    p->loss = ds_mean_squared(p->g, out, p->target, p->weight);
+    ds__scope_pop(p->g, mark);
+    p->target = ds__graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));
+    p->weight = ds__graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch));
+    p->loss = ds__mean_squared(p->g, out, p->target, p->weight);
     p->scratch = ds_calloc((size_t)(2 * side * side * l), sizeof(float));
     if (p->scratch == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for noise");
-    return ds_graph_status(p->g, err);
+    return ds__graph_status(p->g, err);
 }
 
 static float weight_of(const ds_trainer *t, double a)
@@ -110,14 +110,14 @@ static float weight_of(const ds_trainer *t, double a)
 static void diffuse(const ds_trainer *t, ds_shard *p, int64_t k, const float *draw, const float *e)
 {
     int64_t l = t->model->vae.latent_channels, places = t->latent_side * t->latent_side;
-    float *x = (float *)ds_value_data(p->sample) + k * places * l;
-    float *target = (float *)ds_value_data(p->target) + k * places * l;
-    const float *m = (const float *)ds_value_data(p->moments) + k * places * 2 * l;
+    float *x = (float *)ds__var_data(p->sample) + k * places * l;
+    float *target = (float *)ds__var_data(p->target) + k * places * l;
+    const float *m = (const float *)ds__var_data(p->moments) + k * places * 2 * l;
     float scaling = (float)t->model->vae.scaling_factor, shift = (float)t->model->vae.shift_factor;
-    double a = t->alpha_bar[(int)((float *)ds_value_data(p->timestep))[k]];
+    double a = t->alpha_bar[(int)((float *)ds__var_data(p->timestep))[k]];
     float keep = (float)sqrt(a), add = (float)sqrt(1.0 - a);
 
-    ((float *)ds_value_data(p->weight))[k] = weight_of(t, a);
+    ((float *)ds__var_data(p->weight))[k] = weight_of(t, a);
     for (int64_t q = 0; q < places; q++)
         for (int64_t c = 0; c < l; c++) {
             int64_t i = q * l + c;
@@ -147,18 +147,18 @@ static void draw_times(const ds_trainer *t, float *time, int64_t first, int64_t 
 
 static ds_status fill(ds_trainer *t, ds_shard *p, ds_error *err)
 {
-    int64_t pixels = ds_value_count(p->encoder_in) / p->batch;
-    int64_t latents = ds_value_count(p->sample) / p->batch;
+    int64_t pixels = ds__var_count(p->encoder_in) / p->batch;
+    int64_t latents = ds__var_count(p->sample) / p->batch;
     ds_status st;
 
-    memcpy(ds_value_data(p->encoder_in), t->batch->image + p->first * pixels,
+    memcpy(ds__var_data(p->encoder_in), t->batch->image + p->first * pixels,
            (size_t)(p->batch * pixels) * sizeof(float));
-    st = ds_plan_run(p->encoder_plan, t->o->cancel, err);
+    st = ds__plan_run(p->encoder_plan, t->o->cancel, err);
     if (st != DS_OK)
         return st;
-    memcpy(ds_value_data(p->ids), t->batch->ids + p->first * t->tokens,
+    memcpy(ds__var_data(p->ids), t->batch->ids + p->first * t->tokens,
            (size_t)(p->batch * t->tokens) * sizeof(int32_t));
-    draw_times(t, ds_value_data(p->timestep), p->first, p->batch);
+    draw_times(t, ds__var_data(p->timestep), p->first, p->batch);
     for (int64_t k = 0; k < p->batch; k++) {
         ds_rng rng = ds__train_rng(t, 2, p->first + k);
 

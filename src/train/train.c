@@ -168,7 +168,7 @@ static ds_status build_shard(ds_trainer *t, int k, ds_error *err)
                            .recompute = t->settings.recompute };
     ds_shard *p = &t->shard[k];
     int64_t batch = t->settings.batch;
-    ds_status st = ds_graph_new(&p->g, &o, err);
+    ds_status st = ds__graph_new(&p->g, &o, err);
 
     p->first = batch * k / t->state.shards;
     p->batch = batch * (k + 1) / t->state.shards - p->first;
@@ -177,9 +177,9 @@ static ds_status build_shard(ds_trainer *t, int k, ds_error *err)
     if (st == DS_OK)
         st = ds__state_differentiate(&t->state, k, p->g, p->loss, &p->cotangent, err);
     if (st == DS_OK)
-        st = ds_plan_new(&p->plan, p->g, err);
+        st = ds__plan_new(&p->plan, p->g, err);
     if (st == DS_OK)
-        *(float *)ds_value_data(p->cotangent) = (float)p->batch / (float)batch;
+        *(float *)ds__var_data(p->cotangent) = (float)p->batch / (float)batch;
     return st;
 }
 
@@ -190,7 +190,7 @@ static void run_shard(void *user, int k)
 
     p->status = t->stage->fill(t, p, &p->error);
     if (p->status == DS_OK)
-        p->status = ds_plan_run(p->plan, t->o->cancel, &p->error);
+        p->status = ds__plan_run(p->plan, t->o->cancel, &p->error);
 }
 
 /* Plans are made for the one thread that will run each.                                                    */
@@ -240,10 +240,10 @@ static ds_status begin(ds_trainer *t, int64_t *step, ds_error *err)
 
 static void free_shard(ds_shard *p)
 {
-    ds_plan_free(p->plan);
-    ds_graph_free(p->g);
-    ds_plan_free(p->encoder_plan);
-    ds_graph_free(p->encoder);
+    ds__plan_free(p->plan);
+    ds__graph_free(p->g);
+    ds__plan_free(p->encoder_plan);
+    ds__graph_free(p->encoder);
     ds_free(p->scratch);
 }
 
@@ -292,7 +292,7 @@ static ds_status run_step(ds_trainer *t, double *loss, ds_error *err)
             *err = p->error;
             return p->status;
         }
-        *loss += (double)*(const float *)ds_value_data(p->loss) * (double)p->batch /
+        *loss += (double)*(const float *)ds__var_data(p->loss) * (double)p->batch /
                  (double)t->settings.batch;
     }
     return DS_OK;
@@ -363,9 +363,9 @@ static double flops_of_step(const ds_trainer *t)
     for (int k = 0; k < t->state.shards; k++) {
         ds_plan_info step, encoder = { 0 };
 
-        ds_plan_get_info(t->shard[k].plan, &step);
+        ds__plan_get_info(t->shard[k].plan, &step);
         if (t->shard[k].encoder_plan != NULL)
-            ds_plan_get_info(t->shard[k].encoder_plan, &encoder);
+            ds__plan_get_info(t->shard[k].encoder_plan, &encoder);
         flops += step.flops + encoder.flops;
     }
     return flops;

@@ -84,8 +84,8 @@ typedef struct ds_slot {
         name; /* "unet.conv_in.weight"                                                             */
     ds_tensor shape;
     float *param, *m, *v,
-        *average;          /* one block; Muon's momentum is m, and v stays 0                  */
-    const ds_value **grad; /* [shards], or NULL: not trained                                  */
+        *average;        /* one block; Muon's momentum is m, and v stays 0                  */
+    const ds_var **grad; /* [shards], or NULL: not trained                                  */
     bool muon;
 } ds_slot;
 
@@ -115,8 +115,8 @@ void ds__state_free(ds_weights_state *s);
 
 /* To be called when the graph of a shard is built and before it is planned: adds gradients of loss with
  * respect to the parameters that are trained.                                                         */
-ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_value *loss,
-                                  ds_value **cotangent, ds_error *err);
+ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_var *loss,
+                                  ds_var **cotangent, ds_error *err);
 
 /* Everything that the next step depends on.                                                           */
 ds_status ds__state_save(const ds_weights_state *s, const char *path, const char *what,
@@ -145,13 +145,13 @@ typedef struct ds_shard {
         batch; /* pictures first .. first + batch - 1 of each batch                         */
     ds_graph *g;
     ds_plan *plan;
-    ds_value *loss, *cotangent;
-    ds_value *image, *noise; /* vae                                        */
-    ds_value *ids, *sample, *timestep, *target,
+    ds_var *loss, *cotangent;
+    ds_var *image, *noise; /* vae                                        */
+    ds_var *ids, *sample, *timestep, *target,
         *weight;       /* diffusion                                  */
     ds_graph *encoder; /* diffusion; frozen                          */
     ds_plan *encoder_plan;
-    ds_value *encoder_in, *moments;
+    ds_var *encoder_in, *moments;
     float *
         scratch; /* [2] latents of one picture                                                      */
     ds_status status;

@@ -124,12 +124,12 @@ static ds_slot *find_slot(const ds_weights_state *s, const char *name)
 }
 
 /* Keeps the values of trained parameters in wrt; returns their number.                                    */
-static int keep_trained(const ds_weights_state *s, ds_value **wrt, int count)
+static int keep_trained(const ds_weights_state *s, ds_var **wrt, int count)
 {
     int kept = 0;
 
     for (int i = 0; i < count; i++) {
-        const ds_slot *slot = find_slot(s, ds_value_name(wrt[i]));
+        const ds_slot *slot = find_slot(s, ds__var_name(wrt[i]));
 
         if (slot != NULL && slot->grad != NULL)
             wrt[kept++] = wrt[i];
@@ -137,29 +137,29 @@ static int keep_trained(const ds_weights_state *s, ds_value **wrt, int count)
     return kept;
 }
 
-ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_value *loss,
-                                  ds_value **cotangent, ds_error *err)
+ds_status ds__state_differentiate(ds_weights_state *s, int shard, ds_graph *g, ds_var *loss,
+                                  ds_var **cotangent, ds_error *err)
 {
-    int count = ds_graph_params(g, NULL, 0);
-    ds_value **wrt = ds_calloc((size_t)count + 1, sizeof *wrt);
-    ds_value **grad = ds_calloc((size_t)count + 1, sizeof *grad);
+    int count = ds__graph_params(g, NULL, 0);
+    ds_var **wrt = ds_calloc((size_t)count + 1, sizeof *wrt);
+    ds_var **grad = ds_calloc((size_t)count + 1, sizeof *grad);
     ds_status st = wrt == NULL || grad == NULL
                        ? ds_fail(err, DS_E_NOMEM, "no memory for a list of gradients")
-                       : ds_graph_status(g, err);
+                       : ds__graph_status(g, err);
 
     if (st == DS_OK) {
-        ds_graph_params(g, wrt, count);
+        ds__graph_params(g, wrt, count);
         count = keep_trained(s, wrt, count);
-        *cotangent = ds_graph_input_like(g, loss);
-        ds_graph_output(g, loss);
-        st = count > 0 ? ds_graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err)
+        *cotangent = ds__graph_input_like(g, loss);
+        ds__graph_output(g, loss);
+        st = count > 0 ? ds__graph_grad(g, &loss, cotangent, 1, wrt, count, grad, err)
                        : ds_fail(err, DS_E_NOMATCH,
                                  "\"only\": no parameter's name begins with \"%s\"", s->only);
     }
     for (int i = 0; st == DS_OK && i < count; i++)
         if (grad[i] != NULL) {
-            find_slot(s, ds_value_name(wrt[i]))->grad[shard] = grad[i];
-            ds_graph_output(g, grad[i]);
+            find_slot(s, ds__var_name(wrt[i]))->grad[shard] = grad[i];
+            ds__graph_output(g, grad[i]);
         }
     for (int64_t i = 0; i < ds__params_count(s->params); i++)
         ds__params_at(s->params, i)->trained = true;

@@ -1,4 +1,4 @@
-/* Every operator of src/ops/graph.h: ds_graph_grad against central differences of the same graph, with
+/* Every operator of src/ops/graph.h: ds__graph_grad against central differences of the same graph, with
  * the reference kernels; and recomputation, which must change memory and no bit. */
 
 #include "support.h"
@@ -18,7 +18,7 @@ typedef struct dims {
 
 typedef struct op_case {
     const char *name;
-    ds_value *(*build)(ds_graph *g, ds_value **in);
+    ds_var *(*build)(ds_graph *g, ds_var **in);
     dims in[INPUTS];
     double
         step; /* of the differences: small where the function has kinks                              */
@@ -27,169 +27,169 @@ typedef struct op_case {
 static const ds_conv_geometry same = { 1, 1, 1, 1, 1 }, half = { 2, 0, 0, 1, 1 },
                               exact = { 1, 0, 0, 0, 0 };
 
-static ds_value *conv(ds_graph *g, ds_value **v)
+static ds_var *conv(ds_graph *g, ds_var **v)
 {
-    return ds_conv2d(g, v[0], v[1], v[2], same);
+    return ds__conv2d(g, v[0], v[1], v[2], same);
 }
 
-static ds_value *conv_half(ds_graph *g, ds_value **v)
+static ds_var *conv_half(ds_graph *g, ds_var **v)
 {
-    return ds_conv2d(g, v[0], v[1], v[2], half);
+    return ds__conv2d(g, v[0], v[1], v[2], half);
 }
 
-static ds_value *conv_1x1(ds_graph *g, ds_value **v)
+static ds_var *conv_1x1(ds_graph *g, ds_var **v)
 {
-    return ds_conv2d(g, v[0], v[1], v[2], exact);
+    return ds__conv2d(g, v[0], v[1], v[2], exact);
 }
 
-static ds_value *linear(ds_graph *g, ds_value **v)
+static ds_var *linear(ds_graph *g, ds_var **v)
 {
-    return ds_linear(g, v[0], v[1], v[2]);
+    return ds__linear(g, v[0], v[1], v[2]);
 }
 
-static ds_value *group(ds_graph *g, ds_value **v)
+static ds_var *group(ds_graph *g, ds_var **v)
 {
-    return ds_group_normalize(g, v[0], NULL, v[1], v[2], 2, 1e-5f, false);
+    return ds__group_normalize(g, v[0], NULL, v[1], v[2], 2, 1e-5f, false);
 }
 
-static ds_value *group_silu(ds_graph *g, ds_value **v)
+static ds_var *group_silu(ds_graph *g, ds_var **v)
 {
-    return ds_group_normalize(g, v[0], v[3], v[1], v[2], 2, 1e-5f, true);
+    return ds__group_normalize(g, v[0], v[3], v[1], v[2], 2, 1e-5f, true);
 }
 
-static ds_value *layer(ds_graph *g, ds_value **v)
+static ds_var *layer(ds_graph *g, ds_var **v)
 {
-    return ds_layer_normalize(g, v[0], v[1], v[2], 1e-5f);
+    return ds__layer_normalize(g, v[0], v[1], v[2], 1e-5f);
 }
 
-static ds_value *silu(ds_graph *g, ds_value **v)
+static ds_var *silu(ds_graph *g, ds_var **v)
 {
-    return ds_activate(g, v[0], DS_ACT_SILU);
+    return ds__activate(g, v[0], DS_ACT_SILU);
 }
 
-static ds_value *gelu(ds_graph *g, ds_value **v)
+static ds_var *gelu(ds_graph *g, ds_var **v)
 {
-    return ds_activate(g, v[0], DS_ACT_GELU);
+    return ds__activate(g, v[0], DS_ACT_GELU);
 }
 
-static ds_value *quick_gelu(ds_graph *g, ds_value **v)
+static ds_var *quick_gelu(ds_graph *g, ds_var **v)
 {
-    return ds_activate(g, v[0], DS_ACT_QUICK_GELU);
+    return ds__activate(g, v[0], DS_ACT_QUICK_GELU);
 }
 
-static ds_value *geglu(ds_graph *g, ds_value **v)
+static ds_var *geglu(ds_graph *g, ds_var **v)
 {
-    return ds_geglu(g, v[0]);
+    return ds__geglu(g, v[0]);
 }
 
-static ds_value *attend(ds_graph *g, ds_value **v)
+static ds_var *attend(ds_graph *g, ds_var **v)
 {
-    return ds_attend(g, v[0], v[1], v[2], 2, 0.5f, false);
+    return ds__attend(g, v[0], v[1], v[2], 2, 0.5f, false);
 }
 
-static ds_value *attend_causal(ds_graph *g, ds_value **v)
+static ds_var *attend_causal(ds_graph *g, ds_var **v)
 {
-    return ds_attend(g, v[0], v[1], v[2], 2, 0.5f, true);
+    return ds__attend(g, v[0], v[1], v[2], 2, 0.5f, true);
 }
 
-static ds_value *attend_plain(ds_graph *g, ds_value **v)
+static ds_var *attend_plain(ds_graph *g, ds_var **v)
 {
-    return ds_attention_apply(g, ds_attention_probs(g, v[0], v[1], 2, 0.5f, false), v[2]);
+    return ds__attention_apply(g, ds__attention_probs(g, v[0], v[1], 2, 0.5f, false), v[2]);
 }
 
-static ds_value *probs(ds_graph *g, ds_value **v)
+static ds_var *probs(ds_graph *g, ds_var **v)
 {
-    return ds_attention_probs(g, v[0], v[1], 2, 0.5f, true);
+    return ds__attention_probs(g, v[0], v[1], 2, 0.5f, true);
 }
 
-static ds_value *reshape(ds_graph *g, ds_value **v)
+static ds_var *reshape(ds_graph *g, ds_var **v)
 {
-    return ds_reshape(g, v[0], DS_DIMS(3, 8));
+    return ds__reshape(g, v[0], DS_DIMS(3, 8));
 }
 
-static ds_value *concat(ds_graph *g, ds_value **v)
+static ds_var *concat(ds_graph *g, ds_var **v)
 {
-    return ds_concat(g, v[0], v[1]);
+    return ds__concat(g, v[0], v[1]);
 }
 
-static ds_value *slice(ds_graph *g, ds_value **v)
+static ds_var *slice(ds_graph *g, ds_var **v)
 {
-    return ds_slice(g, v[0], 1, 2);
+    return ds__slice(g, v[0], 1, 2);
 }
 
-static ds_value *upsample(ds_graph *g, ds_value **v)
+static ds_var *upsample(ds_graph *g, ds_var **v)
 {
-    return ds_upsample(g, v[0], 5, 7);
+    return ds__upsample(g, v[0], 5, 7);
 }
 
-static ds_value *gather(ds_graph *g, ds_value **v)
+static ds_var *gather(ds_graph *g, ds_var **v)
 {
-    return ds_gather(g, v[0],
-                     v[1]); /* v[1] are the row numbers                                        */
+    return ds__gather(g, v[0],
+                      v[1]); /* v[1] are the row numbers                                        */
 }
 
-static ds_value *add(ds_graph *g, ds_value **v)
+static ds_var *add(ds_graph *g, ds_var **v)
 {
-    return ds_add(g, v[0], v[1]);
+    return ds__add(g, v[0], v[1]);
 }
 
-static ds_value *add_each(ds_graph *g, ds_value **v)
+static ds_var *add_each(ds_graph *g, ds_var **v)
 {
-    return ds_add_each(g, v[0], v[1]);
+    return ds__add_each(g, v[0], v[1]);
 }
 
-static ds_value *scale(ds_graph *g, ds_value **v)
+static ds_var *scale(ds_graph *g, ds_var **v)
 {
-    return ds_scale(g, v[0], -1.5f);
+    return ds__scale(g, v[0], -1.5f);
 }
 
-static ds_value *gate(ds_graph *g, ds_value **v)
+static ds_var *gate(ds_graph *g, ds_var **v)
 {
-    return ds_gate(g, v[0], v[1]);
+    return ds__gate(g, v[0], v[1]);
 }
 
-static ds_value *cast(ds_graph *g, ds_value **v)
+static ds_var *cast(ds_graph *g, ds_var **v)
 {
-    return ds_cast(g, ds_cast(g, v[0], DS_DTYPE_F64), DS_DTYPE_F32);
+    return ds__cast(g, ds__cast(g, v[0], DS_DTYPE_F64), DS_DTYPE_F32);
 }
 
-static ds_value *embedding(ds_graph *g, ds_value **v)
+static ds_var *embedding(ds_graph *g, ds_var **v)
 {
-    return ds_timestep_embedding(g, v[0], 8, true, 0.0f);
+    return ds__timestep_embedding(g, v[0], 8, true, 0.0f);
 }
 
-static ds_value *squared(ds_graph *g, ds_value **v)
+static ds_var *squared(ds_graph *g, ds_var **v)
 {
-    return ds_mean_squared(g, v[0], v[1], NULL);
+    return ds__mean_squared(g, v[0], v[1], NULL);
 }
 
-static ds_value *absolute(ds_graph *g, ds_value **v)
+static ds_var *absolute(ds_graph *g, ds_var **v)
 {
-    return ds_mean_absolute(g, v[0], v[1]);
+    return ds__mean_absolute(g, v[0], v[1]);
 }
 
-static ds_value *edges(ds_graph *g, ds_value **v)
+static ds_var *edges(ds_graph *g, ds_var **v)
 {
-    return ds_mean_edges(g, v[0], v[1]);
+    return ds__mean_edges(g, v[0], v[1]);
 }
 
-static ds_value *kl(ds_graph *g, ds_value **v)
+static ds_var *kl(ds_graph *g, ds_var **v)
 {
-    return ds_mean_kl(g, v[0]);
+    return ds__mean_kl(g, v[0]);
 }
 
-static ds_value *draw(ds_graph *g, ds_value **v)
+static ds_var *draw(ds_graph *g, ds_var **v)
 {
-    return ds_draw_gaussian(g, v[0],
-                            ds_scale(g, v[1], 1.0f)); /* v[1] is not asked for                   */
+    return ds__draw_gaussian(
+        g, v[0], ds__scale(g, v[1], 1.0f)); /* v[1] is not asked for                   */
 }
 
 /* One value read three times, and two operators between.                                               */
-static ds_value *shared(ds_graph *g, ds_value **v)
+static ds_var *shared(ds_graph *g, ds_var **v)
 {
-    ds_value *x = ds_activate(g, v[0], DS_ACT_SILU);
+    ds_var *x = ds__activate(g, v[0], DS_ACT_SILU);
 
-    return ds_add(g, x, ds_linear(g, ds_add(g, x, v[0]), v[1], NULL));
+    return ds__add(g, x, ds__linear(g, ds__add(g, x, v[0]), v[1], NULL));
 }
 
 #define X(...)                                                                                     \
@@ -242,7 +242,7 @@ static uint64_t seed;
 typedef struct fixture {
     ds_graph *g;
     ds_plan *plan;
-    ds_value *in[INPUTS], *grad[INPUTS], *out, *cotangent;
+    ds_var *in[INPUTS], *grad[INPUTS], *out, *cotangent;
     int inputs;
     float x[INPUTS][64], along[64];
 } fixture;
@@ -251,18 +251,18 @@ typedef struct fixture {
 static void extra_input(fixture *f, const op_case *c)
 {
     if (c->build == gather)
-        f->in[1] = ds_graph_input(f->g, DS_DTYPE_I32, DS_DIMS(5));
+        f->in[1] = ds__graph_input(f->g, DS_DTYPE_I32, DS_DIMS(5));
     if (c->build == draw)
-        f->in[1] = ds_graph_input(f->g, DS_DTYPE_F32, DS_DIMS(3, 4));
+        f->in[1] = ds__graph_input(f->g, DS_DTYPE_F32, DS_DIMS(3, 4));
 }
 
 static void fill_extra(fixture *f, const op_case *c)
 {
     if (c->build == gather)
-        memcpy(ds_value_data(f->in[1]), (const int32_t[]){ 3, 0, 3, 1, 3 }, 5 * sizeof(int32_t));
+        memcpy(ds__var_data(f->in[1]), (const int32_t[]){ 3, 0, 3, 1, 3 }, 5 * sizeof(int32_t));
     if (c->build == draw)
         for (int i = 0; i < 12; i++)
-            ((float *)ds_value_data(f->in[1]))[i] = ts_noise(&seed);
+            ((float *)ds__var_data(f->in[1]))[i] = ts_noise(&seed);
 }
 
 static void begin(fixture *f, const op_case *c)
@@ -271,46 +271,46 @@ static void begin(fixture *f, const op_case *c)
     ds_error err = { 0 };
 
     memset(f, 0, sizeof *f);
-    ts_ok(ds_graph_new(&f->g, &o, &err), &err);
+    ts_ok(ds__graph_new(&f->g, &o, &err), &err);
     while (f->inputs < INPUTS && c->in[f->inputs].rank > 0) {
         f->in[f->inputs] =
-            ds_graph_input(f->g, DS_DTYPE_F32, c->in[f->inputs].rank, c->in[f->inputs].dim);
+            ds__graph_input(f->g, DS_DTYPE_F32, c->in[f->inputs].rank, c->in[f->inputs].dim);
         f->inputs++;
     }
     extra_input(f, c);
     f->out = c->build(f->g, f->in);
-    f->cotangent = ds_graph_input_like(f->g, f->out);
-    ds_graph_output(f->g, f->out);
-    ts_ok(ds_graph_grad(f->g, &f->out, &f->cotangent, 1, f->in, f->inputs, f->grad, &err), &err);
+    f->cotangent = ds__graph_input_like(f->g, f->out);
+    ds__graph_output(f->g, f->out);
+    ts_ok(ds__graph_grad(f->g, &f->out, &f->cotangent, 1, f->in, f->inputs, f->grad, &err), &err);
     for (int i = 0; i < f->inputs; i++) {
         if (f->grad[i] == NULL)
             fail_msg("%s: no gradient of input %d", c->name, i);
-        ds_graph_output(f->g, f->grad[i]);
+        ds__graph_output(f->g, f->grad[i]);
     }
-    ts_ok(ds_plan_new(&f->plan, f->g, &err), &err);
+    ts_ok(ds__plan_new(&f->plan, f->g, &err), &err);
     seed = 11;
     fill_extra(f, c);
-    for (int64_t i = 0; i < ds_value_count(f->cotangent); i++)
-        ((float *)ds_value_data(f->cotangent))[i] = ts_noise(&seed);
+    for (int64_t i = 0; i < ds__var_count(f->cotangent); i++)
+        ((float *)ds__var_data(f->cotangent))[i] = ts_noise(&seed);
     for (int k = 0; k < f->inputs; k++)
-        for (int64_t i = 0; i < ds_value_count(f->in[k]); i++)
+        for (int64_t i = 0; i < ds__var_count(f->in[k]); i++)
             f->x[k][i] = ts_noise(&seed);
 }
 
 /* <cotangent, f(x)> with input k moved by h along the direction.                                        */
 static double value(fixture *f, int k, double h)
 {
-    const float *y, *c = ds_value_data(f->cotangent);
+    const float *y, *c = ds__var_data(f->cotangent);
     ds_error err = { 0 };
     double sum = 0.0;
 
     for (int j = 0; j < f->inputs; j++)
-        for (int64_t i = 0; i < ds_value_count(f->in[j]); i++)
-            ((float *)ds_value_data(f->in[j]))[i] =
+        for (int64_t i = 0; i < ds__var_count(f->in[j]); i++)
+            ((float *)ds__var_data(f->in[j]))[i] =
                 f->x[j][i] + (j == k ? (float)h * f->along[i] : 0.0f);
-    ts_ok(ds_plan_run(f->plan, NULL, &err), &err);
-    y = ds_value_data(f->out);
-    for (int64_t i = 0; i < ds_value_count(f->out); i++)
+    ts_ok(ds__plan_run(f->plan, NULL, &err), &err);
+    y = ds__var_data(f->out);
+    for (int64_t i = 0; i < ds__var_count(f->out); i++)
         sum += (double)c[i] * y[i];
     return sum;
 }
@@ -318,12 +318,12 @@ static double value(fixture *f, int k, double h)
 static void check_direction(fixture *f, const op_case *c, int k)
 {
     double h = c->step, claim = 0.0, size = 0.0, slope;
-    const float *grad = ds_value_data(f->grad[k]);
+    const float *grad = ds__var_data(f->grad[k]);
 
-    for (int64_t i = 0; i < ds_value_count(f->in[k]); i++)
+    for (int64_t i = 0; i < ds__var_count(f->in[k]); i++)
         f->along[i] = ts_noise(&seed);
     value(f, k, 0.0);
-    for (int64_t i = 0; i < ds_value_count(f->in[k]); i++) {
+    for (int64_t i = 0; i < ds__var_count(f->in[k]); i++) {
         claim += (double)f->along[i] * grad[i];
         size += (double)grad[i] * grad[i];
     }
@@ -344,8 +344,8 @@ static void operators_match_differences(void **state)
         for (int k = 0; k < f.inputs; k++)
             for (int turn = 0; turn < DIRECTIONS; turn++)
                 check_direction(&f, &cases[i], k);
-        ds_plan_free(f.plan);
-        ds_graph_free(f.g);
+        ds__plan_free(f.plan);
+        ds__graph_free(f.g);
     }
 }
 

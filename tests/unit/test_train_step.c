@@ -44,7 +44,7 @@ typedef struct slot {
     const char *name;
     int64_t count;
     float *first, *param, *m, *v;
-    ds_value *grad;
+    ds_var *grad;
 } slot;
 
 static slot slots[PARAMS];
@@ -82,7 +82,7 @@ typedef struct step {
     ds_params *params;
     ds_graph *g;
     ds_plan *plan;
-    ds_value *loss, *cotangent, *target;
+    ds_var *loss, *cotangent, *target;
     ds_unet_inputs in;
 } step;
 
@@ -92,40 +92,40 @@ static void build(step *s, int *used)
     json_t *json = json_loads(config, 0, NULL);
     ds_unet_config c;
     ds_error err = { 0 };
-    ds_value *wrt[PARAMS], *grad[PARAMS];
+    ds_var *wrt[PARAMS], *grad[PARAMS];
 
     ts_ok(ds__unet_config_read(&c, json, "unet", &err), &err);
     json_decref(json);
     ts_ok(ds__params_new(&s->params, source, NULL, used, &err), &err);
     o.params = s->params;
-    ts_ok(ds_graph_new(&s->g, &o, &err), &err);
-    ds_scope_push(s->g, "unet");
-    s->in.sample = ds_graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 8, 8, 4));
-    s->in.timestep = ds_graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2));
-    s->in.context = ds_graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 3, 6));
-    s->target = ds_graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 8, 8, 4));
-    s->loss = ds_mean_squared(s->g, ds__unet_build(s->g, &c, &s->in), s->target, NULL);
-    ts_ok(ds_graph_status(s->g, &err), &err);
-    assert_int_equal(ds_graph_params(s->g, wrt, PARAMS), PARAMS);
-    s->cotangent = ds_graph_input_like(s->g, s->loss);
-    ds_graph_output(s->g, s->loss);
-    ts_ok(ds_graph_grad(s->g, &s->loss, &s->cotangent, 1, wrt, PARAMS, grad, &err), &err);
+    ts_ok(ds__graph_new(&s->g, &o, &err), &err);
+    ds__scope_push(s->g, "unet");
+    s->in.sample = ds__graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 8, 8, 4));
+    s->in.timestep = ds__graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2));
+    s->in.context = ds__graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 3, 6));
+    s->target = ds__graph_input(s->g, DS_DTYPE_F32, DS_DIMS(2, 8, 8, 4));
+    s->loss = ds__mean_squared(s->g, ds__unet_build(s->g, &c, &s->in), s->target, NULL);
+    ts_ok(ds__graph_status(s->g, &err), &err);
+    assert_int_equal(ds__graph_params(s->g, wrt, PARAMS), PARAMS);
+    s->cotangent = ds__graph_input_like(s->g, s->loss);
+    ds__graph_output(s->g, s->loss);
+    ts_ok(ds__graph_grad(s->g, &s->loss, &s->cotangent, 1, wrt, PARAMS, grad, &err), &err);
     for (int i = 0; i < PARAMS; i++) {
-        assert_string_equal(ds_value_name(wrt[i]), slots[i].name);
+        assert_string_equal(ds__var_name(wrt[i]), slots[i].name);
         slots[i].grad = grad[i];
-        ds_graph_output(s->g, grad[i]);
+        ds__graph_output(s->g, grad[i]);
         ds__params_at(s->params, i)->trained = true;
     }
-    ts_ok(ds_plan_new(&s->plan, s->g, &err), &err);
+    ts_ok(ds__plan_new(&s->plan, s->g, &err), &err);
 }
 
 /* [N,C,H,W] numbers of the formula into a map [N,H,W,C]. */
-static void give(ds_value *v, const char *name)
+static void give(ds_var *v, const char *name)
 {
-    int64_t c = ds_value_dim(v, 3), hw = ds_value_dim(v, 1) * ds_value_dim(v, 2);
-    float *x = ds_value_data(v);
+    int64_t c = ds__var_dim(v, 3), hw = ds__var_dim(v, 1) * ds__var_dim(v, 2);
+    float *x = ds__var_data(v);
 
-    for (int64_t i = 0; i < ds_value_count(v); i++)
+    for (int64_t i = 0; i < ds__var_count(v); i++)
         x[(i / (c * hw) * hw + i % hw) * c + i / hw % c] = (float)(noise(name, i) * 3.0);
 }
 
@@ -165,17 +165,17 @@ static void one_step(step *s, int number)
     double sum = 0.0, loss;
     float factor;
 
-    ts_ok(ds_plan_run(s->plan, NULL, &err), &err);
-    loss = *(float *)ds_value_data(s->loss);
+    ts_ok(ds__plan_run(s->plan, NULL, &err), &err);
+    loss = *(float *)ds__var_data(s->loss);
     for (int i = 0; i < PARAMS; i++)
-        sum += ds__sum_squares(ds_value_data(slots[i].grad), slots[i].count);
+        sum += ds__sum_squares(ds__var_data(slots[i].grad), slots[i].count);
     if (!(fabs(loss - expected_steps[number].loss) <= 1e-4 * loss &&
           fabs(sqrt(sum) - expected_steps[number].norm) <= 1e-3 * sqrt(sum)))
         fail_msg("step %d: loss %.9g, norm %.9g; expected %.9g, %.9g", number + 1, loss, sqrt(sum),
                  expected_steps[number].loss, expected_steps[number].norm);
     factor = ds__clip_factor(sqrt(sum), 1.0);
     for (int i = 0; i < PARAMS; i++)
-        ds__adamw_step(slots[i].param, slots[i].m, slots[i].v, ds_value_data(slots[i].grad),
+        ds__adamw_step(slots[i].param, slots[i].m, slots[i].v, ds__var_data(slots[i].grad),
                        slots[i].count, &o, number + 1, factor);
     ds__params_refresh(s->params);
 }
@@ -189,18 +189,18 @@ static void steps_are_pytorch_s(void **state)
     build(&s, &used);
     give(s.in.sample, "sample");
     give(s.target, "target");
-    for (int64_t i = 0; i < ds_value_count(s.in.context); i++)
-        ((float *)ds_value_data(s.in.context))[i] = (float)(noise("context", i) * 3.0);
-    ((float *)ds_value_data(s.in.timestep))[0] = 100.0f;
-    ((float *)ds_value_data(s.in.timestep))[1] = 700.0f;
-    *(float *)ds_value_data(s.cotangent) = 1.0f;
+    for (int64_t i = 0; i < ds__var_count(s.in.context); i++)
+        ((float *)ds__var_data(s.in.context))[i] = (float)(noise("context", i) * 3.0);
+    ((float *)ds__var_data(s.in.timestep))[0] = 100.0f;
+    ((float *)ds__var_data(s.in.timestep))[1] = 700.0f;
+    *(float *)ds__var_data(s.cotangent) = 1.0f;
     for (int k = 0; k < STEPS; k++) {
         one_step(&s, k);
         for (int i = 0; (k == 0 || k == STEPS - 1) && i < PARAMS; i++)
             check_param(&slots[i], k != 0);
     }
-    ds_plan_free(s.plan);
-    ds_graph_free(s.g);
+    ds__plan_free(s.plan);
+    ds__graph_free(s.g);
     ds__params_free(s.params);
     for (int i = 0; i < used; i++) {
         ds_free((char *)slots[i].name);

@@ -80,7 +80,7 @@ static void plan(job *j)
     j->keys = round_up((a->sk + j->blocks - 1) / (j->blocks > 0 ? j->blocks : 1), 2);
     j->qblocks = (a->sq + QB - 1) / QB;
     j->share = a->n * a->heads * j->qblocks / (4 * threads);
-    j->share = ds_min(j->share, ds_min(most, ROOM / (2 * a->d * QB) + 1));
+    j->share = ds__min(j->share, ds__min(most, ROOM / (2 * a->d * QB) + 1));
     if (j->share < 1 || j->probs != NULL || j->out == NULL)
         j->share = 1;
     j->room = lay_out(&w, j, NULL);
@@ -151,7 +151,7 @@ static void load_queries(const job *j, desk *w)
     const ds_attention *a = j->a;
 
     for (int64_t b = 0; b < w->count; b++) {
-        const int64_t q0 = (w->first + b) * QB, rows = ds_min(QB, a->sq - q0);
+        const int64_t q0 = (w->first + b) * QB, rows = ds__min(QB, a->sq - q0);
 
         memset(w->o + b * a->d * QB, 0, (size_t)(a->d * QB) * sizeof(float));
         for (int64_t i = 0; i < QB; i++) {
@@ -315,7 +315,7 @@ static bool probabilities(const job *j, desk *w, float *s, int64_t b, int64_t bl
 static void one_block(const job *j, desk *w, int64_t b, int64_t block, int64_t keys)
 {
     const ds_attention *a = j->a;
-    const int64_t q0 = (w->first + b) * QB, rows = ds_min(QB, a->sq - q0),
+    const int64_t q0 = (w->first + b) * QB, rows = ds__min(QB, a->sq - q0),
                   nv = (rows + VW - 1) / VW;
     const bool keep = j->probs != NULL;
     float *s = w->s + (keep ? block * j->keys * QB : 0);
@@ -344,7 +344,7 @@ static void one_block(const job *j, desk *w, int64_t b, int64_t block, int64_t k
 static void store_out(const job *j, const desk *w, int64_t b, const float *inverse)
 {
     const ds_attention *a = j->a;
-    const int64_t q0 = (w->first + b) * QB, rows = ds_min(QB, a->sq - q0), d = a->d;
+    const int64_t q0 = (w->first + b) * QB, rows = ds__min(QB, a->sq - q0), d = a->d;
     const int64_t ld = round_up(d, VW);
     const float *o = w->o + b * d * QB;
 
@@ -369,12 +369,12 @@ static void store_out(const job *j, const desk *w, int64_t b, const float *inver
 static void store_probs(const job *j, const desk *w, const float *inverse)
 {
     const ds_attention *a = j->a;
-    const int64_t q0 = w->first * QB, rows = ds_min(QB, a->sq - q0);
+    const int64_t q0 = w->first * QB, rows = ds__min(QB, a->sq - q0);
     float *to = j->probs + ((w->image * a->heads + w->head) * a->sq + q0) * a->sk;
 
     for (int64_t block = 0; block < j->blocks; block++)
         for (int64_t v = 0; v * VW < rows; v++) {
-            const int64_t k0 = block * j->keys, keys = ds_min(j->keys, a->sk - k0);
+            const int64_t k0 = block * j->keys, keys = ds__min(j->keys, a->sk - k0);
             vf f = vload(w->tops + block * QB + v * VW) * j->c - vload(w->top + v * VW) * j->c;
 
             f = vexp2_neg(f) * vload(inverse + v * VW);
@@ -384,7 +384,7 @@ static void store_probs(const job *j, const desk *w, const float *inverse)
                 for (int i = 0; i < VW; i++)
                     r[i] = k + i < keys ? vload(w->s + (k0 + k + i) * QB + v * VW) * f : (vf){ 0 };
                 vtranspose(r);
-                for (int i = 0; i < ds_min(VW, rows - v * VW); i++)
+                for (int i = 0; i < ds__min(VW, rows - v * VW); i++)
                     vstore_n(to + (v * VW + i) * a->sk + k0 + k, r[i], keys - k);
             }
         }
@@ -395,7 +395,7 @@ static void finish(const job *j, desk *w)
     const ds_attention *a = j->a;
 
     for (int64_t b = 0; b < w->count; b++) {
-        const int64_t q0 = (w->first + b) * QB, rows = ds_min(QB, a->sq - q0);
+        const int64_t q0 = (w->first + b) * QB, rows = ds__min(QB, a->sq - q0);
         float inverse[QB];
 
         for (int64_t i = 0; i < QB; i++) {
@@ -419,12 +419,12 @@ static void item(const job *j, desk *w, int64_t index)
     const int64_t per = (j->qblocks + j->share - 1) / j->share;
 
     w->first = index % per * j->share;
-    w->count = ds_min(j->share, j->qblocks - w->first);
+    w->count = ds__min(j->share, j->qblocks - w->first);
     w->head = index / per % a->heads;
     w->image = index / per / a->heads;
     load_queries(j, w);
     for (int64_t block = 0; block < j->blocks; block++) {
-        const int64_t k0 = block * j->keys, keys = ds_min(j->keys, a->sk - k0);
+        const int64_t k0 = block * j->keys, keys = ds__min(j->keys, a->sk - k0);
         const int64_t row = w->image * a->sk + k0, column = w->head * a->d;
 
         if (j->k != NULL)

@@ -69,8 +69,8 @@ static void plan(job *j)
     const int64_t heads = a->n * a->heads;
     desk w;
 
-    j->ranges = ds_min((ITEMS + heads - 1) / heads, RANGES);
-    j->ranges = ds_min(j->ranges, (a->sk + KEYS - 1) / KEYS);
+    j->ranges = ds__min((ITEMS + heads - 1) / heads, RANGES);
+    j->ranges = ds__min(j->ranges, (a->sk + KEYS - 1) / KEYS);
     j->range = (a->sk + j->ranges - 1) / j->ranges;
     j->ranges = (a->sk + j->range - 1) / j->range;
     j->ld = round_up(a->d, VW);
@@ -119,7 +119,7 @@ static void transpose_out(float *dst, int64_t ldd, const float *src, int64_t row
             for (int i = 0; i < VW; i++)
                 t[i] = x + i < cols ? vload(src + (x + i) * QB + r) : (vf){ 0 };
             vtranspose(t);
-            for (int i = 0; i < ds_min(VW, rows - r); i++) {
+            for (int i = 0; i < ds__min(VW, rows - r); i++) {
                 float *to = dst + (r + i) * ldd + x;
 
                 vstore_n(to, add ? t[i] + vload_n(to, cols - x) : t[i], cols - x);
@@ -142,7 +142,7 @@ static void gather_keys(const job *j, const desk *w, float *c, const float *a, c
 {
     for (int64_t x = 0; x < j->ld; x += NV * VW)
         gemm(c + x, j->ld, (matrix){ a, QB, 1 }, b + x, j->ld, rows, w->rows,
-             ds_min(NV, (j->ld - x) / VW), true);
+             ds__min(NV, (j->ld - x) / VW), true);
 }
 
 static void start_queries(const job *j, desk *w, int64_t q0)
@@ -154,7 +154,7 @@ static void start_queries(const job *j, desk *w, int64_t q0)
     const int64_t at_o = (w->image * a->sq + q0) * a->ldo + w->head * d;
 
     w->q0 = q0;
-    w->rows = ds_min(QB, a->sq - q0);
+    w->rows = ds__min(QB, a->sq - q0);
     w->nv = (w->rows + VW - 1) / VW;
     memset(w->dqt, 0, (size_t)(d * QB) * sizeof(float));
     memset(w->dot, 0, QB * sizeof(float));
@@ -266,7 +266,7 @@ static void item(const job *j, desk *w, int64_t index)
     w->head = index / j->ranges % a->heads;
     w->image = index / j->ranges / a->heads;
     w->first = w->part * j->range;
-    w->keys = ds_min(j->range, a->sk - w->first);
+    w->keys = ds__min(j->range, a->sk - w->first);
     at_k = (w->image * a->sk + w->first) * a->ldk + w->head * d;
     at_v = (w->image * a->sk + w->first) * a->ldv + w->head * d;
     if (j->k != NULL)
@@ -278,7 +278,7 @@ static void item(const job *j, desk *w, int64_t index)
     for (int64_t q0 = 0; q0 < a->sq; q0 += QB) {
         start_queries(j, w, q0);
         for (int64_t k = 0; k < w->keys; k += KEYS)
-            one_block(j, w, w->first + k, ds_min(KEYS, w->keys - k));
+            one_block(j, w, w->first + k, ds__min(KEYS, w->keys - k));
         finish_queries(j, w);
     }
     if (j->dk != NULL)

@@ -87,7 +87,7 @@ static void run_columns(float *part, const float *y, int64_t rows, int64_t c, in
 {
     memset(part, 0, (size_t)width * sizeof *part);
     for (int64_t r = 0; r < rows; r += ROWS) {
-        const int64_t m = ds_min(ROWS, rows - r);
+        const int64_t m = ds__min(ROWS, rows - r);
 
         for (int64_t i = 0; i < width; i += VW) {
             vf sum = vload(part + i);
@@ -105,7 +105,7 @@ static void strip_columns(float *dt, const float *y, int64_t rows, int64_t c, in
     float part[STRIP + VW];
 
     for (int64_t r = 0; r < rows; r += RUN) {
-        run_columns(part, y + r * c, ds_min(RUN, rows - r), c, width);
+        run_columns(part, y + r * c, ds__min(RUN, rows - r), c, width);
         for (int64_t i = 0; i < width; i++)
             total[i] += part[i];
     }
@@ -116,12 +116,12 @@ static void strip_columns(float *dt, const float *y, int64_t rows, int64_t c, in
 void DS_FN(sum_rows)(float *dt, const float *dy, int64_t n, int64_t s, int64_t c)
 {
     const int64_t shares = (omp_get_max_threads() + n - 1) / n, share = (c + shares - 1) / shares;
-    const int64_t strip = ds_min(STRIP, (share + VW - 1) / VW * VW);
+    const int64_t strip = ds__min(STRIP, (share + VW - 1) / VW * VW);
 
 #pragma omp parallel for collapse(2) schedule(static) if (n * s * c > SWEEP_CHUNK)
     for (int64_t b = 0; b < n; b++)
         for (int64_t k = 0; k < c; k += strip)
-            strip_columns(dt + b * c + k, dy + b * s * c + k, s, c, ds_min(strip, c - k));
+            strip_columns(dt + b * c + k, dy + b * s * c + k, s, c, ds__min(strip, c - k));
 }
 
 void DS_FN(to_bf16)(void *dst, const float *x, int64_t count)

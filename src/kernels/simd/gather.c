@@ -18,7 +18,7 @@ void DS_FN(gather_adj)(float *dtable, const float *dy, const int32_t *ids, int64
     for (int64_t k = 0; k < c; k += STRIP)
         for (int64_t i = 0; i < count; i++) {
             float *to = dtable + ids[i] * c + k;
-            const int64_t width = ds_min(STRIP, c - k);
+            const int64_t width = ds__min(STRIP, c - k);
 
             for (int64_t j = 0; j < width; j += VW)
                 vstore_n(to + j,

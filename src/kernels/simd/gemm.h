@@ -89,7 +89,7 @@ INLINE void panel(float *c, int64_t ldc, matrix a, const float *b, int64_t ldb, 
     for (int64_t s0 = 0; s0 < steps; s0 += RUN, add = true) {
         const int64_t rest = steps;
 
-        steps = ds_min(RUN, rest - s0);
+        steps = ds__min(RUN, rest - s0);
         a.at = a0 + s0 * a.step;
         c = c0;
         for (int64_t t = 0; t < tiles; t++) {

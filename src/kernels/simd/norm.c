@@ -30,7 +30,7 @@ static void run_sums(float *s, float *q, const float *x, const float *x0, int64_
                      int64_t width)
 {
     for (int64_t r = 0; r < rows; r += UNROLL) {
-        const int64_t m = ds_min(rows - r, UNROLL);
+        const int64_t m = ds__min(rows - r, UNROLL);
 
         for (int64_t i = 0; i < width; i += VW) {
             const float *at = x + r * ld + i;
@@ -55,7 +55,7 @@ static void fold(double *part, const float *s, const float *q, const float *x0, 
     const double m = (double)rows;
 
     for (int64_t i = 0; i < width;) {
-        const int64_t g = (first + i) / cg, end = ds_min(width, (g + 1) * cg - first);
+        const int64_t g = (first + i) / cg, end = ds__min(width, (g + 1) * cg - first);
         double sum = 0.0, sq = 0.0;
 
         for (; i < end; i++) {
@@ -72,16 +72,16 @@ static void fold(double *part, const float *s, const float *q, const float *x0, 
 static void chunk_stats(sweep *w, int64_t chunk)
 {
     const int64_t c = w->p->c, c0 = w->g0 * w->cg, cw = w->groups * w->cg;
-    const int64_t end = ds_min((chunk + 1) * w->chunk_rows, w->p->hw);
+    const int64_t end = ds__min((chunk + 1) * w->chunk_rows, w->p->hw);
     double *part = w->part[chunk];
     float s[BLOCK + VW], q[BLOCK + VW];
 
     memset(part, 0, sizeof w->part[chunk]);
     for (int64_t r = chunk * w->chunk_rows; r < end; r += RUN) {
-        const int64_t rows = ds_min(end - r, RUN);
+        const int64_t rows = ds__min(end - r, RUN);
 
         for (int64_t b = 0; b < cw; b += BLOCK) {
-            const int64_t width = ds_min(cw - b, BLOCK);
+            const int64_t width = ds__min(cw - b, BLOCK);
             const float *x = w->x + r * c + c0 + b;
 
             memset(s, 0, sizeof s);
@@ -130,11 +130,11 @@ static void coefficients(const sweep *w, float *a, float *b, int64_t first, int6
 static void chunk_apply(const sweep *w, void *dst, ds_dtype type, int64_t chunk)
 {
     const int64_t c = w->p->c, c0 = w->g0 * w->cg, cw = w->groups * w->cg;
-    const int64_t end = ds_min((chunk + 1) * w->chunk_rows, w->p->hw);
+    const int64_t end = ds__min((chunk + 1) * w->chunk_rows, w->p->hw);
     float a[BLOCK + VW], b[BLOCK + VW];
 
     for (int64_t f = 0; f < cw; f += BLOCK) {
-        const int64_t width = ds_min(cw - f, BLOCK);
+        const int64_t width = ds__min(cw - f, BLOCK);
 
         coefficients(w, a, b, f, width);
         for (int64_t r = chunk * w->chunk_rows; r < end; r++) {
@@ -162,11 +162,11 @@ static void norm_image(void *dst, ds_dtype type, float *stats, const float *x,
     w.shift = p->shift ? p->shift + image * p->c : NULL;
     w.image = image;
     w.cg = p->c / p->groups;
-    w.chunks = ds_min(CHUNKS, (p->hw * p->c + CHUNK_MIN - 1) / CHUNK_MIN);
+    w.chunks = ds__min(CHUNKS, (p->hw * p->c + CHUNK_MIN - 1) / CHUNK_MIN);
     w.chunk_rows = (p->hw + w.chunks - 1) / w.chunks;
     w.chunks = (p->hw + w.chunk_rows - 1) / w.chunk_rows;
     for (w.g0 = 0; w.g0 < p->groups; w.g0 += GROUPS) {
-        w.groups = ds_min(GROUPS, p->groups - w.g0);
+        w.groups = ds__min(GROUPS, p->groups - w.g0);
 #pragma omp parallel for schedule(static) if (parallel)
         for (int64_t k = 0; k < w.chunks; k++)
             chunk_stats(&w, k);

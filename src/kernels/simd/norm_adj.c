@@ -70,7 +70,7 @@ INLINE vf cotangent(const range *r, const float *x, const float *dy, int64_t i, 
 
 static void chunk_sums(range *r, int64_t chunk, int64_t at, int64_t width)
 {
-    const int64_t c = r->p->c, end = ds_min((chunk + 1) * r->rows, r->p->hw);
+    const int64_t c = r->p->c, end = ds__min((chunk + 1) * r->rows, r->p->hw);
     sums *part = &r->part[chunk];
 
     memset(part, 0, sizeof *part);
@@ -79,7 +79,7 @@ static void chunk_sums(range *r, int64_t chunk, int64_t at, int64_t width)
             const int64_t first = row * c + r->c0 + at;
             vf e = { 0 }, ex = { 0 }, x = { 0 };
 
-            for (int64_t k = 0; k < ds_min(RUN, end - row); k++) {
+            for (int64_t k = 0; k < ds__min(RUN, end - row); k++) {
                 vf xh, d = cotangent(r, r->x + first + k * c, r->dy + first + k * c, i, width - i,
                                      &xh);
 
@@ -87,7 +87,7 @@ static void chunk_sums(range *r, int64_t chunk, int64_t at, int64_t width)
                 ex = vfma(d, xh, ex);
                 x += xh;
             }
-            for (int64_t k = 0; k < ds_min(VW, width - i); k++) {
+            for (int64_t k = 0; k < ds__min(VW, width - i); k++) {
                 part->e[i + k] += e[k];
                 part->ex[i + k] += ex[k];
                 part->x[i + k] += x[k];
@@ -112,7 +112,7 @@ static void block_sums(range *r, int64_t at, int64_t width, bool parallel)
 
 static void chunk_dx(const range *r, int64_t chunk, int64_t at, int64_t width)
 {
-    const int64_t c = r->p->c, end = ds_min((chunk + 1) * r->rows, r->p->hw);
+    const int64_t c = r->p->c, end = ds__min((chunk + 1) * r->rows, r->p->hw);
 
     for (int64_t row = chunk * r->rows; row < end; row++) {
         const int64_t first = row * c + r->c0 + at;
@@ -144,7 +144,7 @@ static void one_range(range *r, float *dgamma, float *dbeta, float *dshift, bool
 
     memset(r->group, 0, sizeof r->group);
     for (int64_t at = 0; at < r->width; at += WIDTH) {
-        const int64_t width = ds_min(WIDTH, r->width - at);
+        const int64_t width = ds__min(WIDTH, r->width - at);
 
         block_sums(r, at, width, parallel);
         for (int64_t i = 0; i < width; i++) {
@@ -157,7 +157,7 @@ static void one_range(range *r, float *dgamma, float *dbeta, float *dshift, bool
         }
     }
     for (int64_t at = 0; at < r->width && (r->dx != NULL || dshift != NULL); at += WIDTH) {
-        const int64_t width = ds_min(WIDTH, r->width - at);
+        const int64_t width = ds__min(WIDTH, r->width - at);
 
         if (r->width > WIDTH && dshift != NULL)
             block_sums(r, at, width, parallel);
@@ -189,14 +189,14 @@ void DS_FN(group_norm_adj)(float *dx, float *dgamma, float *dbeta, float *dshift
             r.image = n;
             r.cg = cg;
             r.c0 = k * per * cg;
-            r.groups = ds_min(per, p->groups - k * per);
+            r.groups = ds__min(per, p->groups - k * per);
             r.width = r.groups * cg;
             r.x = x + n * image;
             r.dy = dy + n * image;
             r.dx = dx ? dx + n * image : NULL;
             r.add = add ? add + n * image : NULL;
             r.stats = stats + 2 * (n * p->groups + k * per);
-            r.chunks = ds_min(CHUNKS, (image + CHUNK_MIN - 1) / CHUNK_MIN);
+            r.chunks = ds__min(CHUNKS, (image + CHUNK_MIN - 1) / CHUNK_MIN);
             r.rows = (p->hw + r.chunks - 1) / r.chunks;
             r.chunks = (p->hw + r.rows - 1) / r.rows;
             one_range(&r, dgamma, dbeta, dshift, !small);
@@ -242,14 +242,14 @@ static void layer_strip(float *dgamma, float *dbeta, const float *dy, const floa
         for (int64_t i = 0; i < width; i += VW) {
             vf g = { 0 }, b = { 0 };
 
-            for (int64_t r = r0; r < ds_min(rows, r0 + RUN); r++) {
+            for (int64_t r = r0; r < ds__min(rows, r0 + RUN); r++) {
                 vf e = vload_n(dy + r * cols + i, width - i);
                 vf xh = (vload_n(x + r * cols + i, width - i) - stats[2 * r]) * stats[2 * r + 1];
 
                 b += e;
                 g = vfma(e, xh, g);
             }
-            for (int64_t k = 0; k < ds_min(VW, width - i); k++) {
+            for (int64_t k = 0; k < ds__min(VW, width - i); k++) {
                 gg[i + k] += g[k];
                 gb[i + k] += b[k];
             }
@@ -277,7 +277,7 @@ void DS_FN(layer_norm_adj)(float *dx, float *dgamma, float *dbeta, const float *
 #pragma omp parallel for schedule(static) if (rows * cols > SWEEP_CHUNK)
     for (int64_t c = 0; c < cols; c += WIDTH / 2)
         layer_strip(dgamma ? dgamma + c : NULL, dbeta ? dbeta + c : NULL, dy + c, x + c, stats,
-                    rows, cols, ds_min(WIDTH / 2, cols - c));
+                    rows, cols, ds__min(WIDTH / 2, cols - c));
 }
 
 void DS_FN(softmax_adj)(float *dx, const float *dy, const float *y, int64_t rows, int64_t cols)

@@ -38,7 +38,7 @@ INLINE int64_t steps_of(int64_t cols)
 /* Vectors of panel j that hold some of n columns; the lanes behind the n-th hold zeros. */
 INLINE int64_t vectors(int64_t n, int64_t j)
 {
-    return (ds_min(QB, n - j * QB) + VW - 1) / VW;
+    return (ds__min(QB, n - j * QB) + VW - 1) / VW;
 }
 
 /* ---- packing --------------------------------------------------------------------------------- */
@@ -59,7 +59,7 @@ static void pack_rows(float *to, const float *x, int64_t n, int64_t m)
             vf r[VW];
 
             vload_transposed(r, x + i * m + k, m, n - i, m - k);
-            for (int64_t s = 0; s < ds_min(VW / pair, steps - k / pair); s++)
+            for (int64_t s = 0; s < ds__min(VW / pair, steps - k / pair); s++)
                 vstore(at + s * QB, pair == 1 ? r[s] : join(r[2 * s], r[2 * s + 1]));
         }
 }
@@ -77,7 +77,7 @@ static void mirror(float *c, int64_t n)
     for (int64_t j = 0; j < n; j += VW) {
         for (int64_t i = 0; i < j; i += VW)
             vtranspose_n(place(c, n, j, i), QB, place(c, n, i, j), QB, VW, n - j);
-        for (int64_t i = j + 1; i < ds_min(j + VW, n); i++)
+        for (int64_t i = j + 1; i < ds__min(j + VW, n); i++)
             for (int64_t k = j; k < i; k++)
                 *place(c, n, i, k) = *place(c, n, k, i);
     }
@@ -89,7 +89,7 @@ static void blocks(float *c, const float *a, const float *b, int64_t n, bool add
     for (int64_t j = 0; j < panels(n); j++)
         for (int64_t r = 0; r < (all ? panels(n) : j + 1); r++)
             gemm(c + (j * n + r * QB) * QB, QB, (matrix){ a + r * n * QB, 1, QB }, b + j * n * QB,
-                 QB, ds_min(QB, n - r * QB), n, vectors(n, j), add);
+                 QB, ds__min(QB, n - r * QB), n, vectors(n, j), add);
 }
 
 /* c (+)= a b of symmetric matrices that commute. */
@@ -115,8 +115,8 @@ static void gram(float *c, const float *rows, int64_t n, int64_t m)
             for (int64_t r = 0; r <= j; r++)
                 multiply(c + (j * n + r * QB) * QB, QB,
                          (matrix){ rows + (r * steps + s) * QB, 1, QB },
-                         rows + (j * steps + s) * QB, QB, ds_min(QB, n - r * QB),
-                         ds_min(CHUNK, steps - s), vectors(n, j), s > 0);
+                         rows + (j * steps + s) * QB, QB, ds__min(QB, n - r * QB),
+                         ds__min(CHUNK, steps - s), vectors(n, j), s > 0);
     mirror(c, n);
 }
 
@@ -227,7 +227,7 @@ static void apply(float *dst, const float *q, const float *x, int64_t n, int64_t
                   float *edge)
 {
     for (int64_t j = 0; j < m; j += QB) {
-        const int64_t width = ds_min(QB, m - j), nv = (width + VW - 1) / VW;
+        const int64_t width = ds__min(QB, m - j), nv = (width + VW - 1) / VW;
         const bool whole = width % VW == 0;
         float *to = whole ? dst + j : edge;
         const int64_t ld = whole ? m : QB;
@@ -237,7 +237,7 @@ static void apply(float *dst, const float *q, const float *x, int64_t n, int64_t
                 vstore(panel + i * QB + v * VW, vload_n(x + i * m + j + v * VW, width - v * VW));
         for (int64_t r = 0; r < panels(n); r++)
             gemm(to + r * QB * ld, ld, (matrix){ q + r * n * QB, 1, QB }, panel, QB,
-                 ds_min(QB, n - r * QB), n, nv, false);
+                 ds__min(QB, n - r * QB), n, nv, false);
         for (int64_t i = 0; !whole && i < n; i++)
             memcpy(dst + i * m + j, edge + i * QB, (size_t)width * sizeof *dst);
     }

@@ -44,8 +44,8 @@ INLINE double total(kind k, const float *a, const float *b, int64_t count)
 
 #pragma omp parallel for schedule(static) if (count > 2 * SWEEP_CHUNK)
     for (int64_t p = 0; p < PARTS; p++)
-        for (int64_t r = p * per; r < ds_min((p + 1) * per, runs); r++)
-            part[p] += run_sum(k, a + r * RUN, b + r * RUN, ds_min(RUN, count - r * RUN));
+        for (int64_t r = p * per; r < ds__min((p + 1) * per, runs); r++)
+            part[p] += run_sum(k, a + r * RUN, b + r * RUN, ds__min(RUN, count - r * RUN));
     for (int64_t p = 0; p < PARTS; p++)
         sum += part[p];
     return sum;

@@ -22,7 +22,7 @@ INLINE void add_row(float *dst, const float *x, int64_t c)
 /* The source of pixel i, computed in float32 as PyTorch does. */
 static int64_t source(int64_t i, int64_t in, int64_t out)
 {
-    return ds_min((int64_t)((float)i * ((float)in / (float)out)), in - 1);
+    return ds__min((int64_t)((float)i * ((float)in / (float)out)), in - 1);
 }
 
 void DS_FN(upsample)(void *dst, ds_dtype type, const float *x, int64_t n, int64_t h, int64_t w,
@@ -100,8 +100,8 @@ static void transpose(float *dst, const float *x, int64_t n, int64_t rows, int64
         const int64_t j = k % bands * VW;
 
         for (int64_t i = 0; i < rows; i += VW)
-            vtranspose_n(to + j * rows + i, rows, from + i * cols + j, cols, ds_min(VW, rows - i),
-                         ds_min(VW, cols - j));
+            vtranspose_n(to + j * rows + i, rows, from + i * cols + j, cols, ds__min(VW, rows - i),
+                         ds__min(VW, cols - j));
     }
 }
 

@@ -337,7 +337,7 @@ enum { SWEEP_CHUNK = 16384 };
                      i##_end = i##_base + SWEEP_CHUNK < count ? i##_base + SWEEP_CHUNK : count, w; \
              w = i##_end - i, i < i##_end; i += VW)
 
-INLINE int64_t ds_min(int64_t a, int64_t b)
+INLINE int64_t ds__min(int64_t a, int64_t b)
 {
     return a < b ? a : b;
 }

@@ -70,7 +70,7 @@ INLINE void filter_axis(double (*out)[FILTERS], int out_step, double (*g)[FILTER
 void DS_FN(winograd_filter)(float *u, int64_t step, const float *taps, int64_t count)
 {
     for (int64_t j = 0; j < count; j += FILTERS) {
-        const int64_t n = ds_min(FILTERS, count - j);
+        const int64_t n = ds__min(FILTERS, count - j);
         double g[9][FILTERS] = { { 0 } }, half[18][FILTERS], cell[WINO_CELL][FILTERS];
 
         for (int t = 0; t < 9; t++)
@@ -108,7 +108,7 @@ INLINE void filter_axis_adj(double (*out)[FILTERS], int out_step, double (*u)[FI
 void DS_FN(winograd_filter_adj)(float *taps, const float *u, int64_t step, int64_t count)
 {
     for (int64_t j = 0; j < count; j += FILTERS) {
-        const int64_t n = ds_min(FILTERS, count - j);
+        const int64_t n = ds__min(FILTERS, count - j);
         double cell[WINO_CELL][FILTERS] = { { 0 } }, half[18][FILTERS], g[9][FILTERS];
 
         for (int e = 0; e < WINO_CELL; e++)

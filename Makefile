@@ -27,7 +27,7 @@ LDFLAGS  += -fopenmp $(SANFLAGS)
 LINK_GRAMMAR := $(shell pkg-config --exists link-grammar 2>/dev/null && echo yes)
 ifdef LINK_GRAMMAR
 LDLIBS += -llink-grammar
-$(BUILD)/src/methods/syntax.o: CPPFLAGS += -DDS_HAVE_LINK_GRAMMAR
+$(BUILD)/src/data/syntax.o: CPPFLAGS += -DDS_HAVE_LINK_GRAMMAR
 endif
 ifndef SAN # clang leaves the sanitizers' symbols to the program
 ALL_DEFINED := -Wl,-z,defs

@@ -12,7 +12,7 @@
 
 #include "../tests/analytic.h"
 
-#include "methods/estimate.h"
+#include "methods/estimate/estimate.h"
 
 #include <diffuscope/chart.h>
 #include <math.h>

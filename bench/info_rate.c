@@ -6,7 +6,7 @@
  * After each call of the loop, one of the same network on the same inputs is timed alone, so that a
  * busy machine slows both. */
 
-#include "methods/estimate.h"
+#include "methods/estimate/estimate.h"
 
 #include <diffuscope/rng.h>
 #include <stdio.h>

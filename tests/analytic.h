@@ -9,7 +9,7 @@
 #ifndef DS_TESTS_ANALYTIC_H
 #define DS_TESTS_ANALYTIC_H
 
-#include "methods/source.h"
+#include "methods/estimate/source.h"
 
 typedef struct ta_model {
     ds_answer answer;   /* the parametrisation it answers in */

@@ -7,7 +7,7 @@
 #include "analytic.h"
 #include "support.h"
 
-#include "methods/estimate.h"
+#include "methods/estimate/estimate.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "analytic.h"
 #include "support.h"
 
-#include "methods/draws.h"
+#include "methods/estimate/draws.h"
 
 #include <diffuscope/rng.h>
 #include <math.h>

@@ -4,8 +4,8 @@
 #include "analytic.h"
 #include "support.h"
 
-#include "methods/draws.h"
-#include "methods/pid.h"
+#include "methods/estimate/draws.h"
+#include "methods/pid/pid.h"
 
 #include <math.h>
 #include <stdlib.h>

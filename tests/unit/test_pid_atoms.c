@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "methods/pid_atoms.h"
+#include "methods/pid/atoms.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -1,0 +1,172 @@
+/* ask.c - open vocabulary: other texts' keys against the latent's queries
+ * (OVAM, arXiv 2403.14291).
+ *
+ *   A = sum over calls, layers, heads of softmax_tokens(scale Q (W_K X')^T)
+ *
+ * X' is the encoded text, start and end included, without padding. Its keys depend neither on the
+ * latent nor on the time: they are computed once, by a network of which nothing but the keys is
+ * run. */
+
+#include "methods/daam/daam.h"
+
+#include "kernels/simd.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { BLOCK = 256 }; /* queries at a time */
+
+static ds_status no_memory(ds_error *err)
+{
+    return ds_fail(err, DS_E_NOMEM, "no memory for the keys of texts");
+}
+
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+/* The layer whose keys have this name; -1: none. */
+static int64_t layer_of_keys(const ds_daam *d, const char *site)
+{
+    char name[512];
+
+    for (int64_t i = 0; i < d->layers; i++)
+        if (ds__attention_sibling(name, sizeof name, d->layer[i].site, "k") &&
+            strcmp(name, site) == 0)
+            return i;
+    return -1;
+}
+
+static ds_interest wants(void *user, const char *site, const ds_tensor *shape)
+{
+    (void)shape;
+    return layer_of_keys(user, site) >= 0 ? DS_LOOK : DS_IGNORE;
+}
+
+/* value [asked texts, columns, width]: the first columns of each are kept. */
+static ds_status keep_keys(void *user, const char *site, ds_tensor *value, ds_error *err)
+{
+    ds_daam *d = user;
+    const int64_t layer = layer_of_keys(d, site), width = value->dim[2];
+
+    for (int64_t t = d->keyed; t < d->texts; t++) {
+        daam_text *x = &d->text[t];
+        const size_t bytes = (size_t)(x->columns * width) * sizeof(float);
+        const float *from = (const float *)value->data + (t - d->keyed) * value->dim[1] * width;
+
+        ds_free(x->keys[layer]);
+        x->keys[layer] = ds_alloc(bytes);
+        if (x->keys[layer] == NULL)
+            return no_memory(err);
+        memcpy(x->keys[layer], from, bytes);
+        x->widths[layer] = width;
+    }
+    return DS_OK;
+}
+
+static ds_status run_keys(ds_daam *d, const ds_conditions *c, ds_error *err)
+{
+    const ds_watcher w = { .wants = wants, .show = keep_keys, .user = d };
+    const ds_net_options o = { .watcher = &w, .watched_only = true };
+    const ds_net_shape shape = { c->count, c->tokens, d->height, d->width };
+    ds_tensor context = { DS_DTYPE_F32, 3, { c->count, c->tokens, c->width }, c->hidden };
+    ds_net *n = NULL;
+    ds_status st = ds__net_new(&n, d->model, DS_MODULE_UNET, &shape, &o, err);
+
+    if (st == DS_OK)
+        st = ds__net_set(n, "encoder_hidden_states", &context, err);
+    if (st == DS_OK)
+        st = ds__net_run(n, NULL, err);
+    ds__net_free(n);
+    return st;
+}
+
+/* ---- room ------------------------------------------------------------------------------------ */
+
+static ds_attention describe(const daam_layer *l, const daam_text *t, int64_t width, int64_t rows)
+{
+    const int64_t size = width / l->heads;
+
+    return (ds_attention){ .n = 1,
+                           .heads = l->heads,
+                           .d = size,
+                           .sq = rows,
+                           .sk = t->columns,
+                           .ldq = width,
+                           .ldk = width,
+                           .ldv = width,
+                           .ldo = width,
+                           .scale = (float)(1.0 / sqrt((double)size)),
+                           .type = DS_DTYPE_F32,
+                           .out_type = DS_DTYPE_F32 };
+}
+
+static ds_status make_room(ds_daam *d, ds_error *err)
+{
+    size_t work = 64, probs = 0;
+
+    for (int64_t t = d->keyed; t < d->texts; t++)
+        for (int64_t i = 0; i < d->layers; i++) {
+            const daam_text *x = &d->text[t];
+            const ds_attention a = describe(&d->layer[i], x, x->widths[i], BLOCK);
+            const size_t one = (size_t)(a.heads * BLOCK * a.sk), w = ds__simd()->attention_work(&a);
+
+            probs = one > probs ? one : probs;
+            work = w > work ? w : work;
+        }
+    d->scratch = ds_alloc(probs * sizeof *d->scratch);
+    d->work = ds_alloc(work);
+    return d->scratch != NULL && d->work != NULL ? DS_OK : no_memory(err);
+}
+
+ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err)
+{
+    const int64_t asked = d->texts - first;
+    const char **text;
+    ds_conditions *c = NULL;
+    ds_status st;
+
+    if (asked == 0)
+        return DS_OK;
+    d->keyed = first;
+    text = ds__arena_alloc(&d->arena, (size_t)asked * sizeof *text);
+    if (text == NULL)
+        return no_memory(err);
+    for (int64_t t = first; t < d->texts; t++) {
+        text[t - first] = d->text[t].text;
+        d->text[t].keys = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof(float *));
+        d->text[t].widths = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof(int64_t));
+        if (d->text[t].keys == NULL || d->text[t].widths == NULL)
+            return no_memory(err);
+    }
+    ds__text_allow_chunks(d->text_encoder, false);
+    st = ds__text_encode(d->text_encoder, &c, text, asked, NULL, NULL, err);
+    if (st == DS_OK)
+        st = run_keys(d, c, err);
+    if (st == DS_OK)
+        st = make_room(d, err);
+    ds__conditions_free(c);
+    return st;
+}
+
+/* ---- queries --------------------------------------------------------------------------------- */
+
+ds_status ds__daam_ask(ds_daam *d, int64_t layer, int64_t text, const ds_tensor *q, ds_error *err)
+{
+    const daam_layer *l = &d->layer[layer];
+    const int64_t pixels = q->dim[1], width = q->dim[2];
+
+    (void)err;
+    for (int64_t b = 0; b < d->images; b++) {
+        const float *x = (const float *)q->data + b * pixels * width;
+
+        for (int64_t t = text; t < d->texts; t++)
+            for (int64_t first = 0; first < pixels; first += BLOCK) {
+                const int64_t rows = pixels - first < BLOCK ? pixels - first : BLOCK;
+                const ds_attention a = describe(l, &d->text[t], width, rows);
+
+                ds__simd()->attention_probs(d->scratch, x + first * width, d->text[t].keys[layer],
+                                            &a, d->work);
+                ds__daam_add(d, layer, t, b, first, rows, d->scratch);
+            }
+    }
+    return DS_OK;
+}

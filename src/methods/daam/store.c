@@ -1,0 +1,299 @@
+/* store.c - the sums of DAAM, and how they fit their budget.
+ *
+ * For every text, picture, group of steps, layer and head that is kept apart, and every token that
+ * is kept: the sum over calls of the probability with which each pixel reads the token, in float32
+ * (a few dozen summands below one). What does not fit is summed on the fly, in this order: steps in
+ * groups, heads, layers of one resolution. */
+
+#include "methods/daam/daam.h"
+
+#include "methods/daam/select.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LINE = 16 }; /* floats of a cache line */
+
+static ds_status no_memory(ds_error *err)
+{
+    return ds_fail(err, DS_E_NOMEM, "no memory for the sums of a trace");
+}
+
+/* ---- dividing the budget --------------------------------------------------------------------- */
+
+static int64_t images_of(const ds_daam *d, int64_t text)
+{
+    return d->text[text].image >= 0 ? 1 : d->images;
+}
+
+/* Floats of one group of steps. */
+static double floats_of_group(const ds_daam *d, bool heads, bool layers)
+{
+    double rows = 0, all = 0;
+
+    for (int64_t t = 0; t < d->texts; t++)
+        rows += (double)(d->text[t].rows * images_of(d, t));
+    for (int64_t i = 0; i < d->layers; i++) {
+        const daam_layer *l = &d->layer[i];
+        bool first = true;
+
+        for (int64_t k = 0; !layers && k < i; k++)
+            first = first && d->layer[k].halvings != l->halvings;
+        if (first)
+            all += (double)(l->height * l->width) * (double)(heads ? l->kept_heads : 1);
+    }
+    return all * rows;
+}
+
+static size_t self_bytes(const ds_daam *d)
+{
+    const int64_t n = d->self.height * d->self.width;
+
+    return (size_t)(n * n * d->images) * sizeof(float);
+}
+
+static int64_t kept_steps(const ds_daam *d)
+{
+    int64_t n = 0;
+
+    for (int64_t s = 0; s < d->steps; s++)
+        n += ds__daam_step_kept(d, s);
+    return n;
+}
+
+/* The largest number of groups that fits, 0 if none does. */
+static int64_t groups_that_fit(const ds_daam *d, bool heads, bool layers, int64_t most)
+{
+    const double room = (double)d->options.budget - (double)self_bytes(d);
+    const double one = floats_of_group(d, heads, layers) * sizeof(float);
+
+    return room < one ? 0 : room / one > (double)most ? most : (int64_t)(room / one);
+}
+
+static ds_status divide(ds_daam *d, ds_error *err)
+{
+    const int64_t most = kept_steps(d);
+
+    if (most == 0)
+        return ds_fail(err, DS_E_NOMATCH, "--steps: none of the %lld steps is in \"%s\"",
+                       (long long)d->steps, d->options.steps);
+    d->heads_apart = d->layers_apart = true;
+    d->groups = groups_that_fit(d, true, true, most);
+    if (d->groups == 0) {
+        d->heads_apart = false;
+        d->groups = groups_that_fit(d, false, true, most);
+    }
+    if (d->groups == 0) {
+        d->layers_apart = false;
+        d->groups = groups_that_fit(d, false, false, most);
+    }
+    if (d->groups > 0)
+        return DS_OK;
+    return ds_fail(
+        err, DS_E_NOMEM,
+        "the sums need %.0f MB even with steps, heads and layers summed, the budget is "
+        "%zu MB: raise it, or choose fewer pictures or resolutions",
+        (floats_of_group(d, false, false) * sizeof(float) + (double)self_bytes(d)) / (1 << 20) + 1,
+        d->options.budget >> 20);
+}
+
+/* ---- slots ----------------------------------------------------------------------------------- */
+
+static daam_slot *slot_of(ds_daam *d, const daam_layer *l)
+{
+    for (int i = 0; !d->layers_apart && i < d->slots; i++)
+        if (d->slot[i].height == l->height && d->slot[i].width == l->width)
+            return &d->slot[i];
+    return &d->slot[d->slots++];
+}
+
+static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
+{
+    int64_t n = 0;
+
+    s->offset = ds__arena_alloc(&d->arena, (size_t)d->texts * sizeof *s->offset);
+    if (s->offset == NULL)
+        return no_memory(err);
+    for (int64_t t = 0; t < d->texts; t++) {
+        s->offset[t] = n;
+        n += images_of(d, t) * d->groups * s->heads * d->text[t].rows * s->height * s->width;
+    }
+    s->floats = n;
+    s->data = ds_calloc((size_t)n, sizeof *s->data);
+    d->bytes += (size_t)n * sizeof *s->data;
+    return s->data != NULL ? DS_OK : no_memory(err);
+}
+
+static ds_status make_slots(ds_daam *d, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    d->slot = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof *d->slot);
+    if (d->slot == NULL)
+        return no_memory(err);
+    for (int64_t i = 0; i < d->layers; i++) {
+        daam_layer *l = &d->layer[i];
+        daam_slot *s = slot_of(d, l);
+
+        s->height = l->height;
+        s->width = l->width;
+        s->factor = l->factor;
+        s->heads = d->heads_apart ? l->kept_heads : 1;
+        s->maps += d->heads_apart ? 1 : l->kept_heads;
+        l->slot = (int)(s - d->slot);
+    }
+    for (int i = 0; st == DS_OK && i < d->slots; i++)
+        st = allocate(d, &d->slot[i], err);
+    if (st == DS_OK && d->self.layers > 0) {
+        d->self.data = ds_calloc(self_bytes(d), 1);
+        d->bytes += self_bytes(d);
+        st = d->self.data != NULL ? DS_OK : no_memory(err);
+    }
+    return st;
+}
+
+/* ---- the plan as a sentence ------------------------------------------------------------------ */
+
+/* What the budget made us sum. */
+static ds_status tell_sums(ds_daam *d, int64_t steps, ds_error *err)
+{
+    char groups[80] = "";
+
+    if (d->groups == steps && d->heads_apart)
+        return DS_OK;
+    if (d->groups < steps)
+        snprintf(groups, sizeof groups, "the %lld steps in %lld group%s%s", (long long)steps,
+                 (long long)d->groups, d->groups == 1 ? "" : "s", d->heads_apart ? "" : ", and ");
+    return ds__daam_warn(d, err,
+                         "to fit %zu MB, sums go over %s%s%s: no slices along these; a larger "
+                         "budget keeps them apart",
+                         d->options.budget >> 20, groups, d->heads_apart ? "" : "the heads",
+                         d->layers_apart ? "" : " and the layers of one size");
+}
+
+static ds_status tell(ds_daam *d, ds_error *err)
+{
+    const int64_t steps = kept_steps(d);
+    char apart[200], self[80] = "";
+
+    snprintf(apart, sizeof apart, "%s%s%s",
+             d->groups == steps ? "each step"
+             : d->groups == 1   ? ""
+                                : "groups of steps",
+             d->layers_apart ? ", layer" : "", d->heads_apart ? ", head" : "");
+    if (d->self.layers > 0)
+        snprintf(self, sizeof self, ", and self-attention of %lld by %lld pixels",
+                 (long long)d->self.height, (long long)d->self.width);
+    d->plan = ds__arena_printf(&d->arena, "%.1f MB of sums for %lld layers and %lld steps, %s%s%s",
+                               (double)d->bytes / (1 << 20), (long long)d->layers, (long long)steps,
+                               apart[0] != '\0' ? "apart for " : "all summed",
+                               apart[0] == ',' ? apart + 2 : apart, self);
+    if (d->plan == NULL)
+        return no_memory(err);
+    return tell_sums(d, steps, err);
+}
+
+/* The list of heads is read once, not for every block of queries. */
+static ds_status list_heads(ds_daam *d, ds_error *err)
+{
+    int64_t most = 0;
+
+    for (int64_t i = 0; i < d->layers; i++)
+        most = d->layer[i].heads > most ? d->layer[i].heads : most;
+    d->head_kept = ds__arena_alloc(&d->arena, (size_t)most * sizeof *d->head_kept);
+    for (int64_t h = 0; d->head_kept != NULL && h < most; h++)
+        d->head_kept[h] = ds__daam_head_kept(d, h);
+    return d->head_kept != NULL ? DS_OK : no_memory(err);
+}
+
+ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
+{
+    ds_status st;
+
+    d->steps = steps;
+    st = list_heads(d, err);
+    if (st == DS_OK)
+        st = divide(d, err);
+    if (st == DS_OK)
+        st = make_slots(d, err);
+    return st == DS_OK ? tell(d, err) : st;
+}
+
+ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_apart,
+                          bool layers_apart, ds_error *err)
+{
+    ds_status st;
+
+    d->steps = steps;
+    d->groups = groups;
+    d->heads_apart = heads_apart;
+    d->layers_apart = layers_apart;
+    if (kept_steps(d) < groups)
+        return ds_fail(err, DS_E_FORMAT, "a trace of %lld groups of fewer steps",
+                       (long long)groups);
+    st = list_heads(d, err);
+    if (st == DS_OK)
+        st = make_slots(d, err);
+    return st == DS_OK ? tell(d, err) : st;
+}
+
+/* ---- adding ---------------------------------------------------------------------------------- */
+
+/* Group of the present step: kept steps in equal shares. */
+static int64_t group_of(const ds_daam *d)
+{
+    int64_t before = 0, all = 0;
+
+    for (int64_t s = 0; s < d->steps; s++)
+        if (ds__daam_step_kept(d, s)) {
+            before += s < d->step;
+            all++;
+        }
+    return before * d->groups / all;
+}
+
+float *ds__daam_planes(const ds_daam *d, const daam_slot *s, int64_t text, int64_t image,
+                       int64_t group, int64_t head)
+{
+    const int64_t plane = d->text[text].rows * s->height * s->width;
+
+    image = d->text[text].image >= 0 ? 0 : image;
+    return s->data + s->offset[text] + ((image * d->groups + group) * s->heads + head) * plane;
+}
+
+/* Rows b, b + 1, ... of one head: a cache line of each token's plane at a time, since planes lie a
+ * power of two apart and would push each other out of the cache. */
+static void add_rows(const daam_text *t, float *planes, int64_t pixels, const float *probs,
+                     int64_t b, int64_t end)
+{
+    for (int64_t k = 0; k < t->rows; k++) {
+        const float *p = probs + t->position[k];
+        float *to = planes + k * pixels;
+
+        for (int64_t r = b; r < end; r++)
+            to[r] += p[r * t->columns];
+    }
+}
+
+void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_t first,
+                  int64_t rows, const float *probs)
+{
+    const daam_layer *l = &d->layer[layer];
+    const daam_slot *s = &d->slot[l->slot];
+    const daam_text *t = &d->text[text];
+    const int64_t pixels = s->height * s->width, group = group_of(d);
+
+#pragma omp parallel for schedule(static) if (rows * t->rows > 4096)
+    for (int64_t b = 0; b < rows; b += LINE) {
+        const int64_t end = b + LINE < rows ? b + LINE : rows;
+        int64_t at = 0;
+
+        for (int64_t h = 0; h < l->heads; h++) {
+            if (!d->head_kept[h])
+                continue;
+            add_rows(t, ds__daam_planes(d, s, text, image, group, d->heads_apart ? at : 0) + first,
+                     pixels, probs + h * rows * t->columns, b, end);
+            at++;
+        }
+    }
+}

@@ -7,14 +7,14 @@
 
 #include <string.h>
 
-static ds_var *self_attention(ds_graph *g, const ds_clip_config *c, ds_var *x)
+static ds_var *self_attention(ds_graph *g, const ds_clip_config *c, ds_var *x, bool causal)
 {
     size_t mark = ds__scope_push(g, "self_attn");
     ds_var *q = ds__dense(g, x, "q_proj", c->width, DS_BIAS);
     ds_var *k = ds__dense(g, x, "k_proj", c->width, DS_BIAS);
     ds_var *v = ds__dense(g, x, "v_proj", c->width, DS_BIAS);
 
-    x = ds__attention(g, q, k, v, c->heads, true);
+    x = ds__attention(g, q, k, v, c->heads, causal);
     x = ds__dense(g, x, "out_proj", c->width, DS_BIAS);
     x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
     ds__scope_pop(g, mark);
@@ -32,12 +32,12 @@ static ds_var *mlp(ds_graph *g, const ds_clip_config *c, ds_var *x)
     return x;
 }
 
-static ds_var *layer(ds_graph *g, const ds_clip_config *c, ds_var *x, int64_t index)
+ds_var *ds__clip_layer(ds_graph *g, const ds_clip_config *c, ds_var *x, int64_t index, bool causal)
 {
     size_t mark = ds__scope_push(g, "encoder.layers.%lld", (long long)index);
 
     ds__block_begin(g);
-    x = ds__add(g, x, self_attention(g, c, ds__layer_norm(g, x, "layer_norm1", c->eps)));
+    x = ds__add(g, x, self_attention(g, c, ds__layer_norm(g, x, "layer_norm1", c->eps), causal));
     x = ds__add(g, x, mlp(g, c, ds__layer_norm(g, x, "layer_norm2", c->eps)));
     x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
     ds__block_end(g);
@@ -68,7 +68,7 @@ void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *e
 
     out->hidden[0] = x;
     for (int64_t i = 0; i < c->layers; i++)
-        out->hidden[i + 1] = x = layer(g, c, x, i);
+        out->hidden[i + 1] = x = ds__clip_layer(g, c, x, i, true);
     out->last = ds__layer_norm(g, x, "final_layer_norm", c->eps);
     ds__scope_pop(g, mark);
     rows = out->last == NULL
@@ -98,7 +98,7 @@ int64_t ds__clip_end(const ds_clip_config *c, const int32_t *ids, int64_t count)
 
 /* ---- configuration -------------------------------------------------------------------------- */
 
-static ds_act read_act(ds_config *c)
+ds_act ds__clip_read_act(ds_config *c)
 {
     static const char *const acts[] = { "\"quick_gelu\"", "\"gelu\"", NULL };
     const json_t *v = json_object_get(c->object, "hidden_act");
@@ -133,7 +133,7 @@ ds_status ds__clip_config_read(ds_clip_config *t, const json_t *json, const char
     t->positions = ds__config_int(&c, "max_position_embeddings", 77, 1, 1 << 16);
     t->eos_id = ds__config_int(&c, "eos_token_id", 49407, 0, 1 << 24);
     t->eps = (float)ds__config_real(&c, "layer_norm_eps", 1e-5, 0, 1);
-    t->act = read_act(&c);
+    t->act = ds__clip_read_act(&c);
     projection = ds__config_int(&c, "projection_dim", 512, 0, 1 << 16);
     t->projection_dim = projected ? projection : 0;
     if (c.status == DS_OK && t->width % t->heads != 0)

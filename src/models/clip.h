@@ -33,6 +33,13 @@ typedef struct ds_clip_outputs {
 void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *end,
                     ds_clip_outputs *out);
 
+/* One layer of the transformer, encoder.layers.<index>, which the picture tower has too (not causal). */
+ds_var *ds__clip_layer(ds_graph *g, const ds_clip_config *c, ds_var *x, int64_t index, bool causal);
+
+/* Reads "hidden_act", "quick_gelu" or "gelu". */
+struct ds_config;
+ds_act ds__clip_read_act(struct ds_config *c);
+
 /* Position of the end token in one row of ids: the largest id for the historical configurations
  * whose eos_token_id is 2 (the true id is the largest of the vocabulary), the first eos_id
  * otherwise. */

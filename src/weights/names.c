@@ -20,6 +20,7 @@ static const struct {
 
 static const char *const idle[] = {
     "text_model.embeddings.position_ids", /* 0, 1, 2, ...: saved by old transformers */
+    "vision_model.embeddings.position_ids",
 };
 
 /* Whether the parent of the last n characters' component is "attentions.N". */

@@ -18,7 +18,7 @@ endif
 
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-contract=off $(SANFLAGS)
-CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc
+CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc -I.
 LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lpangocairo-1.0 -lpango-1.0 -lgobject-2.0 \
             -lcairo -lm
 LDFLAGS  += -fopenmp $(SANFLAGS)
@@ -33,7 +33,7 @@ ifndef SAN # clang leaves the sanitizers' symbols to the program
 ALL_DEFINED := -Wl,-z,defs
 endif
 
-LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c))
+LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c world/*.c))
 SIMD_SRC := $(wildcard src/kernels/simd/*.c)
 CLI_SRC  := $(wildcard tools/cli/*.c tools/cli/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
@@ -112,8 +112,8 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
-$(BUILD)/tools/cli/%.o: CPPFLAGS += -Itools/cli -Iworld
-$(PROGRAM): $(CLI_OBJ) $(BUILD)/libworld.a $(STATIC)
+$(BUILD)/tools/cli/%.o: CPPFLAGS += -Itools/cli
+$(PROGRAM): $(CLI_OBJ) $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 include world/world.mk

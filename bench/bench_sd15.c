@@ -10,8 +10,8 @@
  * disturbs it little. Each case runs in a process of its own, whose peak resident set is printed.
  * The model is made once (4 GB in f32) and kept in the build folder; -m takes another one. */
 
-#include "baseline.h"
-#include "profile.h"
+#include "bench/baseline.h"
+#include "bench/profile.h"
 
 #include "models/net.h"
 

@@ -8,8 +8,8 @@
  * and by shape. -c counts processor time: for one thread of a crowded machine. The step runs as one
  * graph on all threads; OMP_NUM_THREADS=1 with half the batch is what each of two replicas does. */
 
-#include "baseline.h"
-#include "profile.h"
+#include "bench/baseline.h"
+#include "bench/profile.h"
 
 #include "base/json.h"
 #include "models/clip.h"

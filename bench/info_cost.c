@@ -10,7 +10,7 @@
  * "saving" is that number over the calls of our design, its pilot included. DIR gets cost.csv and a
  * chart per picture. */
 
-#include "../tests/analytic.h"
+#include "tests/analytic.h"
 
 #include "methods/estimate/estimate.h"
 

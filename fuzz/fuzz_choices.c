@@ -1,7 +1,7 @@
 /* Any bytes as a list of captions to choose from, JSON (J) or CSV (C): what is read has a picture,
  * a right caption and wrong ones that are not empty, as many as there is room for. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Any bytes as the config.json of a network: U, V, C or P (a text encoder with projection), then
  * the file. A configuration that is accepted can be built, with parameters of any size. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /* Any bytes as model_index.json and as a component's config.json. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 #include <sys/stat.h>

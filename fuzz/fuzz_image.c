@@ -1,6 +1,6 @@
 /* Any bytes as a picture, and as a PNG whose text is asked for. What is accepted has its pixels. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 

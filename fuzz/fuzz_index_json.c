@@ -1,6 +1,6 @@
 /* Any bytes as the index of a sharded file. What is accepted names only files of that folder. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 

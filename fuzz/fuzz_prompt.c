@@ -1,7 +1,7 @@
 /* Any bytes as a prompt, on a vocabulary of a few letters: every token has a spelling, and the
  * words cover the tokens and their bytes once, in order. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Any bytes as a safetensors file. What is accepted can be read in full, and written and read again
  * without change. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* Any bytes as scheduler_config.json. Every sampler that accepts the file keeps inside its tables.
  */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <diffuscope/sampler.h>
 

@@ -2,7 +2,7 @@
  * vocab.json, merges.txt, special_tokens_map.json, tokenizer_config.json, added_tokens.json,
  * prompt. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <string.h>
 

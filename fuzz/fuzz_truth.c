@@ -1,7 +1,7 @@
 /* Any bytes as captions.jsonl (W), as COCO's instances and captions (C) or list of rows (L), or as
  * the text of run lengths (R): a mask that is read can be painted and written, and comes back. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <diffuscope/rle.h>
 #include <diffuscope/truth.h>

@@ -1,6 +1,6 @@
 /* support.c - see support.h. */
 
-#include "support.h"
+#include "fuzz/support.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  *
  * Thread rule: reads the world, writes the caller's scene.                                      */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <stdio.h>
 #include <string.h>

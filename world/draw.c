@@ -4,7 +4,7 @@
  * internal.h. A combination that is held out is drawn again with the next try. Thread rule: reads
  * the world only.                                                                               */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <math.h>
 #include <string.h>

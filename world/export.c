@@ -2,10 +2,10 @@
  *
  * Thread rule: a folder is written by one thread.                                               */
 
-#include "export.h"
+#include "world/export.h"
 
-#include "record.h"
-#include "select.h"
+#include "world/record.h"
+#include "world/select.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_EXPORT_H
 #define DS_WORLD_EXPORT_H
 
-#include "world.h"
+#include "world/world.h"
 
 #include <jansson.h>
 

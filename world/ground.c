@@ -3,7 +3,7 @@
  * A place is drawn pixel by pixel from a few smooth random functions of its seed, so that the
  * palette tells the place and no two pictures of it are the same. Thread rule: none. */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_INTERNAL_H
 #define DS_WORLD_INTERNAL_H
 
-#include "world.h"
+#include "world/world.h"
 
 enum { DS__CELL_BYTES = DS_WORLD_CELL * DS_WORLD_CELL * 4 };
 

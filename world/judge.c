@@ -8,9 +8,9 @@
  *
  * Thread rule: reads the judge, writes the caller's verdict.                                    */
 
-#include "judge.h"
+#include "world/judge.h"
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <float.h>
 #include <math.h>

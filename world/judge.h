@@ -7,7 +7,7 @@
 #ifndef DS_WORLD_JUDGE_H
 #define DS_WORLD_JUDGE_H
 
-#include "world.h"
+#include "world/world.h"
 
 enum { DS_JUDGE_RANKS = 5, DS_JUDGE_ASKED = 2 };
 

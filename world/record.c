@@ -2,7 +2,7 @@
  *
  * Format: docs/world.md. Thread rule: none of its own.                                          */
 
-#include "record.h"
+#include "world/record.h"
 
 #include <diffuscope/image.h>
 #include <diffuscope/rle.h>

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_RECORD_H
 #define DS_WORLD_RECORD_H
 
-#include "world.h"
+#include "world/world.h"
 
 #include <jansson.h>
 #include <stdio.h>

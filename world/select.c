@@ -2,7 +2,7 @@
  *
  * Thread rule: a selection belongs to one thread.                                               */
 
-#include "select.h"
+#include "world/select.h"
 
 #include <string.h>
 

@@ -10,7 +10,7 @@
 #ifndef DS_WORLD_SELECT_H
 #define DS_WORLD_SELECT_H
 
-#include "world.h"
+#include "world/world.h"
 
 typedef struct ds_selection ds_selection;
 

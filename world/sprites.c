@@ -4,7 +4,7 @@
  * thing is, in every style, the upper half of one drawing over the lower half of another. Thread
  * rule: none of its own; used while a world is opened.                                          */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <png.h>
 #include <stdio.h>

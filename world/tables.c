@@ -3,7 +3,7 @@
  * Every mistake in a file is an error that names the file and the entry. Thread rule: none of its
  * own; used while a world is opened.                                                            */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <jansson.h>
 #include <stdio.h>

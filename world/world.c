@@ -1,6 +1,6 @@
 /* world.c - opens and closes a world; names of its enumerations; run lengths of masks. */
 
-#include "internal.h"
+#include "world/internal.h"
 
 #include <string.h>
 

@@ -1,21 +1,11 @@
-# world.mk - the specimen's world: a small library that trainers and tests link, and its command.
+# world.mk - the specimen's world. Its scenes and their judge (world/) are a room of the library; its own
+# command (world/tool/) exports scenes and measures models.
 
-WORLD_SRC := $(filter-out world/main.c,$(wildcard world/*.c))
-WORLD_OBJ := $(WORLD_SRC:%.c=$(BUILD)/%.o)
-WORLD_LIB := $(BUILD)/libworld.a
 WORLD     := $(BUILD)/diffuscope-world
+WORLD_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard world/tool/*.c))
 
-$(WORLD_LIB): $(WORLD_OBJ)
-	@rm -f $@
-	$(AR) rcs $@ $^
-
-$(WORLD): $(BUILD)/world/main.o $(WORLD_LIB) $(STATIC)
-	$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
-
-WORLD_TESTS := $(BUILD)/tests/unit/test_world $(BUILD)/tests/unit/test_judge
-$(WORLD_TESTS): $(WORLD_LIB)
-$(WORLD_TESTS): LDLIBS := $(WORLD_LIB) $(STATIC) $(LDLIBS)
-$(WORLD_TESTS:%=%.o): CPPFLAGS += -Iworld
+$(WORLD): $(WORLD_OBJ) $(STATIC)
+	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 # Drawing and resampling are most of a scene's cost.
 $(BUILD)/world/%.o: override CFLAGS += -O3

@@ -2,6 +2,9 @@
 
 #include "probes/attentions.h"
 
+#include "kernels/simd.h"
+
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -173,4 +176,39 @@ bool ds__attention_sibling(char *buf, size_t size, const char *probs, const char
     int n = snprintf(buf, size, "%.*s.%s", (int)(dot - probs), probs, value);
 
     return n > 0 && (size_t)n < size;
+}
+
+/* ---- other keys against a layer's queries ---------------------------------------------------- */
+
+static ds_attention describe(const ds_attention_size *s)
+{
+    const int64_t d = s->width / s->heads;
+
+    return (ds_attention){ .n = 1,
+                           .heads = s->heads,
+                           .d = d,
+                           .sq = s->rows,
+                           .sk = s->columns,
+                           .ldq = s->width,
+                           .ldk = s->width,
+                           .ldv = s->width,
+                           .ldo = s->width,
+                           .scale = (float)(1.0 / sqrt((double)d)),
+                           .type = DS_DTYPE_F32,
+                           .out_type = DS_DTYPE_F32 };
+}
+
+size_t ds__attention_work(const ds_attention_size *s)
+{
+    const ds_attention a = describe(s);
+
+    return ds__simd()->attention_work(&a);
+}
+
+void ds__attention_probabilities(float *probs, const float *q, const float *k,
+                                 const ds_attention_size *s, void *work)
+{
+    const ds_attention a = describe(s);
+
+    ds__simd()->attention_probs(probs, q, k, &a, work);
 }

@@ -38,4 +38,19 @@ void ds__attention_layers_free(ds_attention_layers *l); /* NULL is allowed */
  * if it does not fit. */
 bool ds__attention_sibling(char *buf, size_t size, const char *probs, const char *value);
 
+/* ---- other keys against a layer's queries ---------------------------------------------------- */
+
+typedef struct ds_attention_size {
+    int64_t heads, rows, columns; /* queries and keys */
+    int64_t width;                /* of a query or key: all heads side by side */
+} ds_attention_size;
+
+/* Bytes that ds__attention_probabilities needs as `work`. */
+size_t ds__attention_work(const ds_attention_size *s);
+
+/* probs [heads,rows,columns] = softmax over columns of q_h k_h^T / sqrt(width / heads), for queries
+ * q [rows,width] and keys k [columns,width]: what the layer itself would compute. */
+void ds__attention_probabilities(float *probs, const float *q, const float *k,
+                                 const ds_attention_size *s, void *work);
+
 #endif

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "opts.h"
-#include "report.h"
-#include "run_folder.h"
+#include "tools/cli/opts.h"
+#include "tools/cli/report.h"
+#include "tools/cli/run_folder.h"
 
 static const ds_opt options[] = {
     { "steps", 0, OPT_INT, "N", "20", 1, 1000, "steps", NULL, false },

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "daam/daam_syntax.h"
-#include "opts.h"
+#include "tools/cli/daam/daam_syntax.h"
+#include "tools/cli/opts.h"
 
 /* The frame's help lists these; here there are none. */
 const ds_command *const ds_commands[] = { NULL };

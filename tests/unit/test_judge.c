@@ -3,8 +3,8 @@
 
 #include "support.h"
 
-#include <judge.h>
-#include <select.h>
+#include "world/judge.h"
+#include "world/select.h"
 
 #include <string.h>
 

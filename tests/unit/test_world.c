@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include <world.h>
+#include "world/world.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 
 #include "commands.h"
 #include "report.h"
-#include "world.h"
+#include "world/world.h"
 
 #define SPLITS 8
 

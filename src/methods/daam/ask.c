@@ -9,9 +9,8 @@
 
 #include "methods/daam/daam.h"
 
-#include "kernels/simd.h"
+#include "pipeline/keys.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { BLOCK = 256 }; /* queries at a time */
@@ -62,41 +61,14 @@ static ds_status keep_keys(void *user, const char *site, ds_tensor *value, ds_er
     return DS_OK;
 }
 
-static ds_status run_keys(ds_daam *d, const ds_conditions *c, ds_error *err)
-{
-    const ds_watcher w = { .wants = wants, .show = keep_keys, .user = d };
-    const ds_net_options o = { .watcher = &w, .watched_only = true };
-    const ds_net_shape shape = { c->count, c->tokens, d->height, d->width };
-    ds_tensor context = { DS_DTYPE_F32, 3, { c->count, c->tokens, c->width }, c->hidden };
-    ds_net *n = NULL;
-    ds_status st = ds__net_new(&n, d->model, DS_MODULE_UNET, &shape, &o, err);
-
-    if (st == DS_OK)
-        st = ds__net_set(n, "encoder_hidden_states", &context, err);
-    if (st == DS_OK)
-        st = ds__net_run(n, NULL, err);
-    ds__net_free(n);
-    return st;
-}
-
 /* ---- room ------------------------------------------------------------------------------------ */
 
-static ds_attention describe(const daam_layer *l, const daam_text *t, int64_t width, int64_t rows)
+static ds_attention_size size_of(const daam_layer *l, const daam_text *t, int64_t width,
+                                 int64_t rows)
 {
-    const int64_t size = width / l->heads;
-
-    return (ds_attention){ .n = 1,
-                           .heads = l->heads,
-                           .d = size,
-                           .sq = rows,
-                           .sk = t->columns,
-                           .ldq = width,
-                           .ldk = width,
-                           .ldv = width,
-                           .ldo = width,
-                           .scale = (float)(1.0 / sqrt((double)size)),
-                           .type = DS_DTYPE_F32,
-                           .out_type = DS_DTYPE_F32 };
+    return (ds_attention_size){
+        .heads = l->heads, .rows = rows, .columns = t->columns, .width = width
+    };
 }
 
 static ds_status make_room(ds_daam *d, ds_error *err)
@@ -106,8 +78,8 @@ static ds_status make_room(ds_daam *d, ds_error *err)
     for (int64_t t = d->keyed; t < d->texts; t++)
         for (int64_t i = 0; i < d->layers; i++) {
             const daam_text *x = &d->text[t];
-            const ds_attention a = describe(&d->layer[i], x, x->widths[i], BLOCK);
-            const size_t one = (size_t)(a.heads * BLOCK * a.sk), w = ds__simd()->attention_work(&a);
+            const ds_attention_size a = size_of(&d->layer[i], x, x->widths[i], BLOCK);
+            const size_t one = (size_t)(a.heads * BLOCK * a.columns), w = ds__attention_work(&a);
 
             probs = one > probs ? one : probs;
             work = w > work ? w : work;
@@ -120,6 +92,7 @@ static ds_status make_room(ds_daam *d, ds_error *err)
 ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err)
 {
     const int64_t asked = d->texts - first;
+    const ds_watcher w = { .wants = wants, .show = keep_keys, .user = d };
     const char **text;
     ds_conditions *c = NULL;
     ds_status st;
@@ -140,7 +113,7 @@ ds_status ds__daam_prepare_ask(ds_daam *d, int64_t first, ds_error *err)
     ds__text_allow_chunks(d->text_encoder, false);
     st = ds__text_encode(d->text_encoder, &c, text, asked, NULL, NULL, err);
     if (st == DS_OK)
-        st = run_keys(d, c, err);
+        st = ds__denoiser_keys(d->model, c, d->height, d->width, &w, err);
     if (st == DS_OK)
         st = make_room(d, err);
     ds__conditions_free(c);
@@ -161,9 +134,9 @@ ds_status ds__daam_ask(ds_daam *d, int64_t layer, int64_t text, const ds_tensor 
         for (int64_t t = text; t < d->texts; t++)
             for (int64_t first = 0; first < pixels; first += BLOCK) {
                 const int64_t rows = pixels - first < BLOCK ? pixels - first : BLOCK;
-                const ds_attention a = describe(l, &d->text[t], width, rows);
+                const ds_attention_size a = size_of(l, &d->text[t], width, rows);
 
-                ds__simd()->attention_probs(d->scratch, x + first * width, d->text[t].keys[layer],
+                ds__attention_probabilities(d->scratch, x + first * width, d->text[t].keys[layer],
                                             &a, d->work);
                 ds__daam_add(d, layer, t, b, first, rows, d->scratch);
             }

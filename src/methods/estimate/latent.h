@@ -3,7 +3,7 @@
 #ifndef DS_METHODS_LATENT_H
 #define DS_METHODS_LATENT_H
 
-#include "models/net.h"
+#include <diffuscope/model.h>
 
 typedef struct ds_latent_size {
     int64_t channels, height, width;

@@ -14,7 +14,7 @@
 
 #include "daam/daam_syntax.h"
 #include "eval_picture.h"
-#include "judge.h"
+#include "world/judge.h"
 #include "opts.h"
 #include "run_folder.h"
 

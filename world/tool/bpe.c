@@ -5,7 +5,7 @@
  * the order of the symbols' numbers, so that the result depends on the captions alone. It ends when
  * every word is a single symbol. Captions are ASCII in lower case. Thread rule: none of its own. */
 
-#include "bpe.h"
+#include "world/tool/bpe.h"
 
 #include <ctype.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_ANSWER_H
 #define DS_WORLD_ANSWER_H
 
-#include "world.h"
+#include "world/world.h"
 
 #include <diffuscope/model.h>
 

@@ -2,10 +2,10 @@
  *
  * Thread rule: none of its own.                                                                 */
 
-#include "quality.h"
+#include "world/tool/quality.h"
 
-#include "export.h"
-#include "record.h"
+#include "world/export.h"
+#include "world/record.h"
 
 #include <errno.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_QUALITY_H
 #define DS_WORLD_QUALITY_H
 
-#include "answer.h"
+#include "world/tool/answer.h"
 
 #include <jansson.h>
 #include <stdio.h>

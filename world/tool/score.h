@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_SCORE_H
 #define DS_WORLD_SCORE_H
 
-#include "judge.h"
+#include "world/judge.h"
 
 #include <jansson.h>
 

@@ -3,7 +3,7 @@
 #ifndef DS_WORLD_BPE_H
 #define DS_WORLD_BPE_H
 
-#include "world.h"
+#include "world/world.h"
 
 /* What came out.                                                                                */
 typedef struct ds_bpe_summary {

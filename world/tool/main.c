@@ -2,11 +2,11 @@
  *
  * Exit codes as the main program's: 0 done, 1 failed, 2 misused.                                 */
 
-#include "bpe.h"
-#include "export.h"
-#include "quality.h"
-#include "record.h"
-#include "score.h"
+#include "world/tool/bpe.h"
+#include "world/export.h"
+#include "world/tool/quality.h"
+#include "world/record.h"
+#include "world/tool/score.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,10 +2,10 @@
  *
  * Thread rule: a folder belongs to one thread; the networks use all.                            */
 
-#include "answer.h"
+#include "world/tool/answer.h"
 
-#include "export.h"
-#include "record.h"
+#include "world/export.h"
+#include "world/record.h"
 
 #include <diffuscope/image.h>
 #include <diffuscope/run.h>

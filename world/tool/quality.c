@@ -5,10 +5,10 @@
  *
  * Thread rule: one quality at a time in a folder.                                               */
 
-#include "quality.h"
+#include "world/tool/quality.h"
 
-#include "export.h"
-#include "score.h"
+#include "world/export.h"
+#include "world/tool/score.h"
 
 #include <errno.h>
 #include <math.h>

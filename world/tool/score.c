@@ -3,10 +3,10 @@
  * Thread rule: pictures are judged by all threads; the counts are added up in the order of the
  * captions.                                                                                     */
 
-#include "score.h"
+#include "world/tool/score.h"
 
-#include "export.h"
-#include "record.h"
+#include "world/export.h"
+#include "world/record.h"
 
 #include <float.h>
 #include <math.h>

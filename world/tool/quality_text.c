@@ -2,7 +2,7 @@
  *
  * Thread rule: none of its own.                                                                 */
 
-#include "quality.h"
+#include "world/tool/quality.h"
 
 #include <math.h>
 #include <string.h>

@@ -11,23 +11,6 @@
 #include <diffuscope/image.h>
 #include <diffuscope/rle.h>
 
-ds__truth_entry *ds__truth_add(ds_truth *t)
-{
-    if (t->count == t->room) {
-        int64_t room = t->room > 0 ? 2 * t->room : 64;
-        ds__truth_entry *more = ds_calloc((size_t)room, sizeof *more);
-
-        if (more == NULL)
-            return NULL;
-        if (t->count > 0)
-            memcpy(more, t->entries, (size_t)t->count * sizeof *more);
-        ds_free(t->entries);
-        t->entries = more;
-        t->room = room;
-    }
-    return &t->entries[t->count++];
-}
-
 /* "instances.json", "instances_val2017.json": the first one by name, since folders have no order.
  */
 static const char *find_instances(ds_truth *t, const char *folder)

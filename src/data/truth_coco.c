@@ -3,7 +3,6 @@
 
 #include "data/truth.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,45 +77,6 @@ static int64_t first_row(const row *rows, int64_t count, int64_t image)
 }
 
 /* ---- names in captions ----------------------------------------------------------------------- */
-
-static bool is_letter(char c)
-{
-    return isalnum((unsigned char)c) || (unsigned char)c >= 128;
-}
-
-/* Length of `name` at text, in any case, with an s or es that may follow; -1 if it is not there. */
-static int64_t name_at(const char *text, const char *name)
-{
-    int64_t n = 0;
-
-    while (name[n] != '\0') {
-        if (tolower((unsigned char)text[n]) != tolower((unsigned char)name[n]))
-            return -1;
-        n++;
-    }
-    if (n == 0)
-        return -1;
-    if (is_letter(text[n]) && tolower((unsigned char)text[n]) == 'e' &&
-        tolower((unsigned char)text[n + 1]) == 's' && !is_letter(text[n + 2]))
-        return n + 2;
-    if (tolower((unsigned char)text[n]) == 's' && !is_letter(text[n + 1]))
-        return n + 1;
-    return is_letter(text[n]) ? -1 : n;
-}
-
-bool ds_truth_find_name(const char *text, const char *name, int64_t *begin, int64_t *end)
-{
-    for (int64_t i = 0; text[i] != '\0'; i++) {
-        int64_t n = i > 0 && is_letter(text[i - 1]) ? -1 : name_at(text + i, name);
-
-        if (n > 0) {
-            *begin = i;
-            *end = i + n;
-            return true;
-        }
-    }
-    return false;
-}
 
 static ds_status read_synonyms(coco *c, const char *path, ds_error *err)
 {

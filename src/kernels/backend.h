@@ -1,6 +1,6 @@
 /* backend.h - what a backend of compiled kernels provides; for src/kernels only.
  *
- * A backend allocates an object that begins with a ds_kernel. kernel.c has checked the
+ * A backend allocates an object that begins with a ds_kernel. create.c has checked the
  * description before (ranges, types, sizes that fit), so a backend computes with it freely. */
 
 #ifndef DS_KERNELS_BACKEND_H
@@ -18,7 +18,7 @@ typedef struct ds__kernel_ops {
 struct ds_kernel {
     const ds__kernel_ops *ops;
     ds_kernel_desc desc;
-    ds_kernel_info info; /* flops is filled by kernel.c, the rest by the backend */
+    ds_kernel_info info; /* flops is filled by create.c, the rest by the backend */
     void *args[DS_ARG_COUNT];
 };
 
@@ -30,6 +30,9 @@ void ds__ref_matmul(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 void ds__ref_conv(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 void ds__ref_conv_data(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
 void ds__ref_conv_weights(const ds_kernel_desc *d, void *const args[DS_ARG_COUNT]);
+
+/* What no backend can compute is refused: DS_E_ARG, DS_E_SHAPE, DS_E_UNSUPPORTED. */
+ds_status ds__kernel_check(const ds_kernel_desc *d, ds_error *err);
 
 /* Elements of an argument as the description has it: A, B, DST. */
 int64_t ds__kernel_count(const ds_kernel_desc *d, ds_arg arg);

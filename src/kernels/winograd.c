@@ -183,7 +183,7 @@ static ds_status lay_out(winograd *k, ds_error *err)
     ds_kernel_desc product = {
         .kind = DS_KERNEL_MATMUL, .batch = WINO_CELL, .m = k->rows, .n = k->cout, .k = k->cin
     };
-    ds_status st = ds__kernel_new(&k->product, DS_BACKEND_DNNL, &product, err);
+    ds_status st = ds__dnnl_kernel_new(&k->product, &product, err);
 
     if (st != DS_OK)
         return st;
@@ -205,12 +205,9 @@ static ds_status lay_out(winograd *k, ds_error *err)
 ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err)
 {
     const bool data = desc->kind == DS_KERNEL_CONV_DATA;
-    winograd *k;
+    winograd *k = ds_calloc(1, sizeof *k);
     ds_status st;
 
-    if (desc->kind == DS_KERNEL_CONV_WEIGHTS)
-        return ds__winograd_weights_new(out, desc, err);
-    k = ds_calloc(1, sizeof *k);
     if (k == NULL)
         return ds_fail(err, DS_E_NOMEM, "a kernel: %zu bytes", sizeof *k);
     k->base.ops = &winograd_ops;

@@ -4,7 +4,7 @@
  * product * is element by element. The six rows belong to the points 0, a, -a, b, -b and infinity
  * at which the polynomials are multiplied (Lavin and Gray, arXiv:1509.09308). Points 5/8 and 3/2
  * are exact in binary and leave an error that is a quarter of that of the usual 1 and 2: about
- * 1.6e-6 of the result's root mean square in float32.                                            */
+ * 1.6e-6 of the result's root mean square in float32. */
 
 #ifndef DS_KERNELS_WINOGRAD_H
 #define DS_KERNELS_WINOGRAD_H
@@ -12,10 +12,9 @@
 #include "kernels/kernels.h"
 #include "kernels/simd.h"
 
-#define WINO_IN  6 /* inputs of a tile, one axis                                                 */
-#define WINO_OUT 4 /* results */
-#define WINO_CELL                                                                                  \
-    36 /* products of a tile                                                         */
+#define WINO_IN   6  /* inputs of a tile, one axis */
+#define WINO_OUT  4  /* results */
+#define WINO_CELL 36 /* products of a tile */
 
 #define WINO_A  0.625f
 #define WINO_B  1.5f
@@ -39,9 +38,10 @@ static inline int64_t ds__tiles_of_image(const ds_tiles *t)
  * most a little shorter. */
 int64_t ds__winograd_rows(int64_t total, int64_t channels);
 
+/* The convolution and its adjoint to the input; winograd.c. */
+ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);
+
 /* The adjoint to the weights; winograd_weights.c. */
 ds_status ds__winograd_weights_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);
-
-ds_status ds__winograd_new(ds_kernel **out, const ds_kernel_desc *desc, ds_error *err);
 
 #endif

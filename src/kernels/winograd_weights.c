@@ -124,7 +124,7 @@ static ds_status lay_out(weights *k, ds_error *err)
                                .n = d->cout,
                                .k = k->rows,
                                .a_trans = true };
-    ds_status st = ds__kernel_new(&k->product, DS_BACKEND_DNNL, &product, err);
+    ds_status st = ds__dnnl_kernel_new(&k->product, &product, err);
 
     if (st != DS_OK)
         return st;

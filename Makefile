@@ -89,7 +89,7 @@ endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
 # The optimiser's loops vectorise once a square root need not set errno.
-$(BUILD)/src/ops/optim.o: override CFLAGS += -O3 -fno-math-errno
+$(BUILD)/src/optim/optim.o: override CFLAGS += -O3 -fno-math-errno
 
 $(BUILD)/src/report/text.o: CPPFLAGS += $(shell pkg-config --cflags pangocairo)
 

@@ -23,7 +23,7 @@
 
 #include "models/model.h"
 #include "ops/graph.h"
-#include "ops/optim.h"
+#include "optim/optim.h"
 #include "train/crew.h"
 
 #define DS_TRAIN_PATH 4096

@@ -9,7 +9,7 @@
 
 #include "kernels/polar.h"
 #include "kernels/simd.h"
-#include "ops/optim.h"
+#include "optim/optim.h"
 
 enum { MOST = 300 };
 

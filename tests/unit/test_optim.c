@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "ops/optim.h"
+#include "optim/optim.h"
 #include "optim_numbers.h"
 
 enum { N = 12, STEPS = 10, WARMUP = 3, TOTAL = 10 };

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "models/unet.h"
-#include "ops/optim.h"
+#include "optim/optim.h"
 
 #include "train_step_numbers.h"
 

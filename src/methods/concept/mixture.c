@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/simd.h"
+#include "optim/optim.h"
 
 int64_t ds__words_width(const ds_words *d)
 {
@@ -34,7 +34,7 @@ static double row_length(const ds_words *d, int part, int64_t i)
 {
     const float *row = d->row[part] + i * d->width[part];
 
-    return sqrt(ds__simd()->dot(row, row, d->width[part]));
+    return sqrt(ds__sum_squares(row, d->width[part]));
 }
 
 void ds__mixture_sum(double *r, const ds_words *d, int part, const double *alpha,

@@ -5,8 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "kernels/simd.h"
-#include "ops/optim.h"
+#include "optim/optim.h"
 
 ds_status ds__mlp_new(ds_mlp **out, int64_t width, int64_t hidden, int64_t rows, ds_error *err)
 {
@@ -72,8 +71,6 @@ void ds__mlp_draw(ds_mlp *n, ds_rng *rng)
 
 void ds__mlp_forward(ds_mlp *n, double *alpha, const float *table)
 {
-    const ds_simd *simd = ds__simd();
-
 #pragma omp parallel for schedule(static)
     for (int64_t i = 0; i < n->rows; i++) {
         const float *row = table + i * n->width;
@@ -81,7 +78,7 @@ void ds__mlp_forward(ds_mlp *n, double *alpha, const float *table)
         double sum = n->b2[0];
 
         for (int64_t h = 0; h < n->hidden; h++) {
-            value[h] = (float)(simd->dot(n->w1 + h * n->width, row, n->width) + n->b1[h]);
+            value[h] = (float)(ds__dot(n->w1 + h * n->width, row, n->width) + n->b1[h]);
             sum += value[h] > 0.0f ? (double)n->w2[h] * value[h] : 0.0;
         }
         n->out[i] = (float)sum;

@@ -1,6 +1,6 @@
 /* optim.c - see optim.h. */
 
-#include "ops/optim.h"
+#include "optim/optim.h"
 
 #include "kernels/simd.h"
 
@@ -75,6 +75,11 @@ void ds__muon_step(float *param, float *m, const float *grad, int64_t rows, int6
 double ds__sum_squares(const float *x, int64_t count)
 {
     return ds__simd()->dot(x, x, count);
+}
+
+double ds__dot(const float *a, const float *b, int64_t count)
+{
+    return ds__simd()->dot(a, b, count);
 }
 
 float ds__clip_factor(double norm, double most)

@@ -66,7 +66,9 @@ static float uniform(ds_rng *rng)
 /* The low 53 of 64 bits make a double in [0, 1). */
 static double uniform_double(ds_rng *rng)
 {
-    return (double)(ds_rng_u64(rng) & 0x1fffffffffffffu) * 0x1p-53;
+    const uint64_t high = ds__twister_next(rng), both = high << 32 | ds__twister_next(rng);
+
+    return (double)(both & 0x1fffffffffffffu) * 0x1p-53;
 }
 
 void ds__twister_uniform(ds_rng *rng, float *out, int64_t n)

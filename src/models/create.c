@@ -9,26 +9,6 @@
 
 #define PATH_SIZE 4096
 
-ds_status ds__create_json(const char *path, const json_t *value, ds_error *err)
-{
-    char *text = value == NULL ? NULL : json_dumps(value, JSON_INDENT(2));
-    ds_out_file f;
-    ds_status st;
-
-    if (text == NULL)
-        return ds_fail(err, DS_E_NOMEM, "%s: no memory", path);
-    st = ds__out_open(&f, path, err);
-    if (st == DS_OK)
-        st = ds__out_write(&f, text, strlen(text), err);
-    if (st == DS_OK)
-        st = ds__out_write(&f, "\n", 1, err);
-    free(text);
-    if (st == DS_OK)
-        return ds__out_commit(&f, err);
-    ds__out_abandon(&f);
-    return st;
-}
-
 /* FOLDER/NAME, made, with its configuration. */
 static ds_status write_config(const ds_create *c, const char *folder, const char *name,
                               const char *file, ds_error *err)

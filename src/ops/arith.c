@@ -158,6 +158,15 @@ ds_var *ds__cast(ds_graph *g, ds_var *x, ds_dtype to)
     return ds__output(g, ds__append(g, &ds__op_cast, 1, &x), to, x->rank, x->dim);
 }
 
+ds_var *ds__operand(ds_graph *g, ds_var *x)
+{
+    if (x == NULL || g->options.compute != DS_DTYPE_BF16 || x->dtype == DS_DTYPE_BF16)
+        return x;
+    if (x->bf16 == NULL)
+        x->bf16 = ds__cast(g, x, DS_DTYPE_BF16);
+    return x->bf16;
+}
+
 /* ---- sum over rows -------------------------------------------------------------------------- */
 
 static ds_status run_sum_rows(ds_node *n, ds_error *err)

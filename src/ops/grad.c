@@ -10,18 +10,6 @@
 
 #include "ops/node.h"
 
-bool ds__needs_grad(const ds_var *v)
-{
-    return v != NULL && v->wanted;
-}
-
-float *ds__zeroed(const ds_var *v)
-{
-    if (v->data != NULL)
-        ds__simd()->fill(v->data, 0.0f, ds__var_count(v));
-    return v->data;
-}
-
 /* wanted = depends on one of wrt; cotangents are forgotten. */
 static void mark_wanted(ds_graph *g, ds_var *const wrt[], int n_wrt)
 {

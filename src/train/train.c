@@ -13,12 +13,6 @@
 #include <time.h>
 #include <unistd.h>
 
-const char *ds__train_path(const ds_trainer *t, char *buf, const char *name)
-{
-    snprintf(buf, DS_TRAIN_PATH, "%s/%s", t->o->out, name);
-    return buf;
-}
-
 /* ---- the folder ------------------------------------------------------------------------------------- */
 
 static ds_status copy_file(const char *from, const char *to, ds_error *err)
@@ -269,15 +263,6 @@ static ds_status save(ds_trainer *t, int64_t step, ds_error *err)
 
     return ds__state_save(&t->state, ds__train_path(t, path, "checkpoint.safetensors"),
                           t->stage->name, &t->settings, step, err);
-}
-
-ds_rng ds__train_rng(const ds_trainer *t, uint64_t purpose, int64_t k)
-{
-    uint64_t place = (uint64_t)(t->step * t->settings.batch + k);
-    ds_rng rng;
-
-    ds_rng_init(&rng, DS_RNG_TORCH_CUDA, ds__train_mix(t->settings.seed, purpose, place));
-    return rng;
 }
 
 /* All shards' losses and gradients of a step.                                                              */

@@ -16,23 +16,6 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for a trace");
 }
 
-ds_status ds__daam_warn(ds_daam *d, ds_error *err, const char *fmt, ...)
-{
-    char text[400], *copy;
-    va_list ap;
-
-    if (d->warnings == DS_DAAM_WARNINGS)
-        return DS_OK;
-    va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
-    va_end(ap);
-    copy = ds__arena_printf(&d->arena, "%s", text);
-    if (copy == NULL)
-        return no_memory(err);
-    d->warning[d->warnings++] = copy;
-    return DS_OK;
-}
-
 /* ---- layers ---------------------------------------------------------------------------------- */
 
 /* The package compares map sizes with a side of 64 for models of 512 or 1024 pixels, and 96 for
@@ -40,9 +23,9 @@ ds_status ds__daam_warn(ds_daam *d, ds_error *err, const char *fmt, ...)
  * or oblong ones are measured by their own latent: 0. */
 static int64_t paper_side(const ds_daam *d, const ds_denoiser_info *info)
 {
-    const int64_t native = info->side * info->factor, side = d->height * info->factor;
+    const int64_t native = info->side * info->factor, side = d->trace.height * info->factor;
 
-    if (d->height != d->width)
+    if (d->trace.height != d->trace.width)
         return 0;
     if (d->options.side > 0)
         return d->options.side;
@@ -92,7 +75,7 @@ static bool layer_kept(const ds_daam *d, const ds_attention_layers *l, int64_t i
 static ds_status keep_layer(ds_daam *d, const ds_attention_layer *a, int64_t index, int64_t factor,
                             ds_error *err)
 {
-    daam_layer *l = &d->layer[d->layers];
+    daam_layer *l = &d->trace.layer[d->trace.layers];
     char q[512];
 
     if (!ds__attention_sibling(q, sizeof q, a->site, "q"))
@@ -107,7 +90,7 @@ static ds_status keep_layer(ds_daam *d, const ds_attention_layer *a, int64_t ind
     l->q = ds__arena_printf(&d->arena, "%s", q);
     for (int64_t h = 0; h < a->heads; h++)
         l->kept_heads += ds__daam_head_kept(d, h);
-    d->layers += l->kept_heads > 0;
+    d->trace.layers += l->kept_heads > 0;
     return l->site != NULL && l->q != NULL ? DS_OK : no_memory(err);
 }
 
@@ -117,8 +100,8 @@ static ds_status choose_layers(ds_daam *d, const ds_attention_layers *l, ds_erro
     int64_t index = 0;
     ds_status st = DS_OK;
 
-    d->layer = ds__arena_alloc(&d->arena, (size_t)l->count * sizeof *d->layer);
-    if (d->layer == NULL)
+    d->trace.layer = ds__arena_alloc(&d->arena, (size_t)l->count * sizeof *d->trace.layer);
+    if (d->trace.layer == NULL)
         return no_memory(err);
     for (size_t s = 0; s < DS_COUNT(order); s++)
         for (int64_t i = 0; st == DS_OK && i < l->count; i++) {
@@ -132,7 +115,7 @@ static ds_status choose_layers(ds_daam *d, const ds_attention_layers *l, ds_erro
                 st = keep_layer(d, a, index, factor, err);
             index++;
         }
-    if (st == DS_OK && d->layers == 0)
+    if (st == DS_OK && d->trace.layers == 0)
         return ds_fail(err, DS_E_NOMATCH,
                        "no layer, head or resolution is left of the %lld layers that read the "
                        "text: `--layers`, `--heads` and `--resolutions` exclude all",
@@ -145,20 +128,20 @@ static ds_status choose_self(ds_daam *d, const ds_attention_layers *l, ds_error 
 {
     const size_t most = d->options.budget / 4;
     const ds_attention_layer *best = NULL;
-    daam_self *s = &d->self;
+    daam_self *s = &d->trace.self;
 
     for (int64_t i = 0; i < l->count; i++) {
         const ds_attention_layer *a = &l->layer[i];
         const int64_t n = a->height * a->width;
 
-        if (!a->cross && (size_t)(n * n * d->images) * sizeof(float) <= most &&
+        if (!a->cross && (size_t)(n * n * d->trace.images) * sizeof(float) <= most &&
             (best == NULL || a->halvings < best->halvings))
             best = a;
     }
     if (best == NULL)
         return ds_fail(err, DS_E_NOMEM,
                        "no self-attention of %lld pictures fits a quarter of the budget of %zu MB",
-                       (long long)d->images, d->options.budget >> 20);
+                       (long long)d->trace.images, d->options.budget >> 20);
     *s = (daam_self){ .height = best->height, .width = best->width, .halvings = best->halvings };
     s->site = ds__arena_alloc(&d->arena, (size_t)l->count * sizeof *s->site);
     for (int64_t i = 0; s->site != NULL && i < l->count; i++) {
@@ -179,35 +162,17 @@ static ds_status list_others(ds_daam *d, const ds_attention_layers *l, ds_error 
 {
     int64_t n = 0;
 
-    d->other = ds__arena_alloc(&d->arena, (size_t)(l->count + 1) * sizeof *d->other);
-    for (int64_t i = 0; d->other != NULL && i < l->count; i++)
+    d->tap.other = ds__arena_alloc(&d->arena, (size_t)(l->count + 1) * sizeof *d->tap.other);
+    for (int64_t i = 0; d->tap.other != NULL && i < l->count; i++)
         if (l->layer[i].cross)
-            d->head_floats += l->layer[i].heads * l->layer[i].height * l->layer[i].width;
-    for (int64_t i = 0; d->other != NULL && i < l->count; i++)
+            d->tap.head_floats += l->layer[i].heads * l->layer[i].height * l->layer[i].width;
+    for (int64_t i = 0; d->tap.other != NULL && i < l->count; i++)
         if (l->layer[i].cross && ds__daam_layer_of(d, l->layer[i].site) < 0) {
-            d->other[n] = ds__arena_printf(&d->arena, "%s", l->layer[i].site);
-            if (d->other[n++] == NULL)
+            d->tap.other[n] = ds__arena_printf(&d->arena, "%s", l->layer[i].site);
+            if (d->tap.other[n++] == NULL)
                 return no_memory(err);
         }
-    return d->other != NULL ? DS_OK : no_memory(err);
-}
-
-int64_t ds__daam_layer_of(const ds_daam *d, const char *site)
-{
-    for (int64_t i = 0; i < d->layers; i++)
-        if (strcmp(d->layer[i].site, site) == 0)
-            return i;
-    return -1;
-}
-
-bool ds__daam_head_kept(const ds_daam *d, int64_t head)
-{
-    return ds__select_has(d->options.heads, head, NULL);
-}
-
-bool ds__daam_step_kept(const ds_daam *d, int64_t step)
-{
-    return ds__select_has(d->options.steps, step, NULL);
+    return d->tap.other != NULL ? DS_OK : no_memory(err);
 }
 
 /* ---- texts ----------------------------------------------------------------------------------- */
@@ -257,17 +222,18 @@ ds_status ds__daam_add_texts(ds_daam *d, const char *const *prompt, int64_t prom
     daam_text *t;
     ds_status st = DS_OK;
 
-    d->text = ds__arena_alloc(&d->arena, (size_t)(prompts + o->n_ask) * sizeof *d->text);
-    if (d->text == NULL)
+    d->trace.text =
+        ds__arena_alloc(&d->arena, (size_t)(prompts + o->n_ask) * sizeof *d->trace.text);
+    if (d->trace.text == NULL)
         return no_memory(err);
-    d->prompts = prompts;
+    d->trace.prompts = prompts;
     for (int64_t i = 0; st == DS_OK && i < prompts; i++) {
-        t = &d->text[d->texts++];
+        t = &d->trace.text[d->trace.texts++];
         t->image = prompts > 1 ? i : -1;
         st = add_text(d, t, prompt[i] != NULL ? prompt[i] : "", chunks, err);
     }
     for (int64_t i = 0; st == DS_OK && i < o->n_ask; i++) {
-        t = &d->text[d->texts++];
+        t = &d->trace.text[d->trace.texts++];
         t->image = -1;
         st = add_text(d, t, o->ask[i], 1, err);
         if (st == DS_OK && t->tokens->count > fit)
@@ -327,7 +293,7 @@ static ds_status choose(ds_daam *d, ds_error *err)
     if (st == DS_OK)
         d->options.side = d->options.paper ? paper_side(d, &info) : 0;
     if (st == DS_OK)
-        st = ds__attention_layers(&l, d->model, d->height, d->width, err);
+        st = ds__attention_layers(&l, d->model, d->trace.height, d->trace.width, err);
     if (st == DS_OK)
         st = choose_layers(d, l, err);
     if (st == DS_OK && d->options.self)
@@ -348,12 +314,12 @@ ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
     if (d == NULL)
         return no_memory(err);
     d->model = m;
-    d->images = sizes->images;
-    d->branches = sizes->branches;
-    d->row = o->uncond ? 0 : sizes->branches - 1;
-    d->height = sizes->height;
-    d->width = sizes->width;
-    d->step = -1;
+    d->trace.images = sizes->images;
+    d->tap.branches = sizes->branches;
+    d->tap.row = o->uncond ? 0 : sizes->branches - 1;
+    d->trace.height = sizes->height;
+    d->trace.width = sizes->width;
+    d->tap.step = -1;
     st = copy_options(d, o, err);
     if (st == DS_OK)
         st = ds__text_open(&d->text_encoder, m, err);
@@ -364,19 +330,19 @@ ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
 
 static ds_status add_prompts(ds_daam *d, const ds_run_options *run, ds_error *err)
 {
-    const int64_t chunks = ds_run_describe(d->run).tokens / ds__text_length(d->text_encoder);
+    const int64_t chunks = ds_run_describe(d->tap.run).tokens / ds__text_length(d->text_encoder);
     const char *const one = d->options.uncond ? run->negative_prompt : run->prompt;
 
     if (d->options.uncond || run->prompts == NULL)
         return ds__daam_add_texts(d, &one, 1, chunks, err);
-    return ds__daam_add_texts(d, run->prompts, d->images, chunks, err);
+    return ds__daam_add_texts(d, run->prompts, d->trace.images, chunks, err);
 }
 
 static ds_status tell_heads(ds_daam *d, ds_error *err)
 {
-    const ds_run_info i = ds_run_describe(d->run);
+    const ds_run_info i = ds_run_describe(d->tap.run);
     const double call =
-        (double)(d->head_floats * d->branches * d->images * i.tokens) * sizeof(float);
+        (double)(d->tap.head_floats * d->tap.branches * d->trace.images * i.tokens) * sizeof(float);
 
     return ds__daam_warn(d, err,
                          "saving heads writes %.1f MB in each of %lld calls, %.1f GB in all",
@@ -400,15 +366,15 @@ static ds_status begin_run(ds_daam **out, ds_model *m, const ds_run_options *run
         st = ds__daam_heads_open(d, err);
     if (st != DS_OK)
         return st;
-    d->watcher = ds__daam_watcher(d);
-    st = ds__run_new(&d->run, m, run, &d->watcher, err);
+    d->tap.watcher = ds__daam_watcher(d);
+    st = ds__run_new(&d->tap.run, m, run, &d->tap.watcher, err);
     if (st == DS_OK) /* a longer negative prompt makes chunks of both */
         st = add_prompts(d, run, err);
     if (st == DS_OK)
-        st = ds__daam_plan(d, ds_run_steps(d->run), err);
+        st = ds__daam_plan(d, ds_run_steps(d->tap.run), err);
     if (st == DS_OK && o->save_heads != NULL)
         st = tell_heads(d, err);
-    return st == DS_OK ? ds__daam_prepare_ask(d, d->prompts, err) : st;
+    return st == DS_OK ? ds__daam_prepare_ask(d, d->trace.prompts, err) : st;
 }
 
 ds_status ds_daam_new(ds_daam **out, ds_model *m, const ds_run_options *run,
@@ -429,26 +395,26 @@ ds_status ds_daam_new(ds_daam **out, ds_model *m, const ds_run_options *run,
 
 ds_run *ds_daam_run(ds_daam *d)
 {
-    return d->run;
+    return d->tap.run;
 }
 
 void ds_daam_free(ds_daam *d)
 {
     if (d == NULL)
         return;
-    ds_run_free(d->run);
+    ds_run_free(d->tap.run);
     ds__daam_heads_close(d);
     ds__daam_queries_close(d);
-    for (int64_t i = 0; d->text != NULL && i < d->texts; i++) {
-        ds_tokens_free(d->text[i].tokens);
-        for (int64_t l = 0; d->text[i].keys != NULL && l < d->layers; l++)
-            ds_free(d->text[i].keys[l]);
+    for (int64_t i = 0; d->trace.text != NULL && i < d->trace.texts; i++) {
+        ds_tokens_free(d->trace.text[i].tokens);
+        for (int64_t l = 0; d->trace.text[i].keys != NULL && l < d->trace.layers; l++)
+            ds_free(d->trace.text[i].keys[l]);
     }
-    for (int i = 0; i < d->slots; i++)
-        ds_free(d->slot[i].data);
-    ds_free(d->self.data);
-    ds_free(d->scratch);
-    ds_free(d->work);
+    for (int i = 0; i < d->trace.slots; i++)
+        ds_free(d->trace.slot[i].data);
+    ds_free(d->trace.self.data);
+    ds_free(d->ask.scratch);
+    ds_free(d->ask.work);
     ds__text_close(d->text_encoder);
     ds__arena_free(&d->arena);
     ds_free(d);
@@ -458,22 +424,22 @@ void ds_daam_free(ds_daam *d)
 
 ds_daam_info ds_daam_describe(const ds_daam *d)
 {
-    ds_daam_info i = { .images = d->images,
-                       .texts = 1 + d->texts - d->prompts,
-                       .latent_height = d->height,
-                       .latent_width = d->width,
+    ds_daam_info i = { .images = d->trace.images,
+                       .texts = 1 + d->trace.texts - d->trace.prompts,
+                       .latent_height = d->trace.height,
+                       .latent_width = d->trace.width,
                        .side = d->options.side,
-                       .layers = d->layers,
-                       .steps = d->steps,
-                       .groups = d->groups,
-                       .heads_apart = d->heads_apart,
-                       .layers_apart = d->layers_apart,
-                       .calls = d->calls,
-                       .bytes = d->bytes,
-                       .plan = d->plan };
+                       .layers = d->trace.layers,
+                       .steps = d->trace.steps,
+                       .groups = d->trace.groups,
+                       .heads_apart = d->trace.heads_apart,
+                       .layers_apart = d->trace.layers_apart,
+                       .calls = d->trace.calls,
+                       .bytes = d->trace.bytes,
+                       .plan = d->trace.plan };
 
-    for (int64_t k = 0; k < d->layers; k++)
-        i.heads = d->layer[k].heads > i.heads ? d->layer[k].heads : i.heads;
+    for (int64_t k = 0; k < d->trace.layers; k++)
+        i.heads = d->trace.layer[k].heads > i.heads ? d->trace.layer[k].heads : i.heads;
     return i;
 }
 
@@ -484,23 +450,20 @@ const char *ds_daam_warning(const ds_daam *d, int i)
 
 bool ds_daam_layer_at(const ds_daam *d, int64_t i, ds_daam_layer *out)
 {
-    if (i < 0 || i >= d->layers)
+    if (i < 0 || i >= d->trace.layers)
         return false;
-    *out = (ds_daam_layer){ d->layer[i].site,   d->layer[i].index, d->layer[i].heads,
-                            d->layer[i].height, d->layer[i].width, d->layer[i].factor };
+    *out = (ds_daam_layer){ d->trace.layer[i].site,  d->trace.layer[i].index,
+                            d->trace.layer[i].heads, d->trace.layer[i].height,
+                            d->trace.layer[i].width, d->trace.layer[i].factor };
     return true;
-}
-
-int64_t ds__daam_text_of(const ds_daam *d, int64_t i, int64_t image)
-{
-    return i > 0 ? d->prompts - 1 + i : d->prompts > 1 ? image : 0;
 }
 
 static const daam_text *find_text(const ds_daam *d, int64_t i, int64_t image)
 {
-    bool is = i >= 0 && i <= d->texts - d->prompts && image >= 0 && image < d->images;
+    bool is =
+        i >= 0 && i <= d->trace.texts - d->trace.prompts && image >= 0 && image < d->trace.images;
 
-    return is ? &d->text[ds__daam_text_of(d, i, image)] : NULL;
+    return is ? &d->trace.text[ds__daam_text_of(d, i, image)] : NULL;
 }
 
 const char *ds_daam_text(const ds_daam *d, int64_t i, int64_t image)

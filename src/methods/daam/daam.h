@@ -1,5 +1,6 @@
 /* daam.h - what the files of DAAM share.
  *
+ *   trace.c      small questions about a trace
  *   daam.c       the object: layers, texts, a traced run
  *   store.c      the sums and their budget
  *   watch.c      what happens while the network runs
@@ -66,44 +67,70 @@ typedef struct daam_self {
     const char **site;    /* [layers] */
 } daam_self;
 
+/* What is traced, and the sums. */
+typedef struct daam_trace {
+    int64_t images, height, width; /* of the latent */
+    int64_t steps;
+    int64_t calls; /* traced so far */
+    daam_layer *layer;
+    int64_t layers;
+    daam_text *text;
+    int64_t texts, prompts;
+    daam_slot *slot;
+    int slots;
+    daam_self self;
+    bool *head_kept; /* of the layer with the most heads */
+    int64_t groups;
+    bool heads_apart, layers_apart;
+    size_t bytes;
+    const char *plan;
+} daam_trace;
+
+/* How the network is listened to. */
+typedef struct daam_tap {
+    ds_watcher watcher;
+    ds_run *run; /* of a generation */
+    int64_t branches;
+    int64_t row;         /* branch whose rows are traced */
+    int64_t step;        /* of the call under way */
+    bool tracing;        /* that step is kept */
+    const char **other;  /* sites of cross-attention that are not kept: heads are saved of all */
+    int64_t head_floats; /* probabilities of one row of the batch, of all layers */
+    struct daam_heads *heads;     /* NULL: neither saved nor loaded */
+    struct daam_queries *queries; /* NULL: not saved */
+} daam_tap;
+
+/* Texts that are asked for. */
+typedef struct daam_ask {
+    int64_t keyed;  /* the first text with keys */
+    float *scratch; /* probabilities of a block of queries */
+    void *work;
+} daam_ask;
+
 struct ds_daam {
     ds_model *model;
     ds_arena arena;
     ds_text *text_encoder; /* tokenizers */
     ds_daam_options options;
-    ds_watcher watcher;
-    ds_run *run; /* of a generation */
     const char *warning[DS_DAAM_WARNINGS];
     int warnings;
-
-    int64_t images, branches, height, width, steps;
-    int64_t row; /* branch whose rows are traced */
-    daam_layer *layer;
-    int64_t layers;
-    bool *head_kept;     /* of the layer with the most heads */
-    int64_t head_floats; /* probabilities of one row of the batch, of all layers */
-    const char **other;  /* sites of cross-attention that are not kept: heads are saved of all */
-    daam_text *text;
-    int64_t texts, prompts;
-    int64_t keyed; /* the first text with keys */
-    daam_slot *slot;
-    int slots;
-    daam_self self;
-    int64_t groups;
-    bool heads_apart, layers_apart;
-    size_t bytes;
-    const char *plan;
-
-    int64_t step, calls; /* of the call under way; traced so far */
-    bool tracing;        /* the present step is kept */
-    float *scratch;      /* probabilities of a block of queries */
-    void *work;
-    struct daam_heads *heads;
-    struct daam_queries *queries;
+    daam_trace trace;
+    daam_tap tap;
+    daam_ask ask;
 };
 
-/* ---- daam.c ---- */
+/* ---- trace.c ---- */
 ds_status ds__daam_warn(ds_daam *d, ds_error *err, const char *fmt, ...) DS_PRINTF(3, 4);
+
+/* The place among the texts of what callers know as text i of an image: 0 is its prompt. */
+int64_t ds__daam_text_of(const ds_daam *d, int64_t i, int64_t image);
+
+/* Does the site belong to a layer that is kept? -1: no. */
+int64_t ds__daam_layer_of(const ds_daam *d, const char *site);
+bool ds__daam_head_kept(const ds_daam *d, int64_t head);
+bool ds__daam_step_kept(const ds_daam *d, int64_t step);
+
+/* ---- daam.c ---- */
 
 /* An object without run and texts: layers of a model for `sizes`, with the options copied. */
 ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
@@ -113,14 +140,6 @@ ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
  * options ask for. */
 ds_status ds__daam_add_texts(ds_daam *d, const char *const *prompt, int64_t prompts, int64_t chunks,
                              ds_error *err);
-
-/* The place in d->text of what callers know as text i of an image: 0 is its prompt. */
-int64_t ds__daam_text_of(const ds_daam *d, int64_t i, int64_t image);
-
-/* Does the site belong to a layer that is kept? -1: no. */
-int64_t ds__daam_layer_of(const ds_daam *d, const char *site);
-bool ds__daam_head_kept(const ds_daam *d, int64_t head);
-bool ds__daam_step_kept(const ds_daam *d, int64_t step);
 
 /* ---- store.c ---- */
 

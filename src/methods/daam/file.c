@@ -22,8 +22,8 @@ static json_t *layers_json(const ds_daam *d)
 {
     json_t *a = json_array();
 
-    for (int64_t i = 0; i < d->layers; i++) {
-        const daam_layer *l = &d->layer[i];
+    for (int64_t i = 0; i < d->trace.layers; i++) {
+        const daam_layer *l = &d->trace.layer[i];
 
         json_array_append_new(
             a, json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "site", l->site, "index",
@@ -40,7 +40,7 @@ static json_t *texts_json(const ds_daam *d, int64_t first, int64_t end)
     json_t *a = json_array();
 
     for (int64_t i = first; i < end; i++)
-        json_array_append_new(a, json_string(d->text[i].text));
+        json_array_append_new(a, json_string(d->trace.text[i].text));
     return a;
 }
 
@@ -54,23 +54,24 @@ static json_t *trace_json(const ds_daam *d)
     const int64_t length = ds__text_length(d->text_encoder);
     json_t *root = json_pack(
         "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:b, s:b}", "version",
-        (json_int_t)1, "images", (json_int_t)d->images, "height", (json_int_t)d->height, "width",
-        (json_int_t)d->width, "steps", (json_int_t)d->steps, "groups", (json_int_t)d->groups,
-        "calls", (json_int_t)d->calls, "side", (json_int_t)d->options.side, "chunks",
-        (json_int_t)(d->text[0].columns / length), "heads_apart", d->heads_apart, "layers_apart",
-        d->layers_apart, "paper", d->options.paper, "all_tokens", d->options.all_tokens);
+        (json_int_t)1, "images", (json_int_t)d->trace.images, "height", (json_int_t)d->trace.height,
+        "width", (json_int_t)d->trace.width, "steps", (json_int_t)d->trace.steps, "groups",
+        (json_int_t)d->trace.groups, "calls", (json_int_t)d->trace.calls, "side",
+        (json_int_t)d->options.side, "chunks", (json_int_t)(d->trace.text[0].columns / length),
+        "heads_apart", d->trace.heads_apart, "layers_apart", d->trace.layers_apart, "paper",
+        d->options.paper, "all_tokens", d->options.all_tokens);
 
     json_object_set_new(root, "kept_heads", optional(d->options.heads));
     json_object_set_new(root, "kept_steps", optional(d->options.steps));
-    json_object_set_new(root, "prompts", texts_json(d, 0, d->prompts));
-    json_object_set_new(root, "asked", texts_json(d, d->prompts, d->texts));
+    json_object_set_new(root, "prompts", texts_json(d, 0, d->trace.prompts));
+    json_object_set_new(root, "asked", texts_json(d, d->trace.prompts, d->trace.texts));
     json_object_set_new(root, "layers", layers_json(d));
-    if (d->self.layers > 0)
-        json_object_set_new(root, "self",
-                            json_pack("{s:I, s:I, s:I, s:I}", "height", (json_int_t)d->self.height,
-                                      "width", (json_int_t)d->self.width, "maps",
-                                      (json_int_t)d->self.maps, "halvings",
-                                      (json_int_t)d->self.halvings));
+    if (d->trace.self.layers > 0)
+        json_object_set_new(
+            root, "self",
+            json_pack("{s:I, s:I, s:I, s:I}", "height", (json_int_t)d->trace.self.height, "width",
+                      (json_int_t)d->trace.self.width, "maps", (json_int_t)d->trace.self.maps,
+                      "halvings", (json_int_t)d->trace.self.halvings));
     return root;
 }
 
@@ -86,9 +87,9 @@ static ds_status add(ds_bundle *b, const char *name, const float *data, int64_t 
 
 static int64_t self_floats(const ds_daam *d)
 {
-    const int64_t n = d->self.height * d->self.width;
+    const int64_t n = d->trace.self.height * d->trace.self.width;
 
-    return d->images * n * n;
+    return d->trace.images * n * n;
 }
 
 ds_status ds_daam_save(const ds_daam *d, const char *path, ds_error *err)
@@ -100,12 +101,12 @@ ds_status ds_daam_save(const ds_daam *d, const char *path, ds_error *err)
 
     if (st == DS_OK)
         st = ds_bundle_set_meta(b, "daam", text, err);
-    for (int i = 0; st == DS_OK && i < d->slots; i++) {
+    for (int i = 0; st == DS_OK && i < d->trace.slots; i++) {
         snprintf(name, sizeof name, "slot.%d", i);
-        st = add(b, name, d->slot[i].data, d->slot[i].floats, err);
+        st = add(b, name, d->trace.slot[i].data, d->trace.slot[i].floats, err);
     }
-    if (st == DS_OK && d->self.layers > 0)
-        st = add(b, "self", d->self.data, self_floats(d), err);
+    if (st == DS_OK && d->trace.self.layers > 0)
+        st = add(b, "self", d->trace.self.data, self_floats(d), err);
     if (st == DS_OK)
         st = ds_bundle_save(b, path, err);
     ds_bundle_free(b);
@@ -190,12 +191,12 @@ static void read_layers(reader *r, ds_daam *d)
         r->st = ds_fail(r->err, DS_E_FORMAT, "%s: expected 1 to 4096 layers", r->path);
     if (r->st != DS_OK)
         return;
-    d->layer = ds__arena_alloc(&d->arena, (size_t)n * sizeof *d->layer);
-    for (int64_t i = 0; d->layer != NULL && r->st == DS_OK && i < n; i++) {
+    d->trace.layer = ds__arena_alloc(&d->arena, (size_t)n * sizeof *d->trace.layer);
+    for (int64_t i = 0; d->trace.layer != NULL && r->st == DS_OK && i < n; i++) {
         const json_t *o = json_array_get(a, (size_t)i);
         const char *site = json_string_value(json_object_get(o, "site"));
         int64_t kept = 0;
-        daam_layer *l = &d->layer[d->layers++];
+        daam_layer *l = &d->trace.layer[d->trace.layers++];
 
         *l = (daam_layer){ .index = integer(r, o, "index", 0, 1 << 20),
                            .heads = integer(r, o, "heads", 1, 4096),
@@ -209,14 +210,14 @@ static void read_layers(reader *r, ds_daam *d)
         l->site = ds__arena_printf(&d->arena, "%s", site != NULL ? site : "");
         l->q = query_name(d, l->site);
         if (r->st == DS_OK && (kept != l->kept_heads || site == NULL ||
-                               !is_halved(l->height, d->height, l->halvings) ||
-                               !is_halved(l->width, d->width, l->halvings)))
+                               !is_halved(l->height, d->trace.height, l->halvings) ||
+                               !is_halved(l->width, d->trace.width, l->halvings)))
             r->st = ds_fail(r->err, DS_E_FORMAT, "%s: layer %lld contradicts itself", r->path,
                             (long long)i);
         if (r->st == DS_OK && (l->site == NULL || l->q == NULL))
             r->st = no_memory(r->err);
     }
-    if (r->st == DS_OK && d->layer == NULL)
+    if (r->st == DS_OK && d->trace.layer == NULL)
         r->st = no_memory(r->err);
 }
 
@@ -226,11 +227,11 @@ static void read_self(reader *r, ds_daam *d)
 
     if (o == NULL)
         return;
-    d->self = (daam_self){ .height = integer(r, o, "height", 1, 4096),
-                           .width = integer(r, o, "width", 1, 4096),
-                           .halvings = integer(r, o, "halvings", 0, 16),
-                           .maps = integer(r, o, "maps", 1, 1 << 20),
-                           .layers = 1 };
+    d->trace.self = (daam_self){ .height = integer(r, o, "height", 1, 4096),
+                                 .width = integer(r, o, "width", 1, 4096),
+                                 .halvings = integer(r, o, "halvings", 0, 16),
+                                 .maps = integer(r, o, "maps", 1, 1 << 20),
+                                 .layers = 1 };
 }
 
 /* What make_slots will ask for must be in the file already: nothing is allocated on a lie. */
@@ -241,11 +242,11 @@ static void check_sizes(reader *r, const ds_daam *d, const ds_bundle *b, int64_t
 
     for (int64_t i = 0; i < ds_bundle_count(b); i++)
         have += ds_tensor_count(ds_bundle_at(b, i));
-    for (int64_t i = 0; i < d->layers; i++)
-        need += (double)(d->layer[i].height * d->layer[i].width);
-    if (d->self.layers > 0)
+    for (int64_t i = 0; i < d->trace.layers; i++)
+        need += (double)(d->trace.layer[i].height * d->trace.layer[i].width);
+    if (d->trace.self.layers > 0)
         need += (double)self_floats(d);
-    if (r->st == DS_OK && (d->layers_apart ? need * (double)groups : 0.0) > (double)have)
+    if (r->st == DS_OK && (d->trace.layers_apart ? need * (double)groups : 0.0) > (double)have)
         r->st = ds_fail(r->err, DS_E_FORMAT, "%s: its tensors are smaller than it says", r->path);
 }
 
@@ -267,7 +268,7 @@ static void read_texts(reader *r, ds_daam *d)
     int64_t prompts = 0, asked = 0;
     const char **prompt = texts(r, d, "prompts", &prompts), **ask = texts(r, d, "asked", &asked);
 
-    if (r->st == DS_OK && (prompts < 1 || (prompts > 1 && prompts != d->images)))
+    if (r->st == DS_OK && (prompts < 1 || (prompts > 1 && prompts != d->trace.images)))
         r->st = ds_fail(r->err, DS_E_FORMAT, "%s: expected one prompt, or one for each picture",
                         r->path);
     for (int64_t i = 0; r->st == DS_OK && i < r->n_more; i++)
@@ -287,9 +288,9 @@ static void read_trace(reader *r, ds_daam *d, const ds_bundle *b)
     int64_t steps, groups;
 
     integer(r, o, "version", 1, 1);
-    d->images = integer(r, o, "images", 1, 1 << 14);
-    d->height = integer(r, o, "height", 1, 1 << 14);
-    d->width = integer(r, o, "width", 1, 1 << 14);
+    d->trace.images = integer(r, o, "images", 1, 1 << 14);
+    d->trace.height = integer(r, o, "height", 1, 1 << 14);
+    d->trace.width = integer(r, o, "width", 1, 1 << 14);
     steps = integer(r, o, "steps", 1, 1 << 20);
     groups = integer(r, o, "groups", 1, steps);
     d->options.paper = json_is_true(json_object_get(o, "paper"));
@@ -297,23 +298,24 @@ static void read_trace(reader *r, ds_daam *d, const ds_bundle *b)
     d->options.side = integer(r, o, "side", 0, 1 << 14);
     d->options.heads = words(r, d, "kept_heads");
     d->options.steps = words(r, d, "kept_steps");
-    d->layers_apart = json_is_true(json_object_get(o, "layers_apart"));
+    d->trace.layers_apart = json_is_true(json_object_get(o, "layers_apart"));
     read_layers(r, d);
     read_self(r, d);
     check_sizes(r, d, b, groups);
     read_texts(r, d);
     if (r->st == DS_OK)
-        r->st = ds__daam_replan(d, steps, groups, heads, d->layers_apart, r->err);
-    d->calls = integer(r, o, "calls", 1, 1 << 24);
-    for (int i = 0; r->st == DS_OK && i < d->slots; i++) {
+        r->st = ds__daam_replan(d, steps, groups, heads, d->trace.layers_apart, r->err);
+    d->trace.calls = integer(r, o, "calls", 1, 1 << 24);
+    for (int i = 0; r->st == DS_OK && i < d->trace.slots; i++) {
         char name[32];
 
         snprintf(name, sizeof name, "slot.%d", i);
-        take(r, b, name, d->slot[i].data,
-             r->n_more > 0 ? d->slot[i].offset[d->texts - r->n_more] : d->slot[i].floats);
+        take(r, b, name, d->trace.slot[i].data,
+             r->n_more > 0 ? d->trace.slot[i].offset[d->trace.texts - r->n_more]
+                           : d->trace.slot[i].floats);
     }
-    if (r->st == DS_OK && d->self.layers > 0)
-        take(r, b, "self", d->self.data, self_floats(d));
+    if (r->st == DS_OK && d->trace.self.layers > 0)
+        take(r, b, "self", d->trace.self.data, self_floats(d));
 }
 
 static ds_status load(ds_daam *d, const ds_bundle *b, const char *path, const char *const *more,
@@ -350,9 +352,9 @@ ds_status ds_daam_load_asking(ds_daam **out, ds_model *m, const char *path, cons
         st = load(d, b, path, ask, n, err);
     ds_bundle_free(b);
     if (st == DS_OK && n > 0)
-        st = ds__daam_prepare_ask(d, d->texts - n, err);
+        st = ds__daam_prepare_ask(d, d->trace.texts - n, err);
     if (st == DS_OK && n > 0)
-        st = ds__daam_ask_saved(d, queries, d->texts - n, err);
+        st = ds__daam_ask_saved(d, queries, d->trace.texts - n, err);
     if (st != DS_OK)
         ds_daam_free(d);
     else

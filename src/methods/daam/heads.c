@@ -30,13 +30,13 @@ ds_status ds__daam_heads_open(ds_daam *d, ds_error *err)
         return DS_OK;
     if (o->save_heads != NULL && o->load_heads != NULL)
         return ds_fail(err, DS_E_ARG, "heads are either saved or loaded in a run, not both");
-    h = d->heads = ds_calloc(1, sizeof *h);
+    h = d->tap.heads = ds_calloc(1, sizeof *h);
     if (h == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for heads");
     h->load = o->load_heads != NULL;
     h->folder = h->load ? o->load_heads : o->save_heads;
-    h->sites = d->layers;
-    for (int64_t i = 0; d->other[i] != NULL; i++)
+    h->sites = d->trace.layers;
+    for (int64_t i = 0; d->tap.other[i] != NULL; i++)
         h->sites++;
     if (!h->load && mkdir(h->folder, 0777) != 0 && errno != EEXIST)
         return ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", h->folder, strerror(errno));
@@ -45,10 +45,10 @@ ds_status ds__daam_heads_open(ds_daam *d, ds_error *err)
 
 void ds__daam_heads_close(ds_daam *d)
 {
-    if (d->heads == NULL)
+    if (d->tap.heads == NULL)
         return;
-    ds_bundle_free(d->heads->b);
-    ds_free(d->heads);
+    ds_bundle_free(d->tap.heads->b);
+    ds_free(d->tap.heads);
 }
 
 static ds_status path_of(char *buf, size_t size, const struct daam_heads *h, ds_error *err)
@@ -61,8 +61,8 @@ static ds_status path_of(char *buf, size_t size, const struct daam_heads *h, ds_
 
 static ds_status begin_call(ds_daam *d, ds_error *err)
 {
-    struct daam_heads *h = d->heads;
-    const int64_t calls = ds_run_describe(d->run).calls;
+    struct daam_heads *h = d->tap.heads;
+    const int64_t calls = ds_run_describe(d->tap.run).calls;
     char path[4096];
     const char *meta;
     ds_status st = path_of(path, sizeof path, h, err);
@@ -82,11 +82,11 @@ static ds_status begin_call(ds_daam *d, ds_error *err)
 
 static ds_status end_call(ds_daam *d, ds_error *err)
 {
-    struct daam_heads *h = d->heads;
+    struct daam_heads *h = d->tap.heads;
     char path[4096], calls[24];
     ds_status st = path_of(path, sizeof path, h, err);
 
-    snprintf(calls, sizeof calls, "%lld", (long long)ds_run_describe(d->run).calls);
+    snprintf(calls, sizeof calls, "%lld", (long long)ds_run_describe(d->tap.run).calls);
     if (st == DS_OK && !h->load)
         st = ds_bundle_set_meta(h->b, "calls", calls, err);
     if (st == DS_OK && !h->load)
@@ -100,7 +100,7 @@ static ds_status end_call(ds_daam *d, ds_error *err)
 
 ds_status ds__daam_heads_show(ds_daam *d, const char *site, ds_tensor *value, ds_error *err)
 {
-    struct daam_heads *h = d->heads;
+    struct daam_heads *h = d->tap.heads;
     const size_t bytes = (size_t)ds_tensor_count(value) * sizeof(float);
     ds_tensor *t = NULL;
     ds_status st = h->shown == 0 ? begin_call(d, err) : DS_OK;

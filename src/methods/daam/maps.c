@@ -33,14 +33,14 @@ static ds_status apart(const char *list, bool is, const char *what, ds_error *er
 static ds_status check_slice(const ds_daam *d, const ds_daam_map_options *o, ds_error *err)
 {
     int64_t kept = 0;
-    ds_status st = apart(o->layers, d->layers_apart, "--layers", err);
+    ds_status st = apart(o->layers, d->trace.layers_apart, "--layers", err);
 
-    for (int64_t s = 0; s < d->steps; s++)
+    for (int64_t s = 0; s < d->trace.steps; s++)
         kept += ds__daam_step_kept(d, s);
     if (st == DS_OK)
-        st = apart(o->heads, d->heads_apart, "--heads", err);
+        st = apart(o->heads, d->trace.heads_apart, "--heads", err);
     if (st == DS_OK)
-        st = apart(o->steps, d->groups == kept, "--steps", err);
+        st = apart(o->steps, d->trace.groups == kept, "--steps", err);
     return st == DS_OK ? ds__select_check(o->resolutions, "--resolutions", false, err) : st;
 }
 
@@ -50,9 +50,9 @@ static const daam_layer *layer_of_slot(const ds_daam *d, int slot)
 {
     int64_t i = 0;
 
-    while (d->layer[i].slot != slot)
+    while (d->trace.layer[i].slot != slot)
         i++;
-    return &d->layer[i];
+    return &d->trace.layer[i];
 }
 
 static bool slot_wanted(const ds_daam *d, const ds_daam_map_options *o, int slot)
@@ -81,7 +81,7 @@ static bool group_wanted(const ds_daam *d, const ds_daam_map_options *o, int64_t
 {
     if (o->steps == NULL)
         return true;
-    for (int64_t s = 0; s < d->steps; s++)
+    for (int64_t s = 0; s < d->trace.steps; s++)
         if (ds__daam_step_kept(d, s) && g-- == 0)
             return ds__select_has(o->steps, s, NULL);
     return false;
@@ -93,8 +93,8 @@ static int64_t count_maps(const ds_daam *d, const ds_daam_map_options *o, int64_
 {
     int64_t n = 0;
 
-    for (int i = 0; i < d->slots; i++) {
-        const daam_slot *s = &d->slot[i];
+    for (int i = 0; i < d->trace.slots; i++) {
+        const daam_slot *s = &d->trace.slot[i];
 
         if ((height != 0 && (s->height != height || s->width != width)) || !slot_wanted(d, o, i))
             continue;
@@ -108,12 +108,12 @@ static int64_t count_resolutions(const ds_daam *d, const ds_daam_map_options *o)
 {
     int64_t n = 0;
 
-    for (int i = 0; i < d->slots; i++) {
-        const daam_slot *s = &d->slot[i];
+    for (int i = 0; i < d->trace.slots; i++) {
+        const daam_slot *s = &d->trace.slot[i];
         bool first = slot_wanted(d, o, i) && count_maps(d, o, s->height, s->width) > 0;
 
         for (int k = 0; first && k < i; k++)
-            first = d->slot[k].height != s->height || d->slot[k].width != s->width ||
+            first = d->trace.slot[k].height != s->height || d->trace.slot[k].width != s->width ||
                     !slot_wanted(d, o, k);
         n += first;
     }
@@ -129,7 +129,7 @@ static void sum_groups(const ds_daam *d, const ds_daam_map_options *o, float *su
     const int64_t pixels = s->height * s->width;
 
     memset(sum, 0, (size_t)pixels * sizeof *sum);
-    for (int64_t g = 0; g < d->groups; g++) {
+    for (int64_t g = 0; g < d->trace.groups; g++) {
         const float *p = ds__daam_planes(d, s, text, image, g, head) + row * pixels;
 
         for (int64_t i = 0; group_wanted(d, o, g) && i < pixels; i++)
@@ -141,7 +141,7 @@ static void sum_groups(const ds_daam *d, const ds_daam_map_options *o, float *su
 static ds_status add_slot(ds_daam_maps *m, const ds_daam_map_options *o, const daam_slot *s,
                           int64_t image, double weight, ds_error *err)
 {
-    const int64_t pixels = m->height * m->width, rows = m->d->text[m->text].fit + 2;
+    const int64_t pixels = m->height * m->width, rows = m->d->trace.text[m->text].fit + 2;
     ds_bicubic *b;
     ds_status st = ds__bicubic_new(&b, s->height, s->width, m->height, m->width, err);
     const int64_t small = s->height * s->width;
@@ -173,11 +173,11 @@ static double count_calls(const ds_daam *d, const ds_daam_map_options *o)
 {
     int64_t kept = 0, wanted = 0;
 
-    for (int64_t s = 0; s < d->steps; s++) {
+    for (int64_t s = 0; s < d->trace.steps; s++) {
         kept += ds__daam_step_kept(d, s);
         wanted += ds__daam_step_kept(d, s) && ds__select_has(o->steps, s, NULL);
     }
-    return (double)d->calls * (double)wanted / (double)kept;
+    return (double)d->trace.calls * (double)wanted / (double)kept;
 }
 
 static ds_status add_all(ds_daam_maps *m, const ds_daam_map_options *o, int64_t image,
@@ -192,8 +192,8 @@ static ds_status add_all(ds_daam_maps *m, const ds_daam_map_options *o, int64_t 
         return ds_fail(err, DS_E_NOMATCH,
                        "nothing is left of the trace: the slice of layers, heads, steps and "
                        "resolutions is empty, or no step was run yet");
-    for (int i = 0; st == DS_OK && i < d->slots; i++) {
-        const daam_slot *s = &d->slot[i];
+    for (int i = 0; st == DS_OK && i < d->trace.slots; i++) {
+        const daam_slot *s = &d->trace.slot[i];
         double weight = 1.0 / (o->weights == DS_DAAM_PAPER ? (double)all : (double)all * calls);
 
         if (!slot_wanted(d, o, i) || count_maps(d, o, s->height, s->width) == 0)
@@ -209,7 +209,7 @@ static ds_status add_all(ds_daam_maps *m, const ds_daam_map_options *o, int64_t 
 /* Each pixel by the sum over the words' tokens; as the package, with 1e-6 against nothing. */
 static void normalize(ds_daam_maps *m)
 {
-    const int64_t pixels = m->height * m->width, fit = m->d->text[m->text].fit;
+    const int64_t pixels = m->height * m->width, fit = m->d->trace.text[m->text].fit;
 
     for (int64_t i = 0; i < pixels; i++) {
         float sum = 0.0f;
@@ -226,8 +226,8 @@ static void choose_size(ds_daam_maps *m, const ds_daam_map_options *o)
     const ds_daam *d = m->d;
     const int64_t side = d->options.side;
 
-    m->height = o->height > 0 ? o->height : side > 0 ? side : d->height;
-    m->width = o->width > 0 ? o->width : side > 0 ? side : d->width;
+    m->height = o->height > 0 ? o->height : side > 0 ? side : d->trace.height;
+    m->width = o->width > 0 ? o->width : side > 0 ? side : d->trace.width;
 }
 
 ds_status ds_daam_reduce(const ds_daam *d, ds_daam_maps **out, int64_t text, int64_t image,
@@ -257,13 +257,14 @@ ds_status ds_daam_reduce(const ds_daam *d, ds_daam_maps **out, int64_t text, int
     m->text = text;
     m->loose = d->options.paper;
     choose_size(m, o);
-    m->data = ds_calloc((size_t)((d->text[text].fit + 2) * m->height * m->width), sizeof *m->data);
+    m->data =
+        ds_calloc((size_t)((d->trace.text[text].fit + 2) * m->height * m->width), sizeof *m->data);
     st = m->data != NULL ? add_all(m, o, image, err) : no_memory(err);
     if (st == DS_OK && o->normalize)
         normalize(m);
     if (st == DS_OK && o->refine != DS_DAAM_RAW)
-        st = ds__daam_refine_maps(d, m->data, d->text[text].fit + 2, image, m->height, m->width,
-                                  o->refine, err);
+        st = ds__daam_refine_maps(d, m->data, d->trace.text[text].fit + 2, image, m->height,
+                                  m->width, o->refine, err);
     if (st != DS_OK) {
         ds_daam_maps_free(m);
         return st;
@@ -285,7 +286,7 @@ void ds_daam_maps_free(ds_daam_maps *m)
 ds_tensor ds_daam_global(const ds_daam_maps *m)
 {
     return (ds_tensor){
-        DS_DTYPE_F32, 3, { m->d->text[m->text].fit + 2, m->height, m->width }, m->data
+        DS_DTYPE_F32, 3, { m->d->trace.text[m->text].fit + 2, m->height, m->width }, m->data
     };
 }
 
@@ -318,7 +319,7 @@ ds_status ds_daam_word(const ds_daam_maps *m, float *out, const char *word, ds_d
 
 ds_status ds_daam_token(const ds_daam_maps *m, float *out, int64_t index, ds_error *err)
 {
-    const int64_t fit = m->d->text[m->text].fit;
+    const int64_t fit = m->d->trace.text[m->text].fit;
 
     if (index < 0 || index >= fit)
         return ds_fail(err, DS_E_NOMATCH, "there is no token %lld: the text has %lld, from 0",
@@ -329,7 +330,7 @@ ds_status ds_daam_token(const ds_daam_maps *m, float *out, int64_t index, ds_err
 
 ds_status ds_daam_whole(const ds_daam_maps *m, float *out, ds_error *err)
 {
-    const int64_t pixels = m->height * m->width, fit = m->d->text[m->text].fit;
+    const int64_t pixels = m->height * m->width, fit = m->d->trace.text[m->text].fit;
 
     if (fit == 0)
         return ds_fail(err, DS_E_NOMATCH, "the text has no tokens");
@@ -374,18 +375,18 @@ ds_status ds_daam_raw(const ds_daam *d, float *out, int64_t text, int64_t image,
 {
     const ds_daam_map_options o = DS_DAAM_MAP_OPTIONS_INIT;
 
-    if (!d->heads_apart || !d->layers_apart || ds_daam_text(d, text, image) == NULL)
+    if (!d->trace.heads_apart || !d->trace.layers_apart || ds_daam_text(d, text, image) == NULL)
         return ds_fail(err, DS_E_ARG,
                        "layers and heads are not kept apart, or there is no such "
                        "text or picture");
     text = ds__daam_text_of(d, text, image);
-    for (int64_t i = 0; i < d->layers; i++) {
-        const daam_slot *s = &d->slot[d->layer[i].slot];
+    for (int64_t i = 0; i < d->trace.layers; i++) {
+        const daam_slot *s = &d->trace.slot[d->trace.layer[i].slot];
 
-        for (int64_t h = 0; d->layer[i].index == layer && h < s->heads; h++) {
+        for (int64_t h = 0; d->trace.layer[i].index == layer && h < s->heads; h++) {
             if (head_number(d, h) != head)
                 continue;
-            for (int64_t r = 0; r < d->text[text].rows; r++)
+            for (int64_t r = 0; r < d->trace.text[text].rows; r++)
                 sum_groups(d, &o, out + r * s->height * s->width, s, text, image, h, r);
             return DS_OK;
         }

@@ -81,7 +81,7 @@ static ds_status encode_texts(picture *x, ds_error *err)
 {
     ds_daam *d = x->d;
     const ds_daam_picture *p = x->p;
-    const int64_t prompts = p->prompts != NULL ? d->images : 1, first = d->branches - 1;
+    const int64_t prompts = p->prompts != NULL ? d->trace.images : 1, first = d->tap.branches - 1;
     const char **text = ds_calloc((size_t)(first + prompts), sizeof *text);
     ds_status st = text != NULL ? DS_OK : no_memory(err);
 
@@ -108,14 +108,14 @@ static ds_status encode_texts(picture *x, ds_error *err)
 static ds_status set_conditions(picture *x, ds_error *err)
 {
     const ds_daam *d = x->d;
-    const int64_t rows = d->branches * d->images, first = d->branches - 1;
+    const int64_t rows = d->tap.branches * d->trace.images, first = d->tap.branches - 1;
     int64_t *which = ds_calloc((size_t)rows, sizeof *which);
     ds_status st;
 
     if (which == NULL)
         return no_memory(err);
-    for (int64_t b = 0; b < d->images; b++)
-        which[first * d->images + b] = first + (x->p->prompts != NULL ? b : 0);
+    for (int64_t b = 0; b < d->trace.images; b++)
+        which[first * d->trace.images + b] = first + (x->p->prompts != NULL ? b : 0);
     st = ds__denoiser_condition_rows(x->denoiser, x->conditions, which, err);
     ds_free(which);
     return st;
@@ -132,8 +132,9 @@ static ds_status encode_images(picture *x, ds_error *err)
     ds_status st = planes != NULL && logvar != NULL ? DS_OK : no_memory(err);
 
     if (st == DS_OK)
-        st = ds__autoencoder_new(&a, d->model, d->height, d->width, DS_TILING_AUTO, NULL, err);
-    for (int64_t b = 0; st == DS_OK && b < d->images; b++) {
+        st = ds__autoencoder_new(&a, d->model, d->trace.height, d->trace.width, DS_TILING_AUTO,
+                                 NULL, err);
+    for (int64_t b = 0; st == DS_OK && b < d->trace.images; b++) {
         float *mean = x->clean + b * x->n;
 
         ds_convert(planes, DS_DTYPE_F32,
@@ -152,18 +153,18 @@ static ds_status encode_images(picture *x, ds_error *err)
 static ds_status allocate(picture *x, ds_error *err)
 {
     const ds_daam *d = x->d;
-    const size_t all = (size_t)(d->images * x->n);
+    const size_t all = (size_t)(d->trace.images * x->n);
 
     x->clean = ds_calloc(all, sizeof *x->clean);
     x->z = ds_calloc(all, sizeof *x->z);
     x->eps = ds_calloc(all, sizeof *x->eps);
-    x->answer = ds_calloc(all * (size_t)d->branches, sizeof *x->answer);
-    x->time = ds_calloc((size_t)d->images, sizeof *x->time);
-    x->rng = ds_calloc((size_t)d->images, sizeof *x->rng);
+    x->answer = ds_calloc(all * (size_t)d->tap.branches, sizeof *x->answer);
+    x->time = ds_calloc((size_t)d->trace.images, sizeof *x->time);
+    x->rng = ds_calloc((size_t)d->trace.images, sizeof *x->rng);
     if (x->clean == NULL || x->z == NULL || x->eps == NULL || x->answer == NULL ||
         x->time == NULL || x->rng == NULL)
         return no_memory(err);
-    for (int64_t b = 0; b < d->images; b++)
+    for (int64_t b = 0; b < d->trace.images; b++)
         ds_rng_init(&x->rng[b], x->p->rng, x->p->seed + (uint64_t)b);
     return DS_OK;
 }
@@ -171,12 +172,12 @@ static ds_status allocate(picture *x, ds_error *err)
 static ds_status make_network(picture *x, ds_error *err)
 {
     ds_daam *d = x->d;
-    const ds_denoiser_shape shape = { d->images, d->branches, x->conditions->tokens, d->height,
-                                      d->width };
+    const ds_denoiser_shape shape = { d->trace.images, d->tap.branches, x->conditions->tokens,
+                                      d->trace.height, d->trace.width };
     ds_status st;
 
-    d->watcher = ds__daam_watcher(d);
-    st = ds__denoiser_new(&x->denoiser, d->model, &shape, &d->watcher, err);
+    d->tap.watcher = ds__daam_watcher(d);
+    st = ds__denoiser_new(&x->denoiser, d->model, &shape, &d->tap.watcher, err);
     return st == DS_OK ? set_conditions(x, err) : st;
 }
 
@@ -199,7 +200,7 @@ static void add_noise(picture *x, int level)
 {
     const ds_noise_level at = ds__noise_at(&x->noise, time_of(x, level));
 
-    for (int64_t b = 0; b < x->d->images; b++) {
+    for (int64_t b = 0; b < x->d->trace.images; b++) {
         float *eps = x->eps + b * x->n;
 
         ds_rng_normal(&x->rng[b], eps, x->n);
@@ -213,10 +214,10 @@ static void invert(picture *x, int level)
 {
     const ds_noise_level at = ds__noise_at(&x->noise, time_of(x, level));
     const ds_noise_level to = ds__noise_at(&x->noise, time_of(x, level + 1));
-    const int64_t count = x->d->images * x->n;
+    const int64_t count = x->d->trace.images * x->n;
     const float scale = (float)x->p->cfg_scale;
 
-    for (int64_t i = 0; x->d->branches == 2 && i < count; i++)
+    for (int64_t i = 0; x->d->tap.branches == 2 && i < count; i++)
         x->answer[i] += scale * (x->answer[count + i] - x->answer[i]);
     ds__noise_to_eps(&x->noise, x->eps, x->answer, x->z, at, count);
     for (int64_t i = 0; i < count; i++)
@@ -230,11 +231,11 @@ static ds_status run_levels(picture *x, ds_error *err)
     ds_daam *d = x->d;
     ds_status st = DS_OK;
 
-    memcpy(x->z, x->clean, (size_t)(d->images * x->n) * sizeof *x->z);
+    memcpy(x->z, x->clean, (size_t)(d->trace.images * x->n) * sizeof *x->z);
     for (int level = 0; st == DS_OK && level < p->levels; level++) {
         if (p->approach == DS_DAAM_NOISE)
             add_noise(x, level);
-        for (int64_t b = 0; b < d->images; b++)
+        for (int64_t b = 0; b < d->trace.images; b++)
             x->time[b] = (float)time_of(x, level);
         ds__daam_next_call(d, level);
         st = ds__denoise(x->denoiser, x->answer, x->z, x->time, p->cancel, err);
@@ -256,7 +257,7 @@ static ds_status trace(picture *x, ds_error *err)
 
     if (st != DS_OK)
         return st;
-    x->n = info.channels * d->height * d->width;
+    x->n = info.channels * d->trace.height * d->trace.width;
     st = ds__noise_open(&x->noise, d->model, err);
     if (st == DS_OK)
         st = allocate(x, err);
@@ -265,7 +266,7 @@ static ds_status trace(picture *x, ds_error *err)
     if (st == DS_OK)
         st = ds__daam_plan(d, x->p->levels, err);
     if (st == DS_OK)
-        st = ds__daam_prepare_ask(d, d->prompts, err);
+        st = ds__daam_prepare_ask(d, d->trace.prompts, err);
     if (st == DS_OK)
         st = make_network(x, err);
     if (st == DS_OK)

@@ -24,8 +24,8 @@ ds_status ds__daam_queries_open(ds_daam *d, ds_error *err)
 
     if (folder == NULL)
         return DS_OK;
-    d->queries = ds_calloc(1, sizeof *d->queries);
-    if (d->queries == NULL)
+    d->tap.queries = ds_calloc(1, sizeof *d->tap.queries);
+    if (d->tap.queries == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for queries");
     if (mkdir(folder, 0777) != 0 && errno != EEXIST)
         return ds_fail(err, DS_E_IO, "%s: cannot make this folder: %s", folder, strerror(errno));
@@ -34,10 +34,10 @@ ds_status ds__daam_queries_open(ds_daam *d, ds_error *err)
 
 void ds__daam_queries_close(ds_daam *d)
 {
-    if (d->queries == NULL)
+    if (d->tap.queries == NULL)
         return;
-    ds_bundle_free(d->queries->b);
-    ds_free(d->queries);
+    ds_bundle_free(d->tap.queries->b);
+    ds_free(d->tap.queries);
 }
 
 static ds_status path_of(char *buf, size_t size, const char *folder, int64_t call, ds_error *err)
@@ -50,11 +50,11 @@ static ds_status path_of(char *buf, size_t size, const char *folder, int64_t cal
 
 static ds_status end_call(ds_daam *d, ds_error *err)
 {
-    struct daam_queries *x = d->queries;
+    struct daam_queries *x = d->tap.queries;
     char path[4096], step[24];
-    ds_status st = path_of(path, sizeof path, d->options.save_queries, d->calls - 1, err);
+    ds_status st = path_of(path, sizeof path, d->options.save_queries, d->trace.calls - 1, err);
 
-    snprintf(step, sizeof step, "%lld", (long long)d->step);
+    snprintf(step, sizeof step, "%lld", (long long)d->tap.step);
     if (st == DS_OK)
         st = ds_bundle_set_meta(x->b, "step", step, err);
     if (st == DS_OK)
@@ -68,19 +68,19 @@ static ds_status end_call(ds_daam *d, ds_error *err)
 /* q [rows of the batch, pixels, width] */
 ds_status ds__daam_save_queries(ds_daam *d, int64_t layer, const ds_tensor *q, ds_error *err)
 {
-    struct daam_queries *x = d->queries;
+    struct daam_queries *x = d->tap.queries;
     const int64_t one = q->dim[1] * q->dim[2];
     ds_tensor *t;
     ds_status st = x->b == NULL ? ds_bundle_new(&x->b, err) : DS_OK;
 
     if (st == DS_OK)
-        st = ds_bundle_add(x->b, d->layer[layer].q, DS_DTYPE_F32,
-                           DS_DIMS(d->images, q->dim[1], q->dim[2]), &t, err);
+        st = ds_bundle_add(x->b, d->trace.layer[layer].q, DS_DTYPE_F32,
+                           DS_DIMS(d->trace.images, q->dim[1], q->dim[2]), &t, err);
     if (st != DS_OK)
         return st;
-    memcpy(t->data, (const float *)q->data + d->row * d->images * one,
-           (size_t)(d->images * one) * sizeof(float));
-    return ++x->shown == d->layers ? end_call(d, err) : DS_OK;
+    memcpy(t->data, (const float *)q->data + d->tap.row * d->trace.images * one,
+           (size_t)(d->trace.images * one) * sizeof(float));
+    return ++x->shown == d->trace.layers ? end_call(d, err) : DS_OK;
 }
 
 /* ---- reading ---------------------------------------------------------------------------------- */
@@ -89,9 +89,10 @@ static ds_status ask_call(ds_daam *d, const ds_bundle *b, int64_t first, ds_erro
 {
     ds_status st = DS_OK;
 
-    for (int64_t i = 0; st == DS_OK && i < d->layers; i++) {
-        const daam_layer *l = &d->layer[i];
-        const int64_t dim[3] = { d->images, l->height * l->width, d->text[first].widths[i] };
+    for (int64_t i = 0; st == DS_OK && i < d->trace.layers; i++) {
+        const daam_layer *l = &d->trace.layer[i];
+        const int64_t dim[3] = { d->trace.images, l->height * l->width,
+                                 d->trace.text[first].widths[i] };
         ds_tensor *q;
 
         st = ds_bundle_expect(b, l->q, 3, dim, &q, err);
@@ -107,7 +108,7 @@ ds_status ds__daam_ask_saved(ds_daam *d, const char *folder, int64_t first, ds_e
 {
     ds_status st = DS_OK;
 
-    for (int64_t c = 0; st == DS_OK && c < d->calls; c++) {
+    for (int64_t c = 0; st == DS_OK && c < d->trace.calls; c++) {
         char path[4096];
         ds_bundle *b = NULL;
         const char *step;
@@ -116,8 +117,9 @@ ds_status ds__daam_ask_saved(ds_daam *d, const char *folder, int64_t first, ds_e
         if (st == DS_OK)
             st = ds_bundle_load(&b, path, err);
         step = st == DS_OK ? ds_bundle_meta(b, "step") : NULL;
-        d->step = step != NULL ? atoll(step) : -1;
-        if (st == DS_OK && (d->step < 0 || d->step >= d->steps || !ds__daam_step_kept(d, d->step)))
+        d->tap.step = step != NULL ? atoll(step) : -1;
+        if (st == DS_OK && (d->tap.step < 0 || d->tap.step >= d->trace.steps ||
+                            !ds__daam_step_kept(d, d->tap.step)))
             st = ds_fail(err, DS_E_FORMAT, "%s: this is no step of the trace", path);
         if (st == DS_OK)
             st = ask_call(d, b, first, err);

@@ -15,8 +15,8 @@ enum { DIFFUSIONS = 20 };
 
 bool ds__daam_self_site(const ds_daam *d, const char *site)
 {
-    for (int64_t i = 0; i < d->self.layers; i++)
-        if (strcmp(d->self.site[i], site) == 0)
+    for (int64_t i = 0; i < d->trace.self.layers; i++)
+        if (strcmp(d->trace.self.site[i], site) == 0)
             return true;
     return false;
 }
@@ -24,7 +24,7 @@ bool ds__daam_self_site(const ds_daam *d, const char *site)
 void ds__daam_add_self(ds_daam *d, const ds_part *p)
 {
     const int64_t n = p->columns;
-    float *all = d->self.data + (p->image % d->images) * n * n + p->first * n;
+    float *all = d->trace.self.data + (p->image % d->trace.images) * n * n + p->first * n;
 
 #pragma omp parallel for schedule(static) if (p->rows * n > 16384)
     for (int64_t r = 0; r < p->rows; r++)
@@ -41,9 +41,9 @@ void ds__daam_add_self(ds_daam *d, const ds_part *p)
 /* out = A g */
 static void apply(const ds_daam *d, float *out, const float *g, int64_t image)
 {
-    const int64_t n = d->self.height * d->self.width;
-    const float *a = d->self.data + image * n * n;
-    const double scale = 1.0 / ((double)d->self.maps * (double)d->calls);
+    const int64_t n = d->trace.self.height * d->trace.self.width;
+    const float *a = d->trace.self.data + image * n * n;
+    const double scale = 1.0 / ((double)d->trace.self.maps * (double)d->trace.calls);
 
 #pragma omp parallel for schedule(static) if (n > 256)
     for (int64_t q = 0; q < n; q++) {
@@ -73,7 +73,7 @@ static void stretch(float *g, int64_t n, float least)
 /* out = A g / sum(g), once g is stretched and, if `squared`, its own square */
 static void guide(const ds_daam *d, float *out, float *g, int64_t image, float least, bool squared)
 {
-    const int64_t n = d->self.height * d->self.width;
+    const int64_t n = d->trace.self.height * d->trace.self.width;
     double sum = 0.0;
 
     stretch(g, n, least);
@@ -88,7 +88,7 @@ static void guide(const ds_daam *d, float *out, float *g, int64_t image, float l
 
 static void refine(const ds_daam *d, float *out, float *g, int64_t image, ds_daam_refine how)
 {
-    const size_t bytes = (size_t)(d->self.height * d->self.width) * sizeof *g;
+    const size_t bytes = (size_t)(d->trace.self.height * d->trace.self.width) * sizeof *g;
 
     if (how == DS_DAAM_SMOOTH) {
         apply(d, out, g, image);
@@ -104,18 +104,19 @@ static void refine(const ds_daam *d, float *out, float *g, int64_t image, ds_daa
 ds_status ds__daam_refine_maps(const ds_daam *d, float *maps, int64_t count, int64_t image,
                                int64_t height, int64_t width, ds_daam_refine how, ds_error *err)
 {
-    const int64_t n = d->self.height * d->self.width, big = height * width;
+    const int64_t n = d->trace.self.height * d->trace.self.width, big = height * width;
     ds_bicubic *in = NULL, *out = NULL;
     float *g, *result, *room;
     ds_status st;
 
-    if (d->self.layers == 0)
+    if (d->trace.self.layers == 0)
         return ds_fail(err, DS_E_ARG, "refining needs self-attention, which was not traced");
-    st = ds__bicubic_new(&in, height, width, d->self.height, d->self.width, err);
+    st = ds__bicubic_new(&in, height, width, d->trace.self.height, d->trace.self.width, err);
     if (st == DS_OK)
-        st = ds__bicubic_new(&out, d->self.height, d->self.width, height, width, err);
-    g = ds_alloc((size_t)(2 * n + big + n + height * d->self.width + width * d->self.height) *
-                 sizeof *g);
+        st = ds__bicubic_new(&out, d->trace.self.height, d->trace.self.width, height, width, err);
+    g = ds_alloc(
+        (size_t)(2 * n + big + n + height * d->trace.self.width + width * d->trace.self.height) *
+        sizeof *g);
     if (st == DS_OK && g == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for refining maps");
     result = g + n;

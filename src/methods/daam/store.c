@@ -23,7 +23,7 @@ static ds_status no_memory(ds_error *err)
 
 static int64_t images_of(const ds_daam *d, int64_t text)
 {
-    return d->text[text].image >= 0 ? 1 : d->images;
+    return d->trace.text[text].image >= 0 ? 1 : d->trace.images;
 }
 
 /* Floats of one group of steps. */
@@ -31,14 +31,14 @@ static double floats_of_group(const ds_daam *d, bool heads, bool layers)
 {
     double rows = 0, all = 0;
 
-    for (int64_t t = 0; t < d->texts; t++)
-        rows += (double)(d->text[t].rows * images_of(d, t));
-    for (int64_t i = 0; i < d->layers; i++) {
-        const daam_layer *l = &d->layer[i];
+    for (int64_t t = 0; t < d->trace.texts; t++)
+        rows += (double)(d->trace.text[t].rows * images_of(d, t));
+    for (int64_t i = 0; i < d->trace.layers; i++) {
+        const daam_layer *l = &d->trace.layer[i];
         bool first = true;
 
         for (int64_t k = 0; !layers && k < i; k++)
-            first = first && d->layer[k].halvings != l->halvings;
+            first = first && d->trace.layer[k].halvings != l->halvings;
         if (first)
             all += (double)(l->height * l->width) * (double)(heads ? l->kept_heads : 1);
     }
@@ -47,16 +47,16 @@ static double floats_of_group(const ds_daam *d, bool heads, bool layers)
 
 static size_t self_bytes(const ds_daam *d)
 {
-    const int64_t n = d->self.height * d->self.width;
+    const int64_t n = d->trace.self.height * d->trace.self.width;
 
-    return (size_t)(n * n * d->images) * sizeof(float);
+    return (size_t)(n * n * d->trace.images) * sizeof(float);
 }
 
 static int64_t kept_steps(const ds_daam *d)
 {
     int64_t n = 0;
 
-    for (int64_t s = 0; s < d->steps; s++)
+    for (int64_t s = 0; s < d->trace.steps; s++)
         n += ds__daam_step_kept(d, s);
     return n;
 }
@@ -76,18 +76,18 @@ static ds_status divide(ds_daam *d, ds_error *err)
 
     if (most == 0)
         return ds_fail(err, DS_E_NOMATCH, "--steps: none of the %lld steps is in \"%s\"",
-                       (long long)d->steps, d->options.steps);
-    d->heads_apart = d->layers_apart = true;
-    d->groups = groups_that_fit(d, true, true, most);
-    if (d->groups == 0) {
-        d->heads_apart = false;
-        d->groups = groups_that_fit(d, false, true, most);
+                       (long long)d->trace.steps, d->options.steps);
+    d->trace.heads_apart = d->trace.layers_apart = true;
+    d->trace.groups = groups_that_fit(d, true, true, most);
+    if (d->trace.groups == 0) {
+        d->trace.heads_apart = false;
+        d->trace.groups = groups_that_fit(d, false, true, most);
     }
-    if (d->groups == 0) {
-        d->layers_apart = false;
-        d->groups = groups_that_fit(d, false, false, most);
+    if (d->trace.groups == 0) {
+        d->trace.layers_apart = false;
+        d->trace.groups = groups_that_fit(d, false, false, most);
     }
-    if (d->groups > 0)
+    if (d->trace.groups > 0)
         return DS_OK;
     return ds_fail(
         err, DS_E_NOMEM,
@@ -101,26 +101,27 @@ static ds_status divide(ds_daam *d, ds_error *err)
 
 static daam_slot *slot_of(ds_daam *d, const daam_layer *l)
 {
-    for (int i = 0; !d->layers_apart && i < d->slots; i++)
-        if (d->slot[i].height == l->height && d->slot[i].width == l->width)
-            return &d->slot[i];
-    return &d->slot[d->slots++];
+    for (int i = 0; !d->trace.layers_apart && i < d->trace.slots; i++)
+        if (d->trace.slot[i].height == l->height && d->trace.slot[i].width == l->width)
+            return &d->trace.slot[i];
+    return &d->trace.slot[d->trace.slots++];
 }
 
 static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
 {
     int64_t n = 0;
 
-    s->offset = ds__arena_alloc(&d->arena, (size_t)d->texts * sizeof *s->offset);
+    s->offset = ds__arena_alloc(&d->arena, (size_t)d->trace.texts * sizeof *s->offset);
     if (s->offset == NULL)
         return no_memory(err);
-    for (int64_t t = 0; t < d->texts; t++) {
+    for (int64_t t = 0; t < d->trace.texts; t++) {
         s->offset[t] = n;
-        n += images_of(d, t) * d->groups * s->heads * d->text[t].rows * s->height * s->width;
+        n += images_of(d, t) * d->trace.groups * s->heads * d->trace.text[t].rows * s->height *
+             s->width;
     }
     s->floats = n;
     s->data = ds_calloc((size_t)n, sizeof *s->data);
-    d->bytes += (size_t)n * sizeof *s->data;
+    d->trace.bytes += (size_t)n * sizeof *s->data;
     return s->data != NULL ? DS_OK : no_memory(err);
 }
 
@@ -128,26 +129,26 @@ static ds_status make_slots(ds_daam *d, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    d->slot = ds__arena_alloc(&d->arena, (size_t)d->layers * sizeof *d->slot);
-    if (d->slot == NULL)
+    d->trace.slot = ds__arena_alloc(&d->arena, (size_t)d->trace.layers * sizeof *d->trace.slot);
+    if (d->trace.slot == NULL)
         return no_memory(err);
-    for (int64_t i = 0; i < d->layers; i++) {
-        daam_layer *l = &d->layer[i];
+    for (int64_t i = 0; i < d->trace.layers; i++) {
+        daam_layer *l = &d->trace.layer[i];
         daam_slot *s = slot_of(d, l);
 
         s->height = l->height;
         s->width = l->width;
         s->factor = l->factor;
-        s->heads = d->heads_apart ? l->kept_heads : 1;
-        s->maps += d->heads_apart ? 1 : l->kept_heads;
-        l->slot = (int)(s - d->slot);
+        s->heads = d->trace.heads_apart ? l->kept_heads : 1;
+        s->maps += d->trace.heads_apart ? 1 : l->kept_heads;
+        l->slot = (int)(s - d->trace.slot);
     }
-    for (int i = 0; st == DS_OK && i < d->slots; i++)
-        st = allocate(d, &d->slot[i], err);
-    if (st == DS_OK && d->self.layers > 0) {
-        d->self.data = ds_calloc(self_bytes(d), 1);
-        d->bytes += self_bytes(d);
-        st = d->self.data != NULL ? DS_OK : no_memory(err);
+    for (int i = 0; st == DS_OK && i < d->trace.slots; i++)
+        st = allocate(d, &d->trace.slot[i], err);
+    if (st == DS_OK && d->trace.self.layers > 0) {
+        d->trace.self.data = ds_calloc(self_bytes(d), 1);
+        d->trace.bytes += self_bytes(d);
+        st = d->trace.self.data != NULL ? DS_OK : no_memory(err);
     }
     return st;
 }
@@ -159,16 +160,17 @@ static ds_status tell_sums(ds_daam *d, int64_t steps, ds_error *err)
 {
     char groups[80] = "";
 
-    if (d->groups == steps && d->heads_apart)
+    if (d->trace.groups == steps && d->trace.heads_apart)
         return DS_OK;
-    if (d->groups < steps)
+    if (d->trace.groups < steps)
         snprintf(groups, sizeof groups, "the %lld steps in %lld group%s%s", (long long)steps,
-                 (long long)d->groups, d->groups == 1 ? "" : "s", d->heads_apart ? "" : ", and ");
+                 (long long)d->trace.groups, d->trace.groups == 1 ? "" : "s",
+                 d->trace.heads_apart ? "" : ", and ");
     return ds__daam_warn(d, err,
                          "to fit %zu MB, sums go over %s%s%s: no slices along these; a larger "
                          "budget keeps them apart",
-                         d->options.budget >> 20, groups, d->heads_apart ? "" : "the heads",
-                         d->layers_apart ? "" : " and the layers of one size");
+                         d->options.budget >> 20, groups, d->trace.heads_apart ? "" : "the heads",
+                         d->trace.layers_apart ? "" : " and the layers of one size");
 }
 
 static ds_status tell(ds_daam *d, ds_error *err)
@@ -177,18 +179,18 @@ static ds_status tell(ds_daam *d, ds_error *err)
     char apart[200], self[80] = "";
 
     snprintf(apart, sizeof apart, "%s%s%s",
-             d->groups == steps ? "each step"
-             : d->groups == 1   ? ""
-                                : "groups of steps",
-             d->layers_apart ? ", layer" : "", d->heads_apart ? ", head" : "");
-    if (d->self.layers > 0)
+             d->trace.groups == steps ? "each step"
+             : d->trace.groups == 1   ? ""
+                                      : "groups of steps",
+             d->trace.layers_apart ? ", layer" : "", d->trace.heads_apart ? ", head" : "");
+    if (d->trace.self.layers > 0)
         snprintf(self, sizeof self, ", and self-attention of %lld by %lld pixels",
-                 (long long)d->self.height, (long long)d->self.width);
-    d->plan = ds__arena_printf(&d->arena, "%.1f MB of sums for %lld layers and %lld steps, %s%s%s",
-                               (double)d->bytes / (1 << 20), (long long)d->layers, (long long)steps,
-                               apart[0] != '\0' ? "apart for " : "all summed",
-                               apart[0] == ',' ? apart + 2 : apart, self);
-    if (d->plan == NULL)
+                 (long long)d->trace.self.height, (long long)d->trace.self.width);
+    d->trace.plan = ds__arena_printf(
+        &d->arena, "%.1f MB of sums for %lld layers and %lld steps, %s%s%s",
+        (double)d->trace.bytes / (1 << 20), (long long)d->trace.layers, (long long)steps,
+        apart[0] != '\0' ? "apart for " : "all summed", apart[0] == ',' ? apart + 2 : apart, self);
+    if (d->trace.plan == NULL)
         return no_memory(err);
     return tell_sums(d, steps, err);
 }
@@ -198,19 +200,19 @@ static ds_status list_heads(ds_daam *d, ds_error *err)
 {
     int64_t most = 0;
 
-    for (int64_t i = 0; i < d->layers; i++)
-        most = d->layer[i].heads > most ? d->layer[i].heads : most;
-    d->head_kept = ds__arena_alloc(&d->arena, (size_t)most * sizeof *d->head_kept);
-    for (int64_t h = 0; d->head_kept != NULL && h < most; h++)
-        d->head_kept[h] = ds__daam_head_kept(d, h);
-    return d->head_kept != NULL ? DS_OK : no_memory(err);
+    for (int64_t i = 0; i < d->trace.layers; i++)
+        most = d->trace.layer[i].heads > most ? d->trace.layer[i].heads : most;
+    d->trace.head_kept = ds__arena_alloc(&d->arena, (size_t)most * sizeof *d->trace.head_kept);
+    for (int64_t h = 0; d->trace.head_kept != NULL && h < most; h++)
+        d->trace.head_kept[h] = ds__daam_head_kept(d, h);
+    return d->trace.head_kept != NULL ? DS_OK : no_memory(err);
 }
 
 ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
 {
     ds_status st;
 
-    d->steps = steps;
+    d->trace.steps = steps;
     st = list_heads(d, err);
     if (st == DS_OK)
         st = divide(d, err);
@@ -224,10 +226,10 @@ ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_
 {
     ds_status st;
 
-    d->steps = steps;
-    d->groups = groups;
-    d->heads_apart = heads_apart;
-    d->layers_apart = layers_apart;
+    d->trace.steps = steps;
+    d->trace.groups = groups;
+    d->trace.heads_apart = heads_apart;
+    d->trace.layers_apart = layers_apart;
     if (kept_steps(d) < groups)
         return ds_fail(err, DS_E_FORMAT, "a trace of %lld groups of fewer steps",
                        (long long)groups);
@@ -244,21 +246,22 @@ static int64_t group_of(const ds_daam *d)
 {
     int64_t before = 0, all = 0;
 
-    for (int64_t s = 0; s < d->steps; s++)
+    for (int64_t s = 0; s < d->trace.steps; s++)
         if (ds__daam_step_kept(d, s)) {
-            before += s < d->step;
+            before += s < d->tap.step;
             all++;
         }
-    return before * d->groups / all;
+    return before * d->trace.groups / all;
 }
 
 float *ds__daam_planes(const ds_daam *d, const daam_slot *s, int64_t text, int64_t image,
                        int64_t group, int64_t head)
 {
-    const int64_t plane = d->text[text].rows * s->height * s->width;
+    const int64_t plane = d->trace.text[text].rows * s->height * s->width;
 
-    image = d->text[text].image >= 0 ? 0 : image;
-    return s->data + s->offset[text] + ((image * d->groups + group) * s->heads + head) * plane;
+    image = d->trace.text[text].image >= 0 ? 0 : image;
+    return s->data + s->offset[text] +
+           ((image * d->trace.groups + group) * s->heads + head) * plane;
 }
 
 /* Rows b, b + 1, ... of one head: a cache line of each token's plane at a time, since planes lie a
@@ -278,9 +281,9 @@ static void add_rows(const daam_text *t, float *planes, int64_t pixels, const fl
 void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_t first,
                   int64_t rows, const float *probs)
 {
-    const daam_layer *l = &d->layer[layer];
-    const daam_slot *s = &d->slot[l->slot];
-    const daam_text *t = &d->text[text];
+    const daam_layer *l = &d->trace.layer[layer];
+    const daam_slot *s = &d->trace.slot[l->slot];
+    const daam_text *t = &d->trace.text[text];
     const int64_t pixels = s->height * s->width, group = group_of(d);
 
 #pragma omp parallel for schedule(static) if (rows * t->rows > 4096)
@@ -289,10 +292,11 @@ void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_
         int64_t at = 0;
 
         for (int64_t h = 0; h < l->heads; h++) {
-            if (!d->head_kept[h])
+            if (!d->trace.head_kept[h])
                 continue;
-            add_rows(t, ds__daam_planes(d, s, text, image, group, d->heads_apart ? at : 0) + first,
-                     pixels, probs + h * rows * t->columns, b, end);
+            add_rows(
+                t, ds__daam_planes(d, s, text, image, group, d->trace.heads_apart ? at : 0) + first,
+                pixels, probs + h * rows * t->columns, b, end);
             at++;
         }
     }

@@ -208,7 +208,7 @@ static ds_status no_match(const daam_text *t, const char *word, ds_error *err)
 ds_status ds__daam_match(const ds_daam *d, int64_t text, const char *word, bool loose,
                          ds_daam_match *out, ds_error *err)
 {
-    const daam_text *t = &d->text[text];
+    const daam_text *t = &d->trace.text[text];
     ds_status st;
 
     *out = (ds_daam_match){ 0 };

@@ -90,7 +90,7 @@ static ds_var *diffusion_loss(step *s, ds_error *err)
     ids = ds__graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch, clip.positions));
     end = ds__graph_input(s->g, DS_DTYPE_I32, DS_DIMS(s->batch));
     mark = ds__scope_push(s->g, "text_encoder");
-    ds__clip_build(s->g, &clip, ids, end, &text);
+    ds__clip_build(s->g, &clip, &(ds_clip_inputs){ .ids = ids, .end = end }, &text);
     ds__scope_pop(s->g, mark);
     ds__scope_push(s->g, "unet");
     in.sample = float_input(s, DS_DIMS(s->batch, side, side, unet.in_channels));

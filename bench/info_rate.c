@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     }
     plan.nodes = argc > 2 ? 3 * atoi(argv[2]) : 3; /* calls are of whole replicates */
     must(ds_model_open(&m, argv[1], NULL, &err), &err);
-    must(ds__denoiser_describe(&about, m, &err), &err);
+    must(ds_denoiser_describe(&about, m, &err), &err);
     must(ds__text_open(&text, m, &err), &err);
     must(ds__text_encode(text, &c, prompt, 3, NULL, NULL, &err), &err);
     must(ds__network_source_new(&network, m, c, BATCH, about.side, about.side, &err), &err);

@@ -67,6 +67,16 @@ DS_API ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list *
                                 ds_error *err);
 DS_API void ds_site_list_free(ds_site_list *l);
 
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+/* All parameters, by state-dict name behind their component's ("unet.conv_in.weight"): number, name of
+ * the i-th (NULL past the end), and value. Values lie as in the file, in the file's type: read only,
+ * borrowed from the model. DS_E_NOMATCH lists near names. */
+DS_API int64_t ds_model_parameters(const ds_model *m);
+DS_API const char *ds_model_parameter_name(const ds_model *m, int64_t i);
+DS_API ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name,
+                                    ds_error *err);
+
 /* ---- one network ---------------------------------------------------------------------------- */
 
 /* Runs a module on named tensors, with diffusers' argument names and PyTorch's axis order:

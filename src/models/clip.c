@@ -45,25 +45,27 @@ ds_var *ds__clip_layer(ds_graph *g, const ds_clip_config *c, ds_var *x, int64_t 
     return x;
 }
 
-static ds_var *embeddings(ds_graph *g, const ds_clip_config *c, ds_var *ids)
+static ds_var *embeddings(ds_graph *g, const ds_clip_config *c, const ds_clip_inputs *in)
 {
     size_t mark = ds__scope_push(g, "embeddings");
     ds_var *tokens = ds__graph_param(g, "token_embedding.weight", DS_DIMS(c->vocab, c->width));
     ds_var *places =
         ds__graph_param(g, "position_embedding.weight", DS_DIMS(c->positions, c->width));
-    ds_var *x = ds__gather(g, tokens, ids);
+    ds_var *x = ds__gather(g, tokens, in->ids);
 
+    if (in->rows != NULL)
+        x = ds__put_rows(g, x, in->place, ds__gather(g, in->rows, in->which));
     x = ds__add_each(g, ds__announce(g, x, DS_LAYOUT_PLAIN, "token_embedding"), places);
     x = ds__announce(g, x, DS_LAYOUT_PLAIN, "");
     ds__scope_pop(g, mark);
     return x;
 }
 
-void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *end,
+void ds__clip_build(ds_graph *g, const ds_clip_config *c, const ds_clip_inputs *in,
                     ds_clip_outputs *out)
 {
     size_t mark = ds__scope_push(g, "text_model");
-    ds_var *x = embeddings(g, c, ids);
+    ds_var *x = embeddings(g, c, in);
     ds_var *rows;
 
     out->hidden[0] = x;
@@ -74,7 +76,7 @@ void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *e
     rows = out->last == NULL
                ? NULL
                : ds__reshape(g, out->last, DS_DIMS(ds__var_count(out->last) / c->width, c->width));
-    out->pooled = ds__gather(g, rows, end);
+    out->pooled = ds__gather(g, rows, in->end);
     out->embeds = c->projection_dim > 0
                       ? ds__dense(g, out->pooled, "text_projection", c->projection_dim, DS_NO_BIAS)
                       : NULL;

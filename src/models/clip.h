@@ -22,6 +22,14 @@ typedef struct ds_clip_config {
 ds_status ds__clip_config_read(ds_clip_config *c, const json_t *json, const char *what,
                                bool projected, ds_error *err);
 
+typedef struct ds_clip_inputs {
+    ds_var *ids;   /* [N,S], I32 */
+    ds_var *end;   /* [N], I32: the row n*S + position of each text's end token */
+    ds_var *rows;  /* [R,width]: embeddings of the caller's, or NULL; then */
+    ds_var *which; /* [P], I32: the row ... */
+    ds_var *place; /* [P], I32: ... that stands at n*S + position instead of the token's own */
+} ds_clip_inputs;
+
 typedef struct ds_clip_outputs {
     ds_var *hidden[DS_CLIP_LAYERS + 1]; /* [N,S,width]: embeddings, then after each layer */
     ds_var *last;                       /* last_hidden_state [N,S,width], after the final norm */
@@ -29,8 +37,7 @@ typedef struct ds_clip_outputs {
     ds_var *embeds; /* text_embeds [N,projection_dim], NULL without projection */
 } ds_clip_outputs;
 
-/* ids [N,S] and end [N] are I32; end holds the row n*S + position of each text's end token. */
-void ds__clip_build(ds_graph *g, const ds_clip_config *c, ds_var *ids, ds_var *end,
+void ds__clip_build(ds_graph *g, const ds_clip_config *c, const ds_clip_inputs *in,
                     ds_clip_outputs *out);
 
 /* One layer of the transformer, encoder.layers.<index>, which the picture tower has too (not causal). */

@@ -12,6 +12,7 @@ typedef struct port {
     ds_var *value;
     ds_layout layout;
     bool logvar; /* clamped on the way out, as DiagonalGaussianDistribution does */
+    bool ids;    /* of tokens: the end of the text follows from them */
 } port;
 
 typedef struct port_list {
@@ -23,6 +24,7 @@ struct ds_net {
     ds_model *model;
     ds_module module;
     ds_net_shape shape;
+    int64_t rows, places; /* text encoders: see net.h */
     ds_arena arena; /* names */
     ds_graph *g;
     ds_plan *plan;
@@ -83,20 +85,31 @@ static void add_output(ds_net *n, const char *prefix, const char *name, ds_layou
 
 /* ---- modules -------------------------------------------------------------------------------- */
 
+static void add_rows(ds_net *n, ds_clip_inputs *in, int64_t width)
+{
+    in->rows = add_input(n, "rows", DS_LAYOUT_PLAIN, DS_DTYPE_F32, DS_DIMS(n->rows, width));
+    in->which = add_input(n, "row_which", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(n->places));
+    in->place = add_input(n, "row_place", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(n->places));
+}
+
 static void build_text(ds_net *n, int which)
 {
     const ds_clip_config *c = &n->model->clip[which];
     int64_t batch = n->shape.batch, tokens = n->shape.tokens;
     ds_clip_outputs out = { .last = NULL };
-    ds_var *ids;
+    ds_clip_inputs in = { 0 };
     char name[40];
 
     if (tokens > c->positions)
         ds__graph_fail(n->g, DS_E_SHAPE, "%lld tokens, but the text encoder has %lld positions",
                        (long long)tokens, (long long)c->positions);
-    ids = add_input(n, "input_ids", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(batch, tokens));
-    n->end = ds__graph_input(n->g, DS_DTYPE_I32, DS_DIMS(batch));
-    ds__clip_build(n->g, c, ids, n->end, &out);
+    in.ids = add_input(n, "input_ids", DS_LAYOUT_PLAIN, DS_DTYPE_I32, DS_DIMS(batch, tokens));
+    if (n->in.count > 0)
+        n->in.port[0].ids = true;
+    in.end = n->end = ds__graph_input(n->g, DS_DTYPE_I32, DS_DIMS(batch));
+    if (n->rows > 0)
+        add_rows(n, &in, c->width);
+    ds__clip_build(n->g, c, &in, &out);
     for (int64_t i = 0; i <= c->layers; i++) {
         snprintf(name, sizeof name, "hidden_states.%lld", (long long)i);
         add_output(n, "", name, DS_LAYOUT_PLAIN, out.hidden[i]);
@@ -124,6 +137,9 @@ static void build_unet(ds_net *n)
                                    DS_DIMS(s->batch, c->pooled_dim));
         in.time_ids = add_input(n, "time_ids", DS_LAYOUT_PLAIN, DS_DTYPE_F32, DS_DIMS(s->batch, 6));
     }
+    if (c->cond_dim > 0)
+        in.cond = add_input(n, "timestep_cond", DS_LAYOUT_PLAIN, DS_DTYPE_F32,
+                            DS_DIMS(s->batch, c->cond_dim));
     add_output(n, "", "sample", DS_LAYOUT_IMAGE, ds__unet_build(n->g, c, &in));
 }
 
@@ -199,13 +215,20 @@ static ds_status add_gates(ds_net *n, ds_error *err)
     return ds__graph_status(n->g, err);
 }
 
-static void open_gates(ds_net *n)
+bool ds__net_input_optional(const ds_net *n, int i)
 {
-    int count = ds__graph_gates(n->g, NULL, 0);
+    const char *name = n->in.port[i].name;
 
-    for (int i = 0; count > 0 && i < n->in.count; i++)
-        if (strncmp(n->in.port[i].name, "gate.", 5) == 0)
-            ds__simd()->fill(ds__var_data(n->in.port[i].value), 1.0f,
+    return strncmp(name, "gate.", 5) == 0 || strcmp(name, "timestep_cond") == 0;
+}
+
+/* Open gates, and no guidance embedding. */
+static void set_defaults(ds_net *n)
+{
+    for (int i = 0; i < n->in.count; i++)
+        if (ds__net_input_optional(n, i))
+            ds__simd()->fill(ds__var_data(n->in.port[i].value),
+                             n->in.port[i].name[0] == 'g' ? 1.0f : 0.0f,
                              ds__var_count(n->in.port[i].value));
 }
 
@@ -292,6 +315,7 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
         .watcher = options->watcher,
         .gates = options->gates,
         .recompute = how != NULL && how->recompute,
+        .threads = options->threads,
     };
     ds_net *n;
     ds_status st = ds__module_need(m, module, err);
@@ -308,6 +332,8 @@ static ds_status build(ds_net **out, ds_model *m, ds_module module, const ds_net
     n->module = module;
     n->shape = *shape;
     n->watched_only = options->watched_only;
+    n->rows = options->rows;
+    n->places = options->places;
     st = ds__graph_new(&n->g, &o, err);
     if (st != DS_OK)
         return st;
@@ -340,7 +366,7 @@ ds_status ds__net_new(ds_net **out, ds_model *m, ds_module module, const ds_net_
         ds__net_free(n);
         return st;
     }
-    open_gates(n);
+    set_defaults(n);
     *out = n;
     return DS_OK;
 }
@@ -422,13 +448,13 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
     const port *p = find(&n->in, name);
     ds_tensor want;
     char expected[96], found[96];
-    bool ids;
+    bool integers;
 
     if (p == NULL)
         return ds_fail(err, DS_E_NOMATCH, "%s has no input %s", ds__module_names[n->module], name);
     want = public_shape(p);
-    ids = ds__var_dtype(p->value) == DS_DTYPE_I32;
-    if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1) { /* one time for all */
+    integers = ds__var_dtype(p->value) == DS_DTYPE_I32;
+    if (ds_tensor_count(t) == 1 && t->rank <= 1 && want.rank == 1 && !integers) { /* one for all */
         for (int64_t i = 0; i < want.dim[0]; i++)
             ds_convert((float *)ds__var_data(p->value) + i, DS_DTYPE_F32, t->data, t->dtype, 1);
         return DS_OK;
@@ -440,9 +466,9 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
     if (p->layout == DS_LAYOUT_IMAGE)
         set_image(ds__var_data(p->value), t);
     else
-        ds_convert(ds__var_data(p->value), ids ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
+        ds_convert(ds__var_data(p->value), integers ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
                    ds_tensor_count(t));
-    if (ids)
+    if (p->ids)
         set_ends(n, ds__var_data(p->value));
     return DS_OK;
 }
@@ -490,6 +516,23 @@ void ds__net_get(const ds_net *n, int i, float *dst)
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err)
 {
     return ds__plan_run(n->plan, cancel, err);
+}
+
+ds_status ds__net_forward(ds_net *n, const ds_cancel *cancel, ds_error *err)
+{
+    return ds__plan_forward(n->plan, cancel, err);
+}
+
+ds_status ds__net_backward(ds_net *n, const ds_cancel *cancel, ds_error *err)
+{
+    return ds__plan_backward(n->plan, cancel, err);
+}
+
+const float *ds__net_view(const ds_net *n, int i)
+{
+    const port *p = &n->out.port[i];
+
+    return p->layout == DS_LAYOUT_PLAIN && !p->logvar ? ds__var_data(p->value) : NULL;
 }
 
 void ds__net_info(const ds_net *n, ds_plan_info *info)

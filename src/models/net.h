@@ -50,6 +50,10 @@ typedef struct ds_net_options {
     const ds_gates *gates; /* NULL: none. Each that is wanted becomes one more input, "gate.<site>",
                               which holds ones until it is set. */
     bool reference;        /* products summed in double, whatever the model's options say */
+    int threads;           /* of the net, whoever runs it; 0: as many as its maker may use */
+    int64_t rows, places;  /* text encoders: R > 0 makes the inputs rows [R,D], row_which [P] and
+                              row_place [P]: rows[row_which[i]] stands for the embedding of token
+                              row_place[i] = n*S + position */
     bool watched_only; /* compute what the watcher wants and nothing else: outputs cannot be read */
 } ds_net_options;
 
@@ -70,6 +74,7 @@ int ds__net_outputs(const ds_net *n);
 const char *ds__net_output_name(const ds_net *n, int i);
 int ds__net_inputs(const ds_net *n);
 const char *ds__net_input_name(const ds_net *n, int i);
+bool ds__net_input_optional(const ds_net *n, int i); /* gates are open, timestep_cond is zero */
 
 /* Shape of an output in public order (f32, data NULL). */
 ds_tensor ds__net_output_shape(const ds_net *n, int i);
@@ -77,6 +82,14 @@ ds_tensor ds__net_output_shape(const ds_net *n, int i);
 void ds__net_get(const ds_net *n, int i, float *dst);
 
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err);
+
+/* The same in two parts, for cotangents that follow from the outputs: backward makes the "grad."
+ * outputs, once after each forward. */
+ds_status ds__net_forward(ds_net *n, const ds_cancel *cancel, ds_error *err);
+ds_status ds__net_backward(ds_net *n, const ds_cancel *cancel, ds_error *err);
+
+/* Output i where it lies, if it lies there in public order; NULL: use ds__net_get. */
+const float *ds__net_view(const ds_net *n, int i);
 void ds__net_info(const ds_net *n, ds_plan_info *info);
 void ds__net_time(ds_net *n, ds_plan_timer *timer, void *user); /* see ds__plan_time */
 

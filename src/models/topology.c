@@ -176,7 +176,7 @@ static ds_status build_text(ds_graph *g, const json_t *config, const char *what,
         return st;
     ids = ds__graph_input(g, DS_DTYPE_I32, DS_DIMS(1, c.positions));
     end = ds__graph_input(g, DS_DTYPE_I32, DS_DIMS(1));
-    ds__clip_build(g, &c, ids, end, &outputs);
+    ds__clip_build(g, &c, &(ds_clip_inputs){ .ids = ids, .end = end }, &outputs);
     return ds__graph_status(g, err);
 }
 
@@ -197,6 +197,8 @@ static ds_status build_unet(ds_graph *g, const json_t *config, const char *what,
         in.text_embeds = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, c.pooled_dim));
         in.time_ids = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, 6));
     }
+    if (c.cond_dim > 0)
+        in.cond = ds__graph_input(g, DS_DTYPE_F32, DS_DIMS(1, c.cond_dim));
     ds__unet_build(g, &c, &in);
     return ds__graph_status(g, err);
 }

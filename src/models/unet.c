@@ -207,6 +207,19 @@ static ds_var *text_time_embedding(unet *u, const ds_unet_inputs *in, int64_t wi
     return ds__embed_mlp(u->g, ds__concat(u->g, in->text_embeds, ids), "add_embedding", width);
 }
 
+/* Networks that were distilled with guidance read its scale beside the time (Meng et al., arXiv
+ * 2210.03142, section 3.1): diffusers calls the numbers timestep_cond. */
+static ds_var *guidance_embedding(unet *u, const ds_unet_inputs *in)
+{
+    size_t mark = ds__scope_push(u->g, "time_embedding");
+    ds_var *x = in->cond == NULL
+                    ? ds__graph_fail(u->g, DS_E_ARG, "this UNet needs timestep_cond")
+                    : ds__dense(u->g, in->cond, "cond_proj", u->c->channels[0], DS_NO_BIAS);
+
+    ds__scope_pop(u->g, mark);
+    return x;
+}
+
 static ds_var *time_embedding(unet *u, const ds_unet_inputs *in)
 {
     const ds_unet_config *c = u->c;
@@ -214,6 +227,8 @@ static ds_var *time_embedding(unet *u, const ds_unet_inputs *in)
     ds_var *emb = ds__timestep_embedding(u->g, in->timestep, c->channels[0], c->flip_sin_to_cos,
                                          c->freq_shift);
 
+    if (c->cond_dim > 0)
+        emb = ds__add(u->g, emb, guidance_embedding(u, in));
     emb = ds__embed_mlp(u->g, emb, "time_embedding", width);
     if (c->text_time)
         emb = ds__add(u->g, emb, text_time_embedding(u, in, width));
@@ -267,7 +282,6 @@ static void read_fixed(ds_config *c)
         { "encoder_hid_dim", only_null },
         { "encoder_hid_dim_type", only_null },
         { "cross_attention_norm", only_null },
-        { "time_cond_proj_dim", only_null },
         { "time_embedding_act_fn", only_null },
         { "time_embedding_dim", only_null },
         { "timestep_post_act", only_null },
@@ -365,6 +379,7 @@ ds_status ds__unet_config_read(ds_unet_config *u, const json_t *json, const char
     u->flip_sin_to_cos = ds__config_bool(&c, "flip_sin_to_cos", true);
     u->freq_shift = (float)ds__config_int(&c, "freq_shift", 0, 0, 1);
     u->linear_projection = ds__config_bool(&c, "use_linear_projection", false);
+    u->cond_dim = ds__config_int(&c, "time_cond_proj_dim", 0, 1, 1 << 16);
     u->sample_size = ds__config_int(&c, "sample_size", 64, 1, 1 << 16);
     check_divisions(u, &c);
     return ds__config_end(&c);

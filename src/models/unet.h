@@ -27,6 +27,7 @@ typedef struct ds_unet_config {
     bool text_time;      /* SDXL: pooled text and six numbers beside the time */
     int64_t time_id_dim; /* sinusoids per number */
     int64_t pooled_dim;  /* width of text_embeds */
+    int64_t cond_dim;    /* width of timestep_cond; 0: none */
     int64_t sample_size; /* side of the latent that the model was trained on */
 } ds_unet_config;
 
@@ -40,6 +41,7 @@ typedef struct ds_unet_inputs {
     ds_var *context;     /* [N,T,context_dim]: encoder_hidden_states */
     ds_var *text_embeds; /* [N,pooled_dim], SDXL only */
     ds_var *time_ids;    /* [N,6], SDXL only */
+    ds_var *cond;        /* [N,cond_dim]: timestep_cond, where there is one */
 } ds_unet_inputs;
 
 /* Appends the network to g in the current scope; returns [N,H,W,out_channels].

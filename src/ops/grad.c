@@ -124,6 +124,8 @@ ds_status ds__graph_grad(ds_graph *g, ds_var *const outputs[], ds_var *const cot
 
     if (g->status != DS_OK)
         return ds__graph_status(g, err);
+    if (g->forward == 0)
+        g->forward = count;
     mark_wanted(g, wrt, n_wrt);
     for (int i = 0; i < n_outputs; i++)
         accumulate(g, outputs[i], cotangents[i]);

@@ -21,9 +21,10 @@
 #ifndef DS_OPS_GRAPH_H
 #define DS_OPS_GRAPH_H
 
+#include <diffuscope/probe.h>
+
 #include "kernels/simd.h"
 #include "ops/params.h"
-#include "tensor/announce.h"
 
 #define DS_GRAPH_RANK 4
 #define DS_MAX_IN     8
@@ -55,6 +56,7 @@ typedef struct ds_graph_options {
     const ds_watcher *watcher; /* NULL: nobody listens */
     const ds_gates *gates;     /* NULL: no gates */
     bool recompute; /* ds__graph_grad: blocks keep their inputs only, see ds__block_begin */
+    int threads;    /* of the plan, whoever runs it; 0: as many as its maker may use */
 } ds_graph_options;
 
 ds_status ds__graph_new(ds_graph **out, const ds_graph_options *o, ds_error *err);
@@ -134,6 +136,8 @@ ds_var *ds__concat(ds_graph *g, ds_var *a, ds_var *b);                     /* al
 ds_var *ds__slice(ds_graph *g, ds_var *x, int64_t first, int64_t count);   /* of the last axis */
 ds_var *ds__upsample(ds_graph *g, ds_var *x, int64_t height, int64_t width); /* nearest */
 ds_var *ds__gather(ds_graph *g, ds_var *table, ds_var *ids); /* [V,C], I32 [..] -> [..,C] */
+/* x [..,C] with rows [P,C] in place of its rows place[0], ... (I32 [P], all different). */
+ds_var *ds__put_rows(ds_graph *g, ds_var *x, ds_var *place, ds_var *rows);
 
 /* arith.c */
 ds_var *ds__add(ds_graph *g, ds_var *a, ds_var *b);
@@ -183,6 +187,11 @@ void ds__plan_free(ds_plan *p);
 
 /* DS_E_CANCELLED soon after cancel->requested becomes non-zero (NULL: cannot be cancelled). */
 ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err);
+
+/* The same in two parts: what was built before the first ds__graph_grad, and the rest, which may be
+ * run once after each first part, with cotangents that follow from its outputs. */
+ds_status ds__plan_forward(ds_plan *p, const ds_cancel *cancel, ds_error *err);
+ds_status ds__plan_backward(ds_plan *p, const ds_cancel *cancel, ds_error *err);
 
 typedef struct ds_plan_info {
     size_t activation_bytes, scratch_bytes;

@@ -97,6 +97,7 @@ struct ds_graph {
     char path[512]; /* of the current scope */
     size_t path_len;
     int block, blocks; /* current unit (0: none), number of units */
+    int forward;       /* operators before the first adjoint; 0: there is none */
     ds_status status;
     ds_error error;
 };

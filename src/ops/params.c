@@ -121,6 +121,13 @@ static ds_status add(ds_params *p, const char *name, const ds_tensor *value, ds_
     return DS_OK;
 }
 
+ds_param *ds__params_get(const ds_params *p, const char *name)
+{
+    int64_t i = p->slots == 0 ? 0 : *find_slot(p, name);
+
+    return i == 0 ? NULL : p->item[i - 1];
+}
+
 int64_t ds__params_count(const ds_params *p)
 {
     return p->count;
@@ -138,19 +145,19 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
     ds_tensor value = want;
     char expected[96], found[96];
     ds_status st = DS_OK;
-    int64_t i = p->slots == 0 ? 0 : *find_slot(p, name);
+    ds_param *q = ds__params_get(p, name);
 
     for (int a = 0; a < rank; a++)
         want.dim[a] = dim[a];
-    if (i == 0) {
+    if (q == NULL) {
         st = p->source(p->user, name, rank, dim, &value, err);
         if (st == DS_OK)
             st = add(p, name, &value, err);
         if (st != DS_OK)
             return st;
-        i = p->count;
+        q = p->item[p->count - 1];
     }
-    *out = p->item[i - 1];
+    *out = q;
     if (!ds_tensor_same_shape(&(*out)->value, &want))
         return ds_fail(err, DS_E_SHAPE,
                        "parameter %s has shape %s, but the configuration asks for %s", name,

@@ -39,6 +39,9 @@ void ds__params_free(ds_params *p);
 ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
                           const int64_t *dim, ds_error *err);
 
+/* One that was found before, or NULL. */
+ds_param *ds__params_get(const ds_params *p, const char *name);
+
 /* Those that were found, in the order of their first use. */
 int64_t ds__params_count(const ds_params *p);
 ds_param *ds__params_at(const ds_params *p, int64_t i);

@@ -2,6 +2,7 @@
 
 #include "ops/node.h"
 
+#include <omp.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -12,6 +13,8 @@ struct ds_plan {
     ds_graph *g;
     ds_node **node; /* those that run, in order */
     int count;
+    int forward; /* of them before the first adjoint: all if there is none */
+    int threads;
     unsigned char *memory;  /* activations */
     unsigned char *scratch; /* of one operator at a time */
     float *shown;           /* a watched value in public order */
@@ -188,10 +191,11 @@ static size_t assign(place *all, int count, place *placed)
 }
 
 /* An optional output that nobody reads gets no place: its operator sees NULL. The result proper of
- * a forward operator is not optional, even where only its statistics are read (recomputation). */
+ * a forward operator is not optional, even where only its statistics are read (recomputation), nor is
+ * that of a kernel, even where only the second is read (a bias's gradient without its weight's). */
 static bool needs_place(const ds_var *v)
 {
-    bool proper = v == v->by->out[0] && v->by->op->adjoint != NULL;
+    bool proper = v == v->by->out[0] && (v->by->op->adjoint != NULL || v->by->kernel != NULL);
 
     return v->param == NULL && v->alias == NULL &&
            (proper || v->uses > 0 || v->pinned || v->site != NULL);
@@ -240,9 +244,12 @@ static ds_status collect(ds_plan *p, ds_error *err)
     p->node = ds_calloc((size_t)g->count + 1, sizeof *p->node);
     if (p->node == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a plan of %d operators", g->count);
-    for (int i = 0; i < g->count; i++)
+    for (int i = 0; i < g->count; i++) {
         if (g->node[i]->live || g->node[i]->op == &ds__op_input)
             p->node[p->count++] = g->node[i];
+        if (g->forward == 0 || i < g->forward)
+            p->forward = p->count;
+    }
     return DS_OK;
 }
 
@@ -307,20 +314,29 @@ static ds_status bind_all(ds_plan *p, ds_error *err)
     return st;
 }
 
-ds_status ds__plan_new(ds_plan **out, ds_graph *g, ds_error *err)
+/* Kernels lay out their working memory for a number of threads, so that a plan runs on as many,
+ * whichever thread calls: returns the caller's own number, to be given back. */
+static int enter(const ds_plan *p)
 {
-    ds_plan *p;
-    ds_status st = ds__graph_status(g, err);
+    int before = omp_get_max_threads();
 
-    *out = NULL;
-    if (st != DS_OK)
-        return st;
-    p = ds_calloc(1, sizeof *p);
-    if (p == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a plan");
-    p->g = g;
-    mark_live(g);
-    fold(g);
+    if (before != p->threads)
+        omp_set_num_threads(p->threads);
+    return before;
+}
+
+static void leave(const ds_plan *p, int before)
+{
+    if (before != p->threads)
+        omp_set_num_threads(before);
+}
+
+static ds_status lay_out(ds_plan *p, ds_error *err)
+{
+    ds_status st;
+
+    mark_live(p->g);
+    fold(p->g);
     st = collect(p, err);
     if (st == DS_OK)
         st = prepare_all(p, err);
@@ -330,8 +346,26 @@ ds_status ds__plan_new(ds_plan **out, ds_graph *g, ds_error *err)
     }
     if (st == DS_OK)
         st = make_room_for_shown(p, err);
-    if (st == DS_OK)
-        st = bind_all(p, err);
+    return st == DS_OK ? bind_all(p, err) : st;
+}
+
+ds_status ds__plan_new(ds_plan **out, ds_graph *g, ds_error *err)
+{
+    ds_plan *p;
+    ds_status st = ds__graph_status(g, err);
+    int before;
+
+    *out = NULL;
+    if (st != DS_OK)
+        return st;
+    p = ds_calloc(1, sizeof *p);
+    if (p == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a plan");
+    p->g = g;
+    p->threads = g->options.threads > 0 ? g->options.threads : omp_get_max_threads();
+    before = enter(p);
+    st = lay_out(p, err);
+    leave(p, before);
     if (st != DS_OK) {
         ds__plan_free(p);
         return st;
@@ -422,16 +456,17 @@ static ds_status run_timed(ds_plan *p, ds_node *n, ds_error *err)
     return st;
 }
 
-ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
+static ds_status run(ds_plan *p, int first, int end, const ds_cancel *cancel, ds_error *err)
 {
     ds_status st = DS_OK;
+    int before = enter(p);
 
-    for (int i = 0; st == DS_OK && i < p->count; i++) {
+    for (int i = first; st == DS_OK && i < end; i++) {
         ds_node *n = p->node[i];
 
         if (cancel != NULL && cancel->requested)
-            return ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
-        if (n->op->run != NULL)
+            st = ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
+        if (st == DS_OK && n->op->run != NULL)
             st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);
         if (n->release != NULL)
             ds__params_release(p->g->options.params, n->release);
@@ -439,5 +474,21 @@ ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
             if (n->out[o]->site != NULL)
                 st = show(p, n->out[o], err);
     }
+    leave(p, before);
     return st;
+}
+
+ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err)
+{
+    return run(p, 0, p->count, cancel, err);
+}
+
+ds_status ds__plan_forward(ds_plan *p, const ds_cancel *cancel, ds_error *err)
+{
+    return run(p, 0, p->forward, cancel, err);
+}
+
+ds_status ds__plan_backward(ds_plan *p, const ds_cancel *cancel, ds_error *err)
+{
+    return run(p, p->forward, p->count, cancel, err);
 }

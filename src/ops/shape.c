@@ -240,3 +240,63 @@ ds_var *ds__gather(ds_graph *g, ds_var *table, ds_var *ids)
     dim[ids->rank] = table->dim[1];
     return ds__output(g, ds__append(g, &op_gather, 2, in), DS_DTYPE_F32, ids->rank + 1, dim);
 }
+
+/* ---- rows put in ----------------------------------------------------------------------------- */
+
+/* in: x [..,C], place I32 [P], rows [P,C] or NULL: zeros. */
+static ds_status run_put_rows(ds_node *n, ds_error *err)
+{
+    const ds_var *x = n->in[0], *place = n->in[1];
+    const int64_t c = x->dim[x->rank - 1], count = ds__rows(x);
+    const float *row = ds__data(n->in[2]);
+    const int32_t *at = place->data;
+    float *y = n->out[0]->data;
+
+    memcpy(y, x->data, (size_t)(count * c) * sizeof *y);
+    for (int64_t i = 0; i < ds__var_count(place); i++) {
+        if (at[i] < 0 || at[i] >= count)
+            return ds_fail(err, DS_E_ARG, "a row put at place %d of %lld", at[i], (long long)count);
+        if (row != NULL)
+            memcpy(y + at[i] * c, row + i * c, (size_t)c * sizeof *y);
+        else
+            memset(y + at[i] * c, 0, (size_t)c * sizeof *y);
+    }
+    return DS_OK;
+}
+
+static ds_var *put_rows(ds_graph *g, ds_var *x, ds_var *place, ds_var *rows);
+
+/* drows = dy at the places; dx = dy elsewhere. */
+static void put_rows_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
+{
+    ds_var *x = n->in[0], *place = n->in[1];
+    const int64_t c = x->dim[x->rank - 1];
+
+    if (ds__needs_grad(n->in[2]))
+        din[2] = ds__gather(g, ds__reshape(g, dout[0], DS_DIMS(ds__rows(x), c)), place);
+    if (ds__needs_grad(x))
+        din[0] = put_rows(g, dout[0], place, NULL);
+}
+
+static const ds_op op_put_rows = {
+    .name = "put rows",
+    .run = run_put_rows,
+    .adjoint = put_rows_adjoint,
+};
+
+static ds_var *put_rows(ds_graph *g, ds_var *x, ds_var *place, ds_var *rows)
+{
+    ds_var *in[3] = { x, place, rows };
+
+    return ds__output(g, ds__append(g, &op_put_rows, 3, in), DS_DTYPE_F32, x->rank, x->dim);
+}
+
+ds_var *ds__put_rows(ds_graph *g, ds_var *x, ds_var *place, ds_var *rows)
+{
+    if (x == NULL || place == NULL || rows == NULL)
+        return NULL;
+    if (place->dtype != DS_DTYPE_I32 || place->rank != 1 || rows->rank != 2 ||
+        rows->dim[0] != place->dim[0] || rows->dim[1] != x->dim[x->rank - 1])
+        return ds__graph_fail(g, DS_E_INTERNAL, "put rows: wants [P,C] and I32 [P]");
+    return put_rows(g, x, place, rows);
+}

@@ -10,6 +10,8 @@
 
 #include "pipeline/autoencoder.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -33,6 +35,8 @@ typedef struct tile {
 struct ds_autoencoder {
     ds_model *model;
     const ds_watcher *watcher;
+    const ds_cancel *cancel; /* of the public calls */
+    int threads;
     int64_t height, width; /* of the latent */
     tiler decode, encode;
     float *latent; /* divided by the scaling factor; the moments on the way in */
@@ -89,7 +93,7 @@ static ds_status plan(ds_autoencoder *a, tiler *t, int64_t height, int64_t width
     t->net_height = height;
     t->net_width = width;
     return ds__net_new(&t->net, a->model, t->module, &shape,
-                       &(ds_net_options){ .watcher = a->watcher }, err);
+                       &(ds_net_options){ .watcher = a->watcher, .threads = a->threads }, err);
 }
 
 /* Cuts the tile at (y, x) out of the input, and runs the network on it. The network's outputs, mean
@@ -316,4 +320,50 @@ void ds__posterior(const ds_autoencoder *a, float *latent, const float *mean, co
 
         latent[i] = scale * (z - shift);
     }
+}
+
+/* ---- public ----------------------------------------------------------------------------------- */
+
+ds_status ds_autoencoder_new(ds_autoencoder **out, ds_model *m,
+                             const ds_autoencoder_options *options, ds_error *err)
+{
+    const ds_autoencoder_options defaults = DS_AUTOENCODER_OPTIONS_INIT;
+    ds_autoencoder_options o;
+    int64_t side = m->vae.sample_size >> (m->vae.levels - 1);
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, options, "options of an autoencoder",
+                                    "DS_AUTOENCODER_OPTIONS_INIT", err);
+
+    *out = NULL;
+    if (m->weights[DS_UNET] != NULL)
+        side = m->unet.sample_size;
+    if (st == DS_OK)
+        st = ds__autoencoder_new(out, m, o.height > 0 ? o.height : side,
+                                 o.width > 0 ? o.width : side, (ds_tiling)o.tiling, o.watcher, err);
+    if (st != DS_OK)
+        return st;
+    (*out)->cancel = o.cancel;
+    (*out)->threads = o.threads;
+    return DS_OK;
+}
+
+void ds_autoencoder_free(ds_autoencoder *a)
+{
+    ds__autoencoder_free(a);
+}
+
+ds_status ds_decode(ds_autoencoder *a, float *image, const float *latent, ds_error *err)
+{
+    return ds__decode(a, image, latent, a->cancel, err);
+}
+
+ds_status ds_encode_image(ds_autoencoder *a, float *latent, const float *image, const float *noise,
+                          ds_error *err)
+{
+    const int64_t n = a->model->vae.latent_channels * a->height * a->width;
+    float *logvar = a->latent + n; /* where ds__encode leaves it */
+    ds_status st = ds__encode(a, latent, logvar, image, a->cancel, err);
+
+    if (st == DS_OK)
+        ds__posterior(a, latent, latent, logvar, noise);
+    return st;
 }

@@ -13,14 +13,14 @@
 #ifndef DS_PIPELINE_AUTOENCODER_H
 #define DS_PIPELINE_AUTOENCODER_H
 
+#include <diffuscope/verbs.h>
+
 #include "models/net.h"
 
 /* Pictures with more pixels than this are tiled unless told otherwise. */
 #define DS_UNTILED_PIXELS ((int64_t)1024 * 1024)
 
 typedef enum ds_tiling { DS_TILING_AUTO = -1, DS_TILING_NEVER = 0, DS_TILING_ALWAYS = 1 } ds_tiling;
-
-typedef struct ds_autoencoder ds_autoencoder;
 
 /* For pictures of one size. A network is planned when the first picture needs it, and kept.
  * watcher may be NULL. */

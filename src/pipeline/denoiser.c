@@ -1,23 +1,10 @@
 /* denoiser.c - the network behind ds__denoise. See denoiser.h. */
 
-#include "pipeline/denoiser.h"
+#include "pipeline/denoiser_impl.h"
 
 #include <string.h>
 
-struct ds_denoiser {
-    ds_denoiser_shape shape;
-    ds_denoiser_info info;
-    int64_t rows; /* conditions * images */
-    int64_t width, pooled_width;
-    ds_net *net;
-    float *sample;  /* [rows,C,h,w] */
-    float *time;    /* [rows] */
-    float *context; /* [rows,tokens,width] */
-    float *pooled;  /* [rows,pooled_width] */
-    bool ready;     /* conditionings are set */
-};
-
-ds_status ds__denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err)
+ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err)
 {
     ds_status st = ds__model_need(m, DS_UNET, err);
 
@@ -41,11 +28,13 @@ static ds_status allocate(ds_denoiser *d, ds_error *err)
     size_t rows = (size_t)d->rows;
     size_t plane = (size_t)(d->info.channels * d->shape.height * d->shape.width);
 
+    d->which = ds_calloc(rows, sizeof *d->which);
     d->sample = ds_calloc(rows * plane, sizeof *d->sample);
     d->time = ds_calloc(rows, sizeof *d->time);
     d->context = ds_calloc(rows * (size_t)(d->shape.tokens * d->width), sizeof *d->context);
     d->pooled = ds_calloc(rows * (size_t)d->pooled_width + 1, sizeof *d->pooled);
-    if (d->sample == NULL || d->time == NULL || d->context == NULL || d->pooled == NULL)
+    if (d->which == NULL || d->sample == NULL || d->time == NULL || d->context == NULL ||
+        d->pooled == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for the inputs of %lld rows",
                        (long long)d->rows);
     return DS_OK;
@@ -86,8 +75,8 @@ static ds_status check_shape(const ds_denoiser_shape *s, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
-                           const ds_watcher *watcher, ds_error *err)
+ds_status ds__denoiser_plan(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
+                            const ds_net_options *o, ds_error *err)
 {
     ds_denoiser *d = ds_calloc(1, sizeof *d);
     ds_net_shape net;
@@ -100,15 +89,14 @@ ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_sha
     d->rows = shape->images * shape->conditions;
     st = check_shape(shape, err);
     if (st == DS_OK)
-        st = ds__denoiser_describe(&d->info, m, err);
+        st = ds_denoiser_describe(&d->info, m, err);
     d->width = m->unet.context_dim;
     d->pooled_width = m->unet.text_time ? m->unet.pooled_dim : 0;
     if (st == DS_OK)
         st = allocate(d, err);
     net = (ds_net_shape){ d->rows, shape->tokens, shape->height, shape->width };
     if (st == DS_OK)
-        st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net, &(ds_net_options){ .watcher = watcher },
-                         err);
+        st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net, o, err);
     if (st == DS_OK && m->unet.text_time)
         st = set_sizes(d, err);
     if (st != DS_OK) {
@@ -119,10 +107,18 @@ ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_sha
     return DS_OK;
 }
 
+ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
+                           const ds_watcher *watcher, ds_error *err)
+{
+    return ds__denoiser_plan(out, m, shape, &(ds_net_options){ .watcher = watcher }, err);
+}
+
 void ds__denoiser_free(ds_denoiser *d)
 {
     if (d == NULL)
         return;
+    ds__pull_free(&d->pull);
+    ds_free(d->which);
     ds__net_free(d->net);
     ds_free(d->sample);
     ds_free(d->time);
@@ -150,10 +146,14 @@ ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, co
     ds_tensor pooled = { DS_DTYPE_F32, 2, { d->rows, d->pooled_width }, d->pooled };
     ds_status st = check_conditions(d, c, err);
 
+    d->pull.ready = d->pull.done = false; /* whose gradients are summed is about to change */
+    if (st == DS_OK && d->pull.prepared)
+        st = ds__pull_make_room(d, c->count, err);
     for (int64_t r = 0; st == DS_OK && r < d->rows; r++) {
         if (which[r] < 0 || which[r] >= c->count)
             return ds_fail(err, DS_E_ARG, "row %lld wants conditioning %lld of %lld", (long long)r,
                            (long long)which[r], (long long)c->count);
+        d->which[r] = which[r];
         memcpy(d->context + r * n, c->hidden + which[r] * n, (size_t)n * sizeof *c->hidden);
         memcpy(d->pooled + r * d->pooled_width, c->pooled + which[r] * d->pooled_width,
                (size_t)d->pooled_width * sizeof *c->pooled);
@@ -168,20 +168,12 @@ ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, co
 
 ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
 {
-    int64_t *which;
-    ds_status st;
-
     if (c->count != d->shape.conditions)
         return ds_fail(err, DS_E_SHAPE, "%lld conditionings: expected %lld", (long long)c->count,
                        (long long)d->shape.conditions);
-    which = ds_calloc((size_t)d->rows, sizeof *which);
-    if (which == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a list of %lld rows", (long long)d->rows);
     for (int64_t r = 0; r < d->rows; r++)
-        which[r] = r / d->shape.images;
-    st = ds__denoiser_condition_rows(d, c, which, err);
-    ds_free(which);
-    return st;
+        d->which[r] = r / d->shape.images;
+    return ds__denoiser_condition_rows(d, c, d->which, err);
 }
 
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
@@ -205,8 +197,10 @@ ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t
     if (st == DS_OK)
         st = ds__net_set(d->net, "timestep", &time, err);
     if (st == DS_OK)
-        st = ds__net_run(d->net, cancel, err);
+        st = ds__net_forward(d->net, cancel, err);
     if (st == DS_OK)
         ds__net_get(d->net, 0, out);
+    d->pull.ready = st == DS_OK && d->pull.prepared;
+    d->pull.done = false;
     return st;
 }

@@ -13,10 +13,10 @@
 #ifndef DS_PIPELINE_DENOISER_H
 #define DS_PIPELINE_DENOISER_H
 
+#include <diffuscope/verbs.h>
+
 #include "pipeline/prompt.h"
 #include "pipeline/schedule.h"
-
-typedef struct ds_denoiser ds_denoiser;
 
 typedef struct ds_denoiser_shape {
     int64_t images;        /* B latents ... */
@@ -25,18 +25,14 @@ typedef struct ds_denoiser_shape {
     int64_t height, width; /* of the latent */
 } ds_denoiser_shape;
 
-/* What the model was made for, in latent pixels and image pixels per latent pixel. */
-typedef struct ds_denoiser_info {
-    int64_t channels; /* of a latent */
-    int64_t side;     /* latent side of the training images */
-    int64_t factor;   /* image pixels per latent pixel */
-} ds_denoiser_info;
-ds_status ds__denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err);
-
 /* Plans the network; nothing is allocated later. watcher may be NULL. */
 ds_status ds__denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
                            const ds_watcher *watcher, ds_error *err);
 void ds__denoiser_free(ds_denoiser *d); /* NULL is allowed */
+
+/* The same with all options of a network. */
+ds_status ds__denoiser_plan(ds_denoiser **out, ds_model *m, const ds_denoiser_shape *shape,
+                            const ds_net_options *o, ds_error *err);
 
 /* Sets all K conditionings. DS_E_SHAPE unless their number and sizes are the planned ones. */
 ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err);
@@ -52,17 +48,13 @@ ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t
 
 /* ---- the noise schedule, from the folder's scheduler file ------------------------------------ */
 
-typedef struct ds_noise {
+struct ds_noise {
     ds_schedule schedule;
     ds_prediction prediction; /* what the network's answer is */
-} ds_noise;
+};
 
 ds_status ds__noise_open(ds_noise *n, const ds_model *m, ds_error *err);
 void ds__noise_close(ds_noise *n);
-
-typedef struct ds_noise_level {
-    double alpha, sigma, logsnr;
-} ds_noise_level;
 
 /* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of
  * the schedule that of its nearest end. */

@@ -39,7 +39,7 @@ static ds_status choose_sizes(ds_run *r, const ds_run_options *o, ds_error *err)
     const ds_tensor *given = o->latent != NULL ? o->latent : o->image;
     int64_t scale, width = o->width, height = o->height;
     ds_denoiser_info info;
-    ds_status st = ds__denoiser_describe(&info, r->model, err);
+    ds_status st = ds_denoiser_describe(&info, r->model, err);
 
     if (st != DS_OK)
         return st;

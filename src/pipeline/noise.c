@@ -119,3 +119,52 @@ void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const f
         out[i] =
             n->prediction == DS_PREDICT_V ? a * z[i] - s * answer[i] : (z[i] - s * answer[i]) / a;
 }
+
+/* ---- public ----------------------------------------------------------------------------------- */
+
+ds_status ds_noise_new(ds_noise **out, const ds_model *m, ds_error *err)
+{
+    ds_noise *n = ds_calloc(1, sizeof *n);
+    ds_status st = n != NULL ? ds__noise_open(n, m, err)
+                             : ds_fail(err, DS_E_NOMEM, "no memory for a noise schedule");
+
+    *out = st == DS_OK ? n : NULL;
+    if (st != DS_OK)
+        ds_noise_free(n);
+    return st;
+}
+
+void ds_noise_free(ds_noise *n)
+{
+    if (n == NULL)
+        return;
+    ds__noise_close(n);
+    ds_free(n);
+}
+
+ds_noise_level ds_noise_at(const ds_noise *n, double t)
+{
+    return ds__noise_at(n, t);
+}
+
+double ds_noise_time(const ds_noise *n, double logsnr)
+{
+    return ds__noise_time(n, logsnr);
+}
+
+void ds_noise_to_eps(const ds_noise *n, float *out, const float *answer, const float *z,
+                     ds_noise_level at, int64_t count)
+{
+    ds__noise_to_eps(n, out, answer, z, at, count);
+}
+
+void ds_noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
+                    ds_noise_level at, int64_t count)
+{
+    ds__noise_to_x0(n, out, answer, z, at, count);
+}
+
+double ds_noise_slope(const ds_noise *n, ds_noise_level at)
+{
+    return n->prediction == DS_PREDICT_V ? at.alpha : 1.0;
+}

@@ -146,7 +146,6 @@ static ds_status count_chunks(ds_text *t, ds_conditions *c, const char *const *p
     const int64_t fit = ds__text_length(t) - 2;
     ds_status st = DS_OK;
 
-    c->chunks = 1;
     for (int i = 0; t->chunks && i < t->encoders; i++)
         for (int64_t k = 0; st == DS_OK && k < c->count; k++) {
             ds_tokens *tokens;
@@ -161,9 +160,8 @@ static ds_status count_chunks(ds_text *t, ds_conditions *c, const char *const *p
     return st;
 }
 
-/* Ids of all prompts for encoder i; the first one's are kept with their words. */
-static ds_status tokenize(ds_text *t, ds_conditions *c, int i, int64_t *ids,
-                          const char *const *prompt, ds_error *err)
+ds_status ds__text_ids(ds_text *t, ds_conditions *c, int i, int64_t *ids, const char *const *prompt,
+                       ds_error *err)
 {
     ds_status st = DS_OK;
 
@@ -209,24 +207,46 @@ static void take_pooled(ds_conditions *c, const ds_net *n, float *row)
                (size_t)c->pooled_width * sizeof *row);
 }
 
-/* Copies the layer that counts into columns first .. of hidden; row: room for one output. */
-static void take_outputs(const ds_text *t, ds_conditions *c, const ds_net *n, int i, int64_t first,
-                         float *row)
+int ds__text_encoders(const ds_text *t)
+{
+    return t->encoders;
+}
+
+ds_module ds__text_module(int encoder)
+{
+    return modules[encoder];
+}
+
+const char *ds__text_layer(const ds_text *t, int i, char *buf, size_t size)
+{
+    if (t->encoders == 2)
+        snprintf(buf, size, "hidden_states.%lld", (long long)t->model->clip[i].layers - 1);
+    else
+        snprintf(buf, size, "last_hidden_state");
+    return buf;
+}
+
+bool ds__text_pools(const ds_text *t, int i)
+{
+    return t->encoders == 2 && i == t->encoders - 1;
+}
+
+/* The layer that counts goes into its encoder's columns of hidden. */
+void ds__text_take(const ds_text *t, ds_conditions *c, const ds_net *n, int i, float *row)
 {
     const ds_clip_config *clip = &t->model->clip[i];
-    char name[40] = "last_hidden_state";
+    const int64_t first = i > 0 ? t->model->clip[0].width : 0;
+    char name[40];
 
-    if (t->encoders == 2)
-        snprintf(name, sizeof name, "hidden_states.%lld", (long long)clip->layers - 1);
-    ds__net_get(n, find_output(n, name), row);
+    ds__net_get(n, find_output(n, ds__text_layer(t, i, name, sizeof name)), row);
     for (int64_t r = 0; r < c->count * c->tokens; r++)
         memcpy(c->hidden + r * c->width + first, row + r * clip->width,
                (size_t)clip->width * sizeof *row);
-    if (c->pooled_width > 0 && i == t->encoders - 1)
+    if (ds__text_pools(t, i))
         take_pooled(c, n, row);
 }
 
-static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first, int64_t *ids,
+static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t *ids,
                              const char *const *prompt, const ds_watcher *watcher,
                              const ds_cancel *cancel, ds_error *err)
 {
@@ -240,7 +260,7 @@ static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first,
     ds_status st = row == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a hidden state") : DS_OK;
 
     if (st == DS_OK)
-        st = tokenize(t, c, i, ids, prompt, err);
+        st = ds__text_ids(t, c, i, ids, prompt, err);
     if (st == DS_OK)
         st = ds__net_new(&n, t->model, modules[i], &shape, &(ds_net_options){ .watcher = watcher },
                          err);
@@ -249,36 +269,37 @@ static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t first,
     if (st == DS_OK)
         st = ds__net_run(n, cancel, err);
     if (st == DS_OK)
-        take_outputs(t, c, n, i, first, row);
+        ds__text_take(t, c, n, i, row);
     ds__net_free(n);
     ds_free(row);
     return st;
 }
 
 /* diffusers zeroes what stands for a prompt that nobody gave, not one that is empty. */
-static void zero_absent(const ds_text *t, ds_conditions *c, const char *const *prompt)
+bool ds__text_zero_absent(const ds_text *t)
+{
+    return t->zero_absent;
+}
+
+void ds__conditions_zero(ds_conditions *c, int64_t k)
 {
     int64_t n = c->tokens * c->width;
 
-    for (int64_t k = 0; t->zero_absent && k < c->count; k++) {
-        if (prompt[k] != NULL)
-            continue;
-        memset(c->hidden + k * n, 0, (size_t)n * sizeof *c->hidden);
-        memset(c->pooled + k * c->pooled_width, 0, (size_t)c->pooled_width * sizeof *c->pooled);
-    }
+    memset(c->hidden + k * n, 0, (size_t)n * sizeof *c->hidden);
+    memset(c->pooled + k * c->pooled_width, 0, (size_t)c->pooled_width * sizeof *c->pooled);
 }
 
-ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
-                          const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err)
+ds_status ds__conditions_new(ds_text *t, ds_conditions **out, const char *const *prompt,
+                             int64_t count, ds_error *err)
 {
     ds_conditions *c = *out = ds_calloc(1, sizeof *c);
-    int64_t first = 0, *ids;
     ds_status st;
 
     if (c == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for encoded prompts");
     c->count = count;
-    st = count_chunks(t, c, prompt, err);
+    c->chunks = 1;
+    st = prompt != NULL ? count_chunks(t, c, prompt, err) : DS_OK;
     if (st != DS_OK)
         return st;
     c->tokens = c->chunks * ds__text_length(t);
@@ -286,16 +307,26 @@ ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *pr
         c->width += t->model->clip[i].width;
     if (t->encoders == 2)
         c->pooled_width = t->model->clip[1].projection_dim;
-    st = allocate(c, err);
+    return allocate(c, err);
+}
+
+ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
+                          const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err)
+{
+    ds_status st = ds__conditions_new(t, out, prompt, count, err);
+    ds_conditions *c = *out;
+    int64_t *ids;
+
+    if (st != DS_OK)
+        return st;
     ids = ds_calloc((size_t)(count * c->tokens), sizeof *ids);
-    if (st == DS_OK && ids == NULL)
+    if (ids == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for token ids");
-    for (int i = 0; st == DS_OK && i < t->encoders; i++) {
-        st = run_encoder(t, c, i, first, ids, prompt, watcher, cancel, err);
-        first += t->model->clip[i].width;
-    }
-    if (st == DS_OK)
-        zero_absent(t, c, prompt);
+    for (int i = 0; st == DS_OK && i < t->encoders; i++)
+        st = run_encoder(t, c, i, ids, prompt, watcher, cancel, err);
+    for (int64_t k = 0; st == DS_OK && t->zero_absent && k < count; k++)
+        if (prompt[k] == NULL)
+            ds__conditions_zero(c, k);
     ds_free(ids);
     return st;
 }

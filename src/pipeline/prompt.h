@@ -6,6 +6,8 @@
 #ifndef DS_PIPELINE_PROMPT_H
 #define DS_PIPELINE_PROMPT_H
 
+#include <diffuscope/verbs.h>
+
 #include "models/net.h"
 
 /* The tokenizers of a model, checked against its text encoders. */
@@ -24,7 +26,7 @@ void ds__text_allow_chunks(ds_text *t, bool allow);
 
 /* Conditionings of one denoiser, in one block each, so that a method may edit or differentiate
  * them. */
-typedef struct ds_conditions {
+struct ds_conditions {
     ds_arena arena;
     int64_t count;        /* K prompts */
     int64_t chunks;       /* of T / chunks tokens each; 1 unless allowed */
@@ -36,7 +38,7 @@ typedef struct ds_conditions {
     int64_t *ids;         /* [K,T] of the first tokenizer */
     int64_t *cut;         /* [K]: tokens that did not fit, and were left out */
     ds_tokens **words;    /* [K]; pieces belong to the tokenizer */
-} ds_conditions;
+};
 
 /* Encodes `count` prompts in one run of each encoder. A NULL stands for the absence of a prompt:
  * the empty text, or zeros for models whose folder asks for that (force_zeros_for_empty_prompt).
@@ -45,5 +47,31 @@ typedef struct ds_conditions {
 ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
                           const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err);
 void ds__conditions_free(ds_conditions *c);
+
+/* ---- the same in parts, for an encoder that is planned once (encoder.c) ------------------------ */
+
+int ds__text_encoders(const ds_text *t);
+ds_module ds__text_module(int encoder);
+
+/* Room for `count` prompts, of as many chunks as the longest needs (prompt NULL: one). */
+ds_status ds__conditions_new(ds_text *t, ds_conditions **out, const char *const *prompt,
+                             int64_t count, ds_error *err);
+
+/* Ids [count,tokens] of the prompts for an encoder; the first one's stay in c, with their words. */
+ds_status ds__text_ids(ds_text *t, ds_conditions *c, int encoder, int64_t *ids,
+                       const char *const *prompt, ds_error *err);
+
+/* Name of the output of an encoder that conditions the denoiser, in the caller's buffer. */
+const char *ds__text_layer(const ds_text *t, int encoder, char *buf, size_t size);
+/* Does the pooled text come from this encoder? (output "text_embeds") */
+bool ds__text_pools(const ds_text *t, int encoder);
+
+/* Copies what a run of the encoder's network gave; row: room for one output. */
+void ds__text_take(const ds_text *t, ds_conditions *c, const ds_net *n, int encoder, float *row);
+
+/* Does this model condition on zeros where nobody gave a prompt? */
+bool ds__text_zero_absent(const ds_text *t);
+/* Conditioning k as zeros. */
+void ds__conditions_zero(ds_conditions *c, int64_t k);
 
 #endif

@@ -10,9 +10,8 @@
 #ifndef DS_PIPELINE_RUN_H
 #define DS_PIPELINE_RUN_H
 
+#include <diffuscope/probe.h>
 #include <diffuscope/run.h>
-
-#include "tensor/announce.h"
 
 /* watcher may be NULL; it must live as long as the run. DS_E_UNSUPPORTED if it wants to edit
  * sampler.x0. */

@@ -1,6 +1,6 @@
 /* forward.c - one network on named tensors, with any of its values watched (ds_model_forward). */
 
-#include "probes/sites.h"
+#include "pipeline/sites.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -59,7 +59,7 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
 
     for (int i = 0; st == DS_OK && i < ds__net_inputs(n); i++)
         if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL &&
-            strncmp(ds__net_input_name(n, i), "gate.", 5) != 0) {
+            !ds__net_input_optional(n, i)) {
             ds_fail(err, DS_E_NOMATCH, "input %s is missing", ds__net_input_name(n, i));
             st = ds_fail_at(err, DS_E_NOMATCH, ds__net_input_name(n, i), -1);
         }

@@ -78,7 +78,7 @@ static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
     p->ids = ds__graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
     end = ds__graph_input(p->g, DS_DTYPE_I32,
                           DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
-    ds__clip_build(p->g, clip, p->ids, end, &text);
+    ds__clip_build(p->g, clip, &(ds_clip_inputs){ .ids = p->ids, .end = end }, &text);
     ds__scope_pop(p->g, mark);
     ds__scope_push(p->g, "unet");
     in.sample = p->sample = ds__graph_input(p->g, DS_DTYPE_F32, DS_DIMS(batch, side, side, l));

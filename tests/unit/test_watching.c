@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-#include "probes/sites.h"
+#include "pipeline/sites.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 
 #include "methods/daam/select.h"
 #include "pipeline/denoiser.h"
-#include "probes/sites.h"
+#include "pipeline/sites.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -288,7 +288,7 @@ static ds_status choose(ds_daam *d, ds_error *err)
 {
     ds_attention_layers *l = NULL;
     ds_denoiser_info info;
-    ds_status st = ds__denoiser_describe(&info, d->model, err);
+    ds_status st = ds_denoiser_describe(&info, d->model, err);
 
     if (st == DS_OK)
         d->options.side = d->options.paper ? paper_side(d, &info) : 0;

@@ -54,7 +54,7 @@ static ds_status measure(ds_run_sizes *s, ds_model *m, const ds_daam_picture *p,
 {
     const int64_t *dim = p->image->dim;
     ds_denoiser_info info;
-    ds_status st = ds__denoiser_describe(&info, m, err);
+    ds_status st = ds_denoiser_describe(&info, m, err);
 
     if (st != DS_OK)
         return st;
@@ -253,7 +253,7 @@ static ds_status trace(picture *x, ds_error *err)
 {
     ds_daam *d = x->d;
     ds_denoiser_info info;
-    ds_status st = ds__denoiser_describe(&info, d->model, err);
+    ds_status st = ds_denoiser_describe(&info, d->model, err);
 
     if (st != DS_OK)
         return st;

@@ -2,7 +2,7 @@
 
 #include "methods/daam/select.h"
 
-#include "probes/sites.h"
+#include "pipeline/sites.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -64,7 +64,7 @@ ds_status ds__latent_take(float **out, ds_latent_size *size, ds_model *m, const 
                           const ds_tensor *image, const ds_cancel *cancel, ds_error *err)
 {
     ds_denoiser_info about;
-    ds_status st = ds__denoiser_describe(&about, m, err);
+    ds_status st = ds_denoiser_describe(&about, m, err);
 
     *out = NULL;
     *size = (ds_latent_size){ 0 };

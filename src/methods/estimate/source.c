@@ -107,7 +107,7 @@ ds_status ds__network_source_new(ds_network_source **out, ds_model *m, const ds_
         st = make_table(n, &noise, err);
     ds__noise_close(&noise);
     if (st == DS_OK)
-        st = ds__denoiser_describe(&about, m, err);
+        st = ds_denoiser_describe(&about, m, err);
     if (st == DS_OK)
         st = ds__denoiser_new(&n->denoiser, m, &shape, NULL, err);
     if (st == DS_OK)

@@ -228,7 +228,7 @@ ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err)
     ds_autoencoder *a = NULL;
     ds_denoiser_info about;
     int64_t height, width;
-    ds_status st = ds__denoiser_describe(&about, e->model, err);
+    ds_status st = ds_denoiser_describe(&about, e->model, err);
 
     if (st != DS_OK)
         return st;

@@ -1,6 +1,6 @@
 /* sites.c - see sites.h. */
 
-#include "probes/sites.h"
+#include "pipeline/sites.h"
 
 #include "pipeline/run.h"
 
@@ -182,7 +182,8 @@ static int distance(const char *pattern, const char *name)
     return row[n];
 }
 
-ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err)
+ds_status ds__name_no_match(const ds_site_list *l, const char *what, const char *pattern,
+                            ds_error *err)
 {
     int64_t best[3] = { -1, -1, -1 };
     char near[400] = "";
@@ -204,8 +205,45 @@ ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error
     for (int k = 0; k < 3 && best[k] >= 0; k++)
         snprintf(near + strlen(near), sizeof near - strlen(near), "%s%s", k == 0 ? "" : ", ",
                  l->site[best[k]].name);
-    ds_fail(err, DS_E_NOMATCH, "no site matches %.120s; near: %s", pattern, near);
+    ds_fail(err, DS_E_NOMATCH, "no %s matches %.120s; near: %s", what, pattern, near);
     return ds_fail_at(err, DS_E_NOMATCH, pattern, -1);
+}
+
+ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err)
+{
+    return ds__name_no_match(l, "site", pattern, err);
+}
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+int64_t ds_model_parameters(const ds_model *m)
+{
+    return ds__params_count(m->params);
+}
+
+const char *ds_model_parameter_name(const ds_model *m, int64_t i)
+{
+    return i >= 0 && i < ds__params_count(m->params) ? ds__params_at(m->params, i)->name : NULL;
+}
+
+ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name, ds_error *err)
+{
+    const ds_param *q = ds__params_get(m->params, name);
+    ds_site_list all = { ds__params_count(m->params), NULL };
+    ds_status st;
+
+    if (q != NULL) {
+        *out = q->value;
+        return DS_OK;
+    }
+    all.site = ds_calloc((size_t)all.count + 1, sizeof *all.site);
+    if (all.site == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of parameters");
+    for (int64_t i = 0; i < all.count; i++)
+        all.site[i].name = ds_model_parameter_name(m, i);
+    st = ds__name_no_match(&all, "parameter", name, err);
+    ds_free(all.site);
+    return st;
 }
 
 /* ---- capture -------------------------------------------------------------------------------- */

@@ -1,0 +1,347 @@
+/* denoiser_pull.c - the public denoiser: options, gates, and cotangents pulled back. See verbs.h. */
+
+#include "pipeline/denoiser_impl.h"
+
+#include "base/options.h"
+#include "pipeline/sites.h"
+
+#include <string.h>
+
+/* ---- options ---------------------------------------------------------------------------------- */
+
+/* What the network is asked while it is built. */
+typedef struct request {
+    const ds_denoiser_options *o;
+    int64_t rows;
+} request;
+
+static bool has_cotangent(void *user, const char *output)
+{
+    (void)user;
+    return strcmp(output, "sample") == 0;
+}
+
+static bool wants(void *user, const char *name)
+{
+    const request *r = user;
+
+    for (int i = 0; i < r->o->n_wrt; i++)
+        if (ds__site_matches(r->o->wrt[i], name))
+            return true;
+    return false;
+}
+
+static bool wants_gate(void *user, const char *site, const ds_tensor *value, ds_tensor *gate)
+{
+    const request *r = user;
+
+    (void)value;
+    for (int i = 0; i < r->o->n_gates; i++) {
+        const ds_gate *g = &r->o->gates[i];
+        const int64_t parts = g->parts > 0 ? g->parts : 1;
+
+        if (!ds__site_matches(g->site, site))
+            continue;
+        *gate = g->per_row ? (ds_tensor){ DS_DTYPE_F32, 2, { r->rows, parts }, NULL }
+                           : (ds_tensor){ DS_DTYPE_F32, 1, { parts }, NULL };
+        return true;
+    }
+    return false;
+}
+
+static bool gate_is_there(const ds_denoiser *d, const char *pattern)
+{
+    for (int i = 0; i < ds__net_inputs(d->net); i++) {
+        const char *name = ds__net_input_name(d->net, i);
+
+        if (strncmp(name, "gate.", 5) == 0 && ds__site_matches(pattern, name + 5))
+            return true;
+    }
+    return false;
+}
+
+static ds_status check_gates(const ds_denoiser *d, ds_model *m, const ds_denoiser_options *o,
+                             ds_error *err)
+{
+    ds_site_list *l = NULL;
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < o->n_gates; i++) {
+        if (gate_is_there(d, o->gates[i].site))
+            continue;
+        st = ds__module_sites(m, DS_MODULE_UNET, &l, err);
+        if (st == DS_OK)
+            st = ds__name_no_match(l, "site that a gate can multiply", o->gates[i].site, err);
+        ds_site_list_free(l);
+    }
+    return st;
+}
+
+/* A name that wants nothing is told what there would have been: inputs, then parameters. */
+static ds_status no_gradient(const ds_denoiser *d, const ds_model *m, const char *pattern,
+                             ds_error *err)
+{
+    int64_t params = ds__params_count(m->params), inputs = ds__net_inputs(d->net);
+    ds_site_list l = { 0, ds_calloc((size_t)(params + inputs), sizeof *l.site) };
+    ds_status st;
+
+    if (l.site == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of names");
+    for (int64_t i = 0; i < inputs; i++)
+        if (strncmp(ds__net_input_name(d->net, (int)i), "cotangent.", 10) != 0)
+            l.site[l.count++].name = ds__net_input_name(d->net, (int)i);
+    for (int64_t i = 0; i < params; i++)
+        if (strncmp(ds__params_at(m->params, i)->name, "unet.", 5) == 0)
+            l.site[l.count++].name = ds__params_at(m->params, i)->name;
+    st = ds__name_no_match(&l, "input, gate or parameter of the denoiser", pattern, err);
+    ds_free(l.site);
+    return st;
+}
+
+static ds_status check_wrt(const ds_denoiser *d, const ds_model *m, const ds_denoiser_options *o,
+                           ds_error *err)
+{
+    for (int i = 0; i < o->n_wrt; i++) {
+        const char *name;
+        bool found = false;
+
+        for (int k = 0; !found && (name = ds_denoiser_gradient_name(d, k)) != NULL; k++)
+            found = ds__site_matches(o->wrt[i], name);
+        if (!found)
+            return no_gradient(d, m, o->wrt[i], err);
+    }
+    return DS_OK;
+}
+
+static ds_status prepare_pull(ds_denoiser *d, ds_error *err)
+{
+    const ds_denoiser_shape *s = &d->shape;
+    const size_t plane = (size_t)(d->info.channels * s->height * s->width);
+
+    d->pull.prepared = true;
+    d->pull.sample = ds_calloc((size_t)s->images * plane, sizeof(float));
+    d->pull.rows = ds_calloc((size_t)d->rows * plane, sizeof(float));
+    if (d->pull.sample == NULL || d->pull.rows == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for gradients of %lld rows", (long long)d->rows);
+    return ds__pull_make_room(d, d->rows, err);
+}
+
+ds_status ds__pull_make_room(ds_denoiser *d, int64_t conditions, ds_error *err)
+{
+    ds_pull *p = &d->pull;
+    const size_t tokens = (size_t)(d->shape.tokens * d->width), n = (size_t)conditions;
+
+    p->conditions = conditions;
+    if (conditions <= p->room)
+        return DS_OK;
+    ds_free(p->hidden);
+    ds_free(p->pooled);
+    p->room = 0;
+    p->hidden = ds_calloc(n * tokens, sizeof *p->hidden);
+    p->pooled = ds_calloc(n * (size_t)d->pooled_width + 1, sizeof *p->pooled);
+    if (p->hidden == NULL || p->pooled == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for gradients of %lld conditionings",
+                       (long long)conditions);
+    p->room = conditions;
+    return DS_OK;
+}
+
+void ds__pull_free(ds_pull *p)
+{
+    ds_free(p->rows);
+    ds_free(p->sample);
+    ds_free(p->hidden);
+    ds_free(p->pooled);
+}
+
+static ds_status read_shape(ds_denoiser_shape *s, const ds_model *m, const ds_denoiser_options *o,
+                            ds_error *err)
+{
+    ds_denoiser_info info;
+    ds_status st = ds_denoiser_describe(&info, m, err);
+
+    if (st != DS_OK)
+        return st;
+    *s = (ds_denoiser_shape){ .images = o->images,
+                              .conditions = o->conditions,
+                              .tokens = o->tokens > 0 ? o->tokens : m->clip[0].positions,
+                              .height = o->height > 0 ? o->height : info.side,
+                              .width = o->width > 0 ? o->width : info.side };
+    return DS_OK;
+}
+
+ds_status ds_denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_options *options,
+                          ds_error *err)
+{
+    const ds_denoiser_options defaults = DS_DENOISER_OPTIONS_INIT;
+    ds_denoiser_options o;
+    request ask = { &o, 0 };
+    const ds_net_pullback pullback = { has_cotangent, wants, &ask, false };
+    const ds_gates gates = { wants_gate, &ask };
+    ds_net_pullback with = pullback;
+    ds_net_options net = { 0 };
+    ds_denoiser_shape shape;
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, options, "options of a denoiser",
+                                    "DS_DENOISER_OPTIONS_INIT", err);
+
+    *out = NULL;
+    if (st == DS_OK)
+        st = read_shape(&shape, m, &o, err);
+    if (st != DS_OK)
+        return st;
+    ask.rows = shape.images * shape.conditions;
+    with.recompute = o.recompute;
+    net = (ds_net_options){ .watcher = o.watcher,
+                            .pullback = o.n_wrt > 0 ? &with : NULL,
+                            .gates = o.n_gates > 0 ? &gates : NULL,
+                            .reference = o.exact,
+                            .threads = o.threads };
+    st = ds__denoiser_plan(out, m, &shape, &net, err);
+    if (st != DS_OK)
+        return st;
+    (*out)->cancel = o.cancel;
+    st = check_gates(*out, m, &o, err);
+    if (st == DS_OK)
+        st = check_wrt(*out, m, &o, err);
+    if (st == DS_OK && o.n_wrt > 0)
+        st = prepare_pull(*out, err);
+    if (st != DS_OK) {
+        ds__denoiser_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+void ds_denoiser_free(ds_denoiser *d)
+{
+    ds__denoiser_free(d);
+}
+
+/* ---- calls ------------------------------------------------------------------------------------ */
+
+ds_status ds_denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
+{
+    return ds__denoiser_condition(d, c, err);
+}
+
+ds_status ds_denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, const int64_t *which,
+                                     ds_error *err)
+{
+    return ds__denoiser_condition_rows(d, c, which, err);
+}
+
+ds_status ds_denoiser_set(ds_denoiser *d, const char *input, const ds_tensor *t, ds_error *err)
+{
+    const bool call = strcmp(input, "sample") == 0 || strcmp(input, "timestep") == 0 ||
+                      strncmp(input, "cotangent.", 10) == 0;
+    const bool text =
+        strcmp(input, "encoder_hidden_states") == 0 || strcmp(input, "text_embeds") == 0;
+
+    if (call || text)
+        return ds_fail(err, DS_E_ARG, "%s is set by %s", input,
+                       call ? "ds_denoise and ds_denoiser_pull" : "ds_denoiser_condition");
+    return ds__net_set(d->net, input, t, err);
+}
+
+ds_status ds_denoise(ds_denoiser *d, float *out, const float *z, const float *t, ds_error *err)
+{
+    return ds__denoise(d, out, z, t, d->cancel, err);
+}
+
+ds_status ds_denoiser_pull(ds_denoiser *d, const float *cotangent, ds_error *err)
+{
+    const ds_tensor c = {
+        DS_DTYPE_F32, 4, { d->rows, d->info.channels, d->shape.height, d->shape.width },
+        (void *)cotangent
+    };
+    ds_status st;
+
+    if (!d->pull.prepared)
+        return ds_fail(err, DS_E_ARG,
+                       "pull: name what is wanted in the denoiser's options (wrt) when it is made");
+    if (!d->pull.ready)
+        return ds_fail(err, DS_E_ARG, "pull: each pull needs a call of ds_denoise before it");
+    d->pull.ready = false;
+    st = ds__net_set(d->net, "cotangent.sample", &c, err);
+    if (st == DS_OK)
+        st = ds__net_backward(d->net, d->cancel, err);
+    d->pull.done = st == DS_OK;
+    return st;
+}
+
+/* ---- gradients -------------------------------------------------------------------------------- */
+
+static const char *gradient_name(const ds_net *n, int i)
+{
+    const char *name = ds__net_output_name(n, i);
+
+    return strncmp(name, "grad.", 5) == 0 ? name + 5 : NULL;
+}
+
+const char *ds_denoiser_gradient_name(const ds_denoiser *d, int i)
+{
+    for (int k = 0; i >= 0 && k < ds__net_outputs(d->net); k++)
+        if (gradient_name(d->net, k) != NULL && i-- == 0)
+            return gradient_name(d->net, k);
+    return NULL;
+}
+
+/* sum[group(r)] += rows[r], of n numbers each, in the order of the rows. */
+static void sum_rows(const ds_denoiser *d, float *sum, int64_t groups, const float *rows, int64_t n,
+                     bool by_image)
+{
+    memset(sum, 0, (size_t)(groups * n) * sizeof *sum);
+    for (int64_t r = 0; r < d->rows; r++) {
+        float *to = sum + (by_image ? r % d->shape.images : d->which[r]) * n;
+
+        for (int64_t i = 0; i < n; i++)
+            to[i] += rows[r * n + i];
+    }
+}
+
+static ds_tensor share_latents(ds_denoiser *d, int i)
+{
+    const ds_denoiser_shape *s = &d->shape;
+    const int64_t n = d->info.channels * s->height * s->width;
+
+    ds__net_get(d->net, i, d->pull.rows);
+    sum_rows(d, d->pull.sample, s->images, d->pull.rows, n, true);
+    return (ds_tensor){
+        DS_DTYPE_F32, 4, { s->images, d->info.channels, s->height, s->width }, d->pull.sample
+    };
+}
+
+static ds_tensor share_conditions(ds_denoiser *d, int i, bool hidden)
+{
+    const int64_t count = d->pull.conditions;
+    const int64_t n = hidden ? d->shape.tokens * d->width : d->pooled_width;
+    float *sum = hidden ? d->pull.hidden : d->pull.pooled;
+
+    sum_rows(d, sum, count, ds__net_view(d->net, i), n, false);
+    return hidden ? (ds_tensor){ DS_DTYPE_F32, 3, { count, d->shape.tokens, d->width }, sum }
+                  : (ds_tensor){ DS_DTYPE_F32, 2, { count, d->pooled_width }, sum };
+}
+
+ds_status ds_denoiser_gradient(ds_denoiser *d, ds_tensor *out, const char *name, ds_error *err)
+{
+    int i = 0;
+
+    if (!d->pull.done)
+        return ds_fail(err, DS_E_ARG, "gradient of %.100s: there was no ds_denoiser_pull", name);
+    while (i < ds__net_outputs(d->net) &&
+           (gradient_name(d->net, i) == NULL || strcmp(gradient_name(d->net, i), name) != 0))
+        i++;
+    if (i == ds__net_outputs(d->net)) {
+        ds_fail(err, DS_E_NOMATCH, "the gradient of %.100s was not asked for (wrt)", name);
+        return ds_fail_at(err, DS_E_NOMATCH, name, -1);
+    }
+    if (strcmp(name, "sample") == 0) {
+        *out = share_latents(d, i);
+    } else if (strcmp(name, "encoder_hidden_states") == 0 || strcmp(name, "text_embeds") == 0) {
+        *out = share_conditions(d, i, name[0] == 'e');
+    } else {
+        *out = ds__net_output_shape(d->net, i);
+        out->data = (void *)ds__net_view(d->net, i);
+    }
+    return DS_OK;
+}

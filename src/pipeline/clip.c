@@ -75,7 +75,7 @@ static void build(ds_clip *c, tower *t, bool pictures, int64_t batch)
         t->embeds = ds__clip_vision_build(t->g, &c->vision, t->in, t->rows);
     } else {
         t->in = ds__graph_input(t->g, DS_DTYPE_I32, DS_DIMS(batch, c->text.positions));
-        ds__clip_build(t->g, &c->text, t->in, t->rows, &out);
+        ds__clip_build(t->g, &c->text, &(ds_clip_inputs){ .ids = t->in, .end = t->rows }, &out);
         t->embeds = out.embeds;
     }
     if (t->embeds != NULL)

@@ -126,34 +126,6 @@ static ds_status prepare_pull(ds_denoiser *d, ds_error *err)
     return ds__pull_make_room(d, d->rows, err);
 }
 
-ds_status ds__pull_make_room(ds_denoiser *d, int64_t conditions, ds_error *err)
-{
-    ds_pull *p = &d->pull;
-    const size_t tokens = (size_t)(d->shape.tokens * d->width), n = (size_t)conditions;
-
-    p->conditions = conditions;
-    if (conditions <= p->room)
-        return DS_OK;
-    ds_free(p->hidden);
-    ds_free(p->pooled);
-    p->room = 0;
-    p->hidden = ds_calloc(n * tokens, sizeof *p->hidden);
-    p->pooled = ds_calloc(n * (size_t)d->pooled_width + 1, sizeof *p->pooled);
-    if (p->hidden == NULL || p->pooled == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for gradients of %lld conditionings",
-                       (long long)conditions);
-    p->room = conditions;
-    return DS_OK;
-}
-
-void ds__pull_free(ds_pull *p)
-{
-    ds_free(p->rows);
-    ds_free(p->sample);
-    ds_free(p->hidden);
-    ds_free(p->pooled);
-}
-
 static ds_status read_shape(ds_denoiser_shape *s, const ds_model *m, const ds_denoiser_options *o,
                             ds_error *err)
 {

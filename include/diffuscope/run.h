@@ -36,7 +36,7 @@ typedef struct ds_run_options {
     int steps;
     double cfg_scale; /* eps = u + s (c - u); with 1 the negative prompt is not run */
 
-    const char *sampler;   /* NULL: the folder's. These five as in ds_sampler_options */
+    const char *sampler;   /* NULL: the folder's. These and compat as in ds_sampler_options */
     const char *scheduler; /* "karras", "default" */
     const char *spacing;   /* "leading", "trailing", "linspace" */
     int set_alpha_to_one;  /* 1 yes, 0 no, -1: the file's */
@@ -63,12 +63,14 @@ typedef struct ds_run_options {
     const char *const *prompts; /* [images]: one for each picture, instead of prompt; or NULL */
 
     bool chunks; /* prompts that do not fit are encoded in several chunks instead of cut */
+
+    const char *compat; /* "0.42", "0.21", or NULL: as in ds_sampler_options */
 } ds_run_options;
 
 #define DS_RUN_OPTIONS_INIT                                                                        \
     {                                                                                              \
-        sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, 0.0, 0, 0, 0, 42,       \
-            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false           \
+        sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, -1.0, 0, 0, 0, 42,      \
+            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false, NULL     \
     }
 
 /* Encodes the prompts, plans the network, draws the noise. Options are read here; cancel and user

@@ -32,18 +32,23 @@ typedef struct ds_sampler_options {
     const char *sampler;         /* any spelling that ds_sampler_list's names, A1111, ComfyUI or
                                     diffusers use; " Karras" may follow */
     const char *config;          /* path of a scheduler_config.json; NULL: Stable Diffusion 1.x */
-    const char *prediction_type; /* "epsilon", "v_prediction" */
+    const char *prediction_type; /* "epsilon", "v_prediction", "sample": the clean latent */
     const char *spacing;         /* "leading", "trailing", "linspace" */
     const char *scheduler;       /* "karras", "default" */
     int set_alpha_to_one;        /* 1 yes, 0 no, -1: the file's */
     int steps;                   /* 1 or more */
     double strength;             /* image to image: share of the steps that is run, ]0, 1] */
-    double eta;                  /* ddim only: 0 deterministic, 1 as noisy as ddpm */
+    double eta;                  /* ddim: 0 deterministic, 1 as noisy as ddpm; tcd: gamma. -1: the
+                                    sampler's own, 0 and 0.3 */
+    const char *compat;          /* "0.42", "0.21": version of diffusers whose numbers are meant;
+                                    NULL: 0.42. They differ in dpm++2m's last step and karras
+                                    schedule, ddpm with spacings other than leading, ddim-inverse,
+                                    and in pndm for a file that leaves skip_prk_steps open */
 } ds_sampler_options;
 
 #define DS_SAMPLER_OPTIONS_INIT                                                                    \
     {                                                                                              \
-        sizeof(ds_sampler_options), NULL, NULL, NULL, NULL, NULL, -1, 20, 1.0, 0.0                 \
+        sizeof(ds_sampler_options), NULL, NULL, NULL, NULL, NULL, -1, 20, 1.0, -1.0, NULL          \
     }
 
 /* Names of the i-th sampler, NULL past the end. */
@@ -58,8 +63,8 @@ DS_API const char *ds_sampler_name(const ds_sampler *s);
 DS_API int ds_sampler_calls(const ds_sampler *s); /* of the network, known from the start */
 DS_API int ds_sampler_steps(const ds_sampler *s); /* user-visible steps that will be run */
 
-/* Does call number `call` complete a user-visible step? heun and dpm2 take two calls for one, pndm
- * repeats its first. */
+/* Does call number `call` complete a user-visible step? heun, dpm2 and dpm2_a take two calls for one;
+ * pndm repeats its first, or takes four for each of the first three. */
 DS_API bool ds_sampler_step_ends(const ds_sampler *s, int call);
 
 /* Will this call draw noise? */

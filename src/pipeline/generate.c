@@ -172,6 +172,7 @@ static ds_status make_samplers(ds_run *r, const ds_run_options *o, ds_error *err
     s.spacing = o->spacing;
     s.set_alpha_to_one = o->set_alpha_to_one;
     s.eta = o->eta;
+    s.compat = o->compat;
     s.steps = o->steps;
     s.strength = o->image != NULL ? o->strength : 1.0;
     r->sampler = ds_calloc((size_t)r->images, sizeof *r->sampler);

@@ -28,7 +28,7 @@ static ds_status configure(ds_schedule_config *c, ds_sampler_kind *kind, const c
     if (st == DS_OK && path != NULL &&
         ds__sampler_find(&class, &karras, f.class_name, NULL) == DS_OK)
         *kind = class->kind;
-    ds__schedule_defaults(c, *kind);
+    ds__schedule_defaults(c, *kind, false);
     if (path == NULL)
         ds__schedule_stable_diffusion(c);
     else if (st == DS_OK)
@@ -106,8 +106,14 @@ void ds__noise_to_eps(const ds_noise *n, float *out, const float *answer, const 
 {
     float a = (float)at.alpha, s = (float)at.sigma;
 
-    for (int64_t i = 0; i < count; i++)
-        out[i] = n->prediction == DS_PREDICT_V ? a * answer[i] + s * z[i] : answer[i];
+    for (int64_t i = 0; i < count; i++) {
+        if (n->prediction == DS_PREDICT_V)
+            out[i] = a * answer[i] + s * z[i];
+        else if (n->prediction == DS_PREDICT_SAMPLE)
+            out[i] = (z[i] - a * answer[i]) / s;
+        else
+            out[i] = answer[i];
+    }
 }
 
 void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
@@ -115,9 +121,14 @@ void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const f
 {
     float a = (float)at.alpha, s = (float)at.sigma;
 
-    for (int64_t i = 0; i < count; i++)
-        out[i] =
-            n->prediction == DS_PREDICT_V ? a * z[i] - s * answer[i] : (z[i] - s * answer[i]) / a;
+    for (int64_t i = 0; i < count; i++) {
+        if (n->prediction == DS_PREDICT_V)
+            out[i] = a * z[i] - s * answer[i];
+        else if (n->prediction == DS_PREDICT_SAMPLE)
+            out[i] = answer[i];
+        else
+            out[i] = (z[i] - s * answer[i]) / a;
+    }
 }
 
 /* ---- public ----------------------------------------------------------------------------------- */

@@ -9,6 +9,12 @@
 
 enum { DS_SAMPLER_PAST = 4, DS_SAMPLER_ALIASES = 5 };
 
+/* What a sampler's state is, and where a call's noise level stands:
+ *   FORM_ALPHA    x = sqrt(a) x0 + sqrt(1 - a) eps, a at the call's time step
+ *   FORM_SIGMA    x = x0 + sigma eps, sigma in level[call]; the network's input is scaled
+ *   FORM_LOGSNR   x = alpha x0 + sigma' eps with sigma' / alpha = sigma[call] */
+typedef enum ds_sampler_form { FORM_ALPHA, FORM_SIGMA, FORM_LOGSNR } ds_sampler_form;
+
 /* One row per sampler. plan() fills timestep, sigma and init_sigma for s->steps; advance() moves
  * s->x by one call, counted from the start of the schedule (not from s->first). */
 typedef struct ds_sampler_class {
@@ -16,7 +22,7 @@ typedef struct ds_sampler_class {
     const char *diffusers;
     ds_sampler_kind kind;
     const char *alias[DS_SAMPLER_ALIASES]; /* normalised: lower case letters, digits and + */
-    bool by_sigma;                         /* written in sigmas: input scaled, karras possible */
+    ds_sampler_form form;
     int calls_per_step;
     ds_status (*plan)(ds_sampler *s, ds_error *err);
     void (*advance)(ds_sampler *s, int call, const float *output, ds_rng *rng);
@@ -28,12 +34,13 @@ struct ds_sampler {
     ds_schedule schedule;
     int steps;
     float eta;
+    float keep_share; /* tcd: 1 - gamma */
     int count; /* calls from the start of the schedule */
     int first; /* the one to begin with: above 0 for image to image */
     float *timestep;
     float *sigma;
     int sigma_count;
-    const float *level; /* by_sigma: the sigma of each call's input */
+    const float *level; /* FORM_SIGMA: the sigma of each call's input */
     float init_sigma;
 
     /* The run. */
@@ -54,18 +61,50 @@ float ds__sampler_alpha(const ds_sampler *s, int t, float beyond);
 /* timestep and sigma arrays for `calls` and `sigmas` entries. */
 ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err);
 
+/* The row's form; dpm++2m of diffusers 0.21 looks alphas up. */
+ds_sampler_form ds__sampler_form(const ds_sampler *s);
+
+/* sigma[0 .. sigma_count-1] between which dpm++2m and its kin take steps. */
+typedef struct ds_level {
+    float alpha, sigma, lambda; /* alpha^2 + sigma^2 = 1, lambda = log(alpha / sigma) */
+} ds_level;
+ds_level ds__level_at(const ds_sampler *s, int i);
+
 /* sampler_alpha.c */
 ds_status ds__plan_alpha(ds_sampler *s, ds_error *err);
-ds_status ds__plan_pndm(ds_sampler *s, ds_error *err);
 ds_status ds__plan_inverse(ds_sampler *s, ds_error *err);
+ds_status ds__check_range(const ds_sampler *s, int furthest, ds_error *err);
+void ds__show_sigmas(ds_sampler *s, float beyond);
+float ds__clean_end(const ds_sampler *s);
+int ds__stride(const ds_sampler *s);
+void ds__split(ds_sampler *s, const float *out, float a, float *eps);
 void ds__ddim(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__ddim_inverse(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__ddpm(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
+/* sampler_pndm.c */
+enum { DS_PRK_CALLS = 12 }; /* of the Runge-Kutta start: 4 for each of 3 steps */
+ds_status ds__plan_pndm(ds_sampler *s, ds_error *err);
 void ds__pndm(ds_sampler *s, int call, const float *output, ds_rng *rng);
 
+/* sampler_few.c */
+ds_status ds__plan_few(ds_sampler *s, ds_error *err);
+void ds__lcm(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__tcd(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
 /* sampler_dpm.c */
-ds_status ds__plan_dpmpp(ds_sampler *s, ds_error *err);
+ds_status ds__plan_logsnr(ds_sampler *s, ds_error *err);
 void ds__dpmpp_2m(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__dpmpp_2s(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__to_clean(ds_sampler *s, float *x0, const float *output, ds_level at);
+
+/* sampler_dpm_old.c */
+ds_status ds__plan_dpmpp(ds_sampler *s, ds_error *err);
+void ds__dpmpp_2m_old(ds_sampler *s, int call, const float *output, ds_rng *rng);
+
+/* sampler_deis.c, sampler_unipc.c */
+void ds__deis(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__unipc(ds_sampler *s, int call, const float *output, ds_rng *rng);
 
 /* sampler_sigma.c */
 ds_status ds__plan_sigma(ds_sampler *s, ds_error *err);
@@ -76,6 +115,7 @@ void ds__euler_a(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__heun(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__lms(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__dpm2(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__dpm2_a(ds_sampler *s, int call, const float *output, ds_rng *rng);
 
 /* samplers.c: the table. sampler_names.c: finding a row. */
 extern const ds_sampler_class ds__samplers[];

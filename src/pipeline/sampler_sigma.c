@@ -1,6 +1,6 @@
 /* sampler_sigma.c - samplers written in noise levels sigma (T. Karras et al., "Elucidating the
  * design space of diffusion-based generative models", arXiv:2206.00364, and K. Crowson's
- * k-diffusion): euler, euler_a, heun, lms, dpm2.
+ * k-diffusion): euler, euler_a, heun, lms, dpm2, dpm2_a.
  *
  * x = clean + sigma noise. The network sees x / sqrt(sigma^2 + 1). The probability flow is
  * dx/dsigma = (x - x0) / sigma. Scalars are float32 as in diffusers. */
@@ -20,17 +20,20 @@ static ds_status levels(ds_sampler *s, float *sigma, float *time, ds_error *err)
         return ds_fail(err, DS_E_NOMEM, "sampler: %d levels", n);
     for (int i = 0; i < n; i++)
         level[i] = ds__sigma_at(&s->schedule, time[i]);
-    if (s->config.karras) {
-        ds__karras(level, n, level[0], level[n - 1]);
+    if (s->config.karras || s->config.exponential) {
+        (s->config.karras ? ds__karras : ds__exponential)(level, n, level[0], level[n - 1]);
         for (int i = 0; i < n; i++) {
             double t = ds__time_of(&s->schedule, level[i]);
 
-            time[i] = (float)(s->class->kind == DS_DPM2 ? rint(t) : t);
+            time[i] = (float)(s->config.karras && s->class->calls_per_step == 2 &&
+                                      s->class->kind != DS_HEUN
+                                  ? rint(t)
+                                  : t);
         }
     }
     for (int i = 0; i < n; i++)
         sigma[i] = (float)level[i];
-    sigma[n] = 0.0f;
+    sigma[n] = s->config.final_zero ? 0.0f : s->schedule.sigma[0];
     s->steps = n;
     s->init_sigma = sigma[0];
     if (s->config.spacing == DS_LEADING)
@@ -86,7 +89,15 @@ static float time_of_float(const ds_schedule *g, float sigma)
     return (1.0f - w) * (float)low + w * (float)(low + 1);
 }
 
-/* Two calls per step, the second at the geometric mean m of the step's ends.
+/* Where an ancestral step from sigma to `to` goes before noise of level *up brings it back. */
+static float ancestral(float sigma, float to, float *up)
+{
+    *up = sqrtf(to * to * (sigma * sigma - to * to) / (sigma * sigma));
+    return sqrtf(to * to - *up * *up);
+}
+
+/* Two calls per step, the second at the geometric mean m of the step's ends; for dpm2_a, of its
+ * beginning and of where it goes before it draws.
  *   time   t0 t(m1) t1 t(m2) t2 ...     sigma  s0 s1 s1 s2 s2 ... 0 0 0     level  s0 m1 s1 m2 s2
  * The surplus zeros are diffusers'. */
 ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err)
@@ -106,9 +117,13 @@ ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err)
     for (int i = 2 * steps - 1; i < s->sigma_count; i++)
         s->sigma[i] = 0.0f;
     for (int i = steps - 1; i > 0; i--) {
-        float below = logf(s->sigma[i]), above = logf(s->sigma[i - 1]);
-        float middle = ds__torch_exp(above - (above - below) * 0.5f);
+        float end = s->sigma[i], up;
+        float below, above = logf(s->sigma[i - 1]), middle;
 
+        if (s->class->kind == DS_DPM2_A)
+            end = ancestral(s->sigma[i - 1], end, &up);
+        below = logf(end);
+        middle = ds__torch_exp(above - (above - below) * 0.5f);
         level[2 * i] = s->sigma[i];
         level[2 * i - 1] = middle;
         s->timestep[2 * i] = s->timestep[i];
@@ -122,15 +137,17 @@ ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err)
 
 /* Fills x0 for a latent of level sigma.
  *   epsilon:  x0 = x - sigma out
- *   v:        x0 = x / (sigma^2 + 1) - out sigma / sqrt(sigma^2 + 1) */
+ *   v:        x0 = x / (sigma^2 + 1) - out sigma / sqrt(sigma^2 + 1)
+ *   sample:   x0 = out */
 static void predict(ds_sampler *s, const float *out, float sigma)
 {
     float square = sigma * sigma + 1.0f, range = (float)s->config.clip_range;
     float of_out = -sigma / sqrtf(square);
 
     for (int64_t i = 0; i < s->n; i++) {
-        s->x0[i] = s->config.prediction == DS_PREDICT_V ? out[i] * of_out + s->x[i] / square
-                                                        : s->x[i] - sigma * out[i];
+        s->x0[i] = s->config.prediction == DS_PREDICT_V        ? out[i] * of_out + s->x[i] / square
+                   : s->config.prediction == DS_PREDICT_SAMPLE ? out[i]
+                                                               : s->x[i] - sigma * out[i];
         if (s->config.clip)
             s->x0[i] = fminf(fmaxf(s->x0[i], -range), range);
     }
@@ -158,8 +175,7 @@ void ds__euler(ds_sampler *s, int call, const float *output, ds_rng *rng)
 void ds__euler_a(ds_sampler *s, int call, const float *output, ds_rng *rng)
 {
     float sigma = s->sigma[call], to = s->sigma[call + 1];
-    float up = sqrtf(to * to * (sigma * sigma - to * to) / (sigma * sigma));
-    float down = sqrtf(to * to - up * up);
+    float up, down = ancestral(sigma, to, &up);
 
     predict(s, output, sigma);
     step_to(s, sigma, down);
@@ -257,4 +273,22 @@ void ds__dpm2(ds_sampler *s, int call, const float *output, ds_rng *rng)
         for (int64_t i = 0; i < s->n; i++)
             s->x[i] = s->saved[i] + (s->x[i] - s->x0[i]) / middle * dt;
     }
+}
+
+/* The same, going below the next level and back with fresh noise (k-diffusion,
+ * sample_dpm_2_ancestral). The last step is a plain one to no noise. */
+void ds__dpm2_a(ds_sampler *s, int call, const float *output, ds_rng *rng)
+{
+    float sigma = s->sigma[call - call % 2], up, down;
+
+    if (call % 2 == 0) {
+        ds__dpm2(s, call, output, rng);
+        return;
+    }
+    down = ancestral(sigma, s->sigma[call], &up);
+    predict(s, output, s->level[call]);
+    ds_rng_normal(rng, s->noise, s->n);
+    for (int64_t i = 0; i < s->n; i++)
+        s->x[i] = s->saved[i] + (s->x[i] - s->x0[i]) / s->level[call] * (down - sigma) +
+                  s->noise[i] * up;
 }

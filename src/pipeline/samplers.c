@@ -1,5 +1,5 @@
 /* samplers.c - the table of samplers, and the object that drives them. The formulas are in
- * sampler_alpha.c, sampler_dpm.c and sampler_sigma.c. */
+ * the files of their families. */
 
 #include "pipeline/sampler_impl.h"
 
@@ -7,44 +7,22 @@
 #include <string.h>
 
 const ds_sampler_class ds__samplers[] = {
-    { "ddim", "DDIMScheduler", DS_DDIM, { 0 }, false, 1, ds__plan_alpha, ds__ddim },
-    { "ddpm", "DDPMScheduler", DS_DDPM, { 0 }, false, 1, ds__plan_alpha, ds__ddpm },
-    { "pndm", "PNDMScheduler", DS_PNDM, { "plms" }, false, 1, ds__plan_pndm, ds__pndm },
-    { "euler",
-      "EulerDiscreteScheduler",
-      DS_EULER,
-      { "keuler" },
-      true,
-      1,
-      ds__plan_sigma,
-      ds__euler },
-    { "euler_a",
-      "EulerAncestralDiscreteScheduler",
-      DS_EULER_A,
-      { "eulerancestral", "keulera" },
-      true,
-      1,
-      ds__plan_sigma,
-      ds__euler_a },
-    { "heun", "HeunDiscreteScheduler", DS_HEUN, { "kheun" }, true, 2, ds__plan_heun, ds__heun },
-    { "lms", "LMSDiscreteScheduler", DS_LMS, { "klms" }, true, 1, ds__plan_sigma, ds__lms },
-    { "dpm++2m",
-      "DPMSolverMultistepScheduler",
-      DS_DPMPP_2M,
-      { "dpmpp2m", "kdpmpp2m" },
-      false,
-      1,
-      ds__plan_dpmpp,
-      ds__dpmpp_2m },
-    { "dpm2", "KDPM2DiscreteScheduler", DS_DPM2, { "kdpm2" }, true, 2, ds__plan_dpm2, ds__dpm2 },
-    { "ddim-inverse",
-      "DDIMInverseScheduler",
-      DS_DDIM_INVERSE,
-      { 0 },
-      false,
-      1,
-      ds__plan_inverse,
-      ds__ddim_inverse },
+    { "ddim", "DDIMScheduler", DS_DDIM, { 0 }, FORM_ALPHA, 1, ds__plan_alpha, ds__ddim },
+    { "ddpm", "DDPMScheduler", DS_DDPM, { 0 }, FORM_ALPHA, 1, ds__plan_alpha, ds__ddpm },
+    { "pndm", "PNDMScheduler", DS_PNDM, { "plms" }, FORM_ALPHA, 1, ds__plan_pndm, ds__pndm },
+    { "euler", "EulerDiscreteScheduler", DS_EULER, { "keuler" }, FORM_SIGMA, 1, ds__plan_sigma, ds__euler },
+    { "euler_a", "EulerAncestralDiscreteScheduler", DS_EULER_A, { "eulerancestral", "keulera" }, FORM_SIGMA, 1, ds__plan_sigma, ds__euler_a },
+    { "heun", "HeunDiscreteScheduler", DS_HEUN, { "kheun" }, FORM_SIGMA, 2, ds__plan_heun, ds__heun },
+    { "lms", "LMSDiscreteScheduler", DS_LMS, { "klms" }, FORM_SIGMA, 1, ds__plan_sigma, ds__lms },
+    { "dpm++2m", "DPMSolverMultistepScheduler", DS_DPMPP_2M, { "dpmpp2m", "kdpmpp2m" }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__dpmpp_2m },
+    { "dpm++2s", "DPMSolverSinglestepScheduler", DS_DPMPP_2S, { "dpmpp2s" }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__dpmpp_2s },
+    { "dpm2", "KDPM2DiscreteScheduler", DS_DPM2, { "kdpm2" }, FORM_SIGMA, 2, ds__plan_dpm2, ds__dpm2 },
+    { "dpm2_a", "KDPM2AncestralDiscreteScheduler", DS_DPM2_A, { "dpm2ancestral", "kdpm2a" }, FORM_SIGMA, 2, ds__plan_dpm2, ds__dpm2_a },
+    { "unipc", "UniPCMultistepScheduler", DS_UNIPC, { 0 }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__unipc },
+    { "deis", "DEISMultistepScheduler", DS_DEIS, { 0 }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__deis },
+    { "lcm", "LCMScheduler", DS_LCM, { 0 }, FORM_ALPHA, 1, ds__plan_few, ds__lcm },
+    { "tcd", "TCDScheduler", DS_TCD, { 0 }, FORM_ALPHA, 1, ds__plan_few, ds__tcd },
+    { "ddim-inverse", "DDIMInverseScheduler", DS_DDIM_INVERSE, { 0 }, FORM_ALPHA, 1, ds__plan_inverse, ds__ddim_inverse },
 };
 const int ds__sampler_count = DS_COUNT(ds__samplers);
 
@@ -91,24 +69,53 @@ static ds_status apply_scheduler(ds_sampler *s, const char *word, bool suffix, d
         karras = strcmp(word, "karras") == 0;
     else if (!suffix)
         return DS_OK;
-    if (karras && !s->class->by_sigma && s->class->kind != DS_DPMPP_2M)
+    if (karras && s->class->form == FORM_ALPHA)
         return ds_fail(err, DS_E_ARG,
-                       "sampler %s has no karras schedule; euler, euler_a, heun, lms, dpm++2m and "
-                       "dpm2 have",
+                       "sampler %s has no karras schedule; euler, euler_a, heun, lms, dpm++2m, "
+                       "dpm++2s, dpm2, dpm2_a, unipc and deis have",
                        s->class->name);
     s->config.karras = karras;
+    s->config.exponential = 0;
     return DS_OK;
+}
+
+/* Those of diffusers 0.21 are kept where there are reference numbers for them. */
+static ds_status apply_compat(bool *old, const ds_sampler *s, const char *word, ds_error *err)
+{
+    *old = word != NULL && strcmp(word, "0.21") == 0;
+    if (word != NULL && !*old && strcmp(word, "0.42") != 0)
+        return ds_fail(err, DS_E_ARG, "compat \"%s\" is not supported; supported are 0.21, 0.42",
+                       word);
+    if (*old && s->class->kind > DS_DDIM_INVERSE)
+        return ds_fail(err, DS_E_ARG, "sampler %s is as in diffusers 0.42 only, not as in 0.21",
+                       s->class->name);
+    return DS_OK;
+}
+
+static ds_status apply_spacing(ds_sampler *s, const char *word, ds_error *err)
+{
+    const ds_sampler_kind kind = s->class->kind;
+
+    if (word == NULL)
+        return DS_OK;
+    if (kind == DS_LCM || kind == DS_TCD || kind == DS_DPMPP_2S)
+        return ds_fail(err, DS_E_ARG,
+                       "sampler %s chooses its own time steps and has no timestep spacing",
+                       s->class->name);
+    return ds__spacing_parse(&s->config.spacing, word, err);
 }
 
 static ds_status configure(ds_sampler *s, const ds_sampler_options *o, const ds_schedule_file *f,
                            ds_error *err)
 {
-    bool karras = false;
+    bool karras = false, old = false;
     ds_status st = choose(s, o, f, &karras, err);
 
+    if (st == DS_OK)
+        st = apply_compat(&old, s, o->compat, err);
     if (st != DS_OK)
         return st;
-    ds__schedule_defaults(&s->config, s->class->kind);
+    ds__schedule_defaults(&s->config, s->class->kind, old);
     if (f->root == NULL)
         ds__schedule_stable_diffusion(&s->config);
     else
@@ -117,8 +124,8 @@ static ds_status configure(ds_sampler *s, const ds_sampler_options *o, const ds_
         st = apply_scheduler(s, o->scheduler, karras, err);
     if (st == DS_OK && o->prediction_type != NULL)
         st = ds__prediction_parse(&s->config.prediction, o->prediction_type, err);
-    if (st == DS_OK && o->spacing != NULL)
-        st = ds__spacing_parse(&s->config.spacing, o->spacing, err);
+    if (st == DS_OK)
+        st = apply_spacing(s, o->spacing, err);
     if (o->set_alpha_to_one >= 0)
         s->config.alpha_to_one = o->set_alpha_to_one != 0;
     return st;
@@ -129,10 +136,11 @@ static ds_status check_options(const ds_sampler *s, const ds_sampler_options *o,
     if (o->steps < 1 || o->steps > s->config.train_steps)
         return ds_fail(err, DS_E_ARG, "steps: expected 1 to %d, found %d", s->config.train_steps,
                        o->steps);
-    if (!(o->eta >= 0 && o->eta <= 1))
+    if (!(o->eta >= 0 && o->eta <= 1) && o->eta != -1)
         return ds_fail(err, DS_E_ARG, "eta: expected 0 to 1, found %g", o->eta);
-    if (o->eta > 0 && s->class->kind != DS_DDIM)
-        return ds_fail(err, DS_E_ARG, "eta: only ddim has it, the sampler is %s", s->class->name);
+    if (o->eta > 0 && s->class->kind != DS_DDIM && s->class->kind != DS_TCD)
+        return ds_fail(err, DS_E_ARG, "eta: only ddim and tcd have it, the sampler is %s",
+                       s->class->name);
     if (!(o->strength > 0 && o->strength <= 1))
         return ds_fail(err, DS_E_ARG, "strength: expected above 0, at most 1, found %g",
                        o->strength);
@@ -148,6 +156,11 @@ static ds_status skip_steps(ds_sampler *s, const ds_sampler_options *o, ds_error
     if (run < 1 || s->first >= s->count)
         return ds_fail(err, DS_E_ARG, "strength %g of %d steps leaves none to run", o->strength,
                        o->steps);
+    if (s->first > 0 && s->class->kind == DS_PNDM && !s->config.skip_prk)
+        return ds_fail(err, DS_E_UNSUPPORTED,
+                       "sampler pndm starts with Runge-Kutta steps here, which cannot begin inside of "
+                       "the schedule; set skip_prk_steps to true in the scheduler configuration, or "
+                       "choose another sampler");
     return DS_OK;
 }
 
@@ -161,7 +174,8 @@ static ds_status prepare(ds_sampler *s, const ds_sampler_options *o, const ds_sc
     if (st != DS_OK)
         return st;
     s->steps = o->steps;
-    s->eta = (float)o->eta;
+    s->eta = o->eta >= 0 ? (float)o->eta : s->class->kind == DS_TCD ? 0.3f : 0.0f;
+    s->keep_share = o->eta >= 0 ? (float)(1 - o->eta) : 0.7f;
     st = ds__schedule_new(&s->schedule, &s->config, s->class->kind, err);
     if (st == DS_OK)
         st = s->class->plan(s, err);
@@ -216,6 +230,11 @@ ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err
     return DS_OK;
 }
 
+ds_sampler_form ds__sampler_form(const ds_sampler *s)
+{
+    return s->class->form == FORM_LOGSNR && s->config.old ? FORM_ALPHA : s->class->form;
+}
+
 /* ---- what it is ------------------------------------------------------------------------------ */
 
 const char *ds_sampler_name(const ds_sampler *s)
@@ -232,6 +251,8 @@ bool ds_sampler_step_ends(const ds_sampler *s, int call)
 {
     if (call == ds_sampler_calls(s) - 1)
         return true;
+    if (s->class->kind == DS_PNDM && !s->config.skip_prk)
+        return call >= DS_PRK_CALLS || call % 4 == 3;
     if (s->class->kind == DS_PNDM)
         return call > 0;
     return s->class->calls_per_step == 1 || call % 2 == 1;
@@ -251,8 +272,14 @@ bool ds_sampler_draws(const ds_sampler *s, int call)
     switch (s->class->kind) {
     case DS_EULER_A:
         return true;
+    case DS_DPM2_A:
+        return call % 2 == 1;
     case DS_DDIM:
         return s->eta > 0;
+    case DS_LCM:
+        return s->first + call < s->count - 1;
+    case DS_TCD:
+        return s->eta > 0 && s->first + call < s->count - 1;
     case DS_DDPM:
         return s->timestep[s->first + call] > 0;
     default:
@@ -335,8 +362,13 @@ void ds_sampler_add_noise(const ds_sampler *s, float *out, int call, const float
     int at = s->first + call;
     float keep = 1.0f, add;
 
-    if (s->class->by_sigma) {
+    if (s->class->form == FORM_SIGMA) {
         add = s->level[at];
+    } else if (ds__sampler_form(s) == FORM_LOGSNR) {
+        ds_level level = ds__level_at(s, at);
+
+        keep = level.alpha;
+        add = level.sigma;
     } else {
         float alpha = ds__sampler_alpha(s, (int)s->timestep[at], s->schedule.alpha_bar[0]);
 
@@ -350,7 +382,7 @@ void ds_sampler_add_noise(const ds_sampler *s, float *out, int call, const float
 void ds_sampler_input(const ds_sampler *s, int call, float *out, float *timestep)
 {
     *timestep = s->timestep[s->first + call];
-    if (s->class->by_sigma) {
+    if (s->class->form == FORM_SIGMA) {
         float sigma = s->level[s->first + call];
         float scale = sqrtf(sigma * sigma + 1.0f);
 

@@ -15,6 +15,7 @@ void ds__schedule_stable_diffusion(ds_schedule_config *c)
     c->steps_offset = 1;
     c->clip = 0;
     c->alpha_to_one = 0;
+    c->skip_prk = 1;
 }
 
 /* torch.linspace on a CPU with AVX2: the upper half is counted down from the end, and within a
@@ -145,7 +146,8 @@ ds_status ds__schedule_new(ds_schedule *s, const ds_schedule_config *c, ds_sampl
                            ds_error *err)
 {
     int n = c->train_steps;
-    bool by_sigma = kind == DS_EULER || kind == DS_EULER_A || kind == DS_DPMPP_2M;
+    bool by_sigma =
+        kind == DS_EULER || kind == DS_EULER_A || kind == DS_DPMPP_2M || kind == DS_UNIPC;
 
     s->count = n;
     s->alpha_bar = ds_calloc((size_t)n * 3, sizeof *s->alpha_bar);
@@ -247,8 +249,8 @@ int ds__timesteps_dpm(float *t, const ds_schedule_config *c, const ds_schedule *
     default:
         count = even(t, steps + 1, steps, usable - 1, true);
     }
-    for (int i = 0; i < count; i++) /* each step once */
-        if (kept == 0 || t[i] != t[kept - 1])
+    for (int i = 0; i < count; i++) /* each step once, up to 0.21 */
+        if (!c->old || kept == 0 || t[i] != t[kept - 1])
             t[kept++] = t[i];
     return kept;
 }
@@ -290,4 +292,12 @@ void ds__karras(double *sigma, int n, double first, double last)
 
     for (int i = 0; i < n; i++)
         sigma[i] = pow(from + (i == n - 1 && n > 1 ? 1.0 : i * step) * (to - from), rho);
+}
+
+void ds__exponential(double *sigma, int n, double first, double last)
+{
+    double from = log(first), step = n > 1 ? (log(last) - from) / (n - 1) : 0;
+
+    for (int i = 0; i < n; i++)
+        sigma[i] = exp(i == n - 1 && n > 1 ? log(last) : from + i * step);
 }

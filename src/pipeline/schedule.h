@@ -16,11 +16,18 @@ typedef enum ds_sampler_kind {
     DS_LMS,
     DS_DPMPP_2M,
     DS_DPM2,
-    DS_DDIM_INVERSE
+    DS_DDIM_INVERSE,
+    DS_LCM,
+    DS_TCD,
+    DS_UNIPC,
+    DS_DEIS,
+    DS_DPM2_A,
+    DS_DPMPP_2S
 } ds_sampler_kind;
 
 typedef enum ds_beta_kind { DS_BETA_LINEAR, DS_BETA_SCALED_LINEAR, DS_BETA_COSINE } ds_beta_kind;
-typedef enum ds_prediction { DS_PREDICT_EPSILON, DS_PREDICT_V } ds_prediction;
+/* What the network's answer is: the noise, v, or the clean latent itself. */
+typedef enum ds_prediction { DS_PREDICT_EPSILON, DS_PREDICT_V, DS_PREDICT_SAMPLE } ds_prediction;
 typedef enum ds_spacing { DS_LEADING, DS_TRAILING, DS_LINSPACE } ds_spacing;
 
 /* int for flags and words, so that one table can describe the file's fields. */
@@ -37,12 +44,19 @@ typedef struct ds_schedule_config {
     int karras;
     int zero_snr;    /* rescale_betas_zero_snr, arXiv:2305.08891 */
     int large_noise; /* ddpm: variance beta_t instead of the posterior's */
-    int solver_order, heun_like, lower_order_final, euler_at_final, final_zero; /* dpm++2m */
-    double lambda_min;                                                          /* dpm++2m */
+    int solver_order, heun_like, lower_order_final, euler_at_final, final_zero; /* dpm++2m and kin */
+    double lambda_min;                                                          /* dpm++2m, 2s */
+    int exponential;   /* levels at equal ratios */
+    int skip_prk;      /* pndm: without the Runge-Kutta start */
+    int bh1;           /* unipc: B(h) = h instead of exp(h) - 1 */
+    int data_solver;   /* unipc: predict_x0 */
+    int original_steps; /* lcm, tcd: steps that the network was distilled for */
+    double time_scaling; /* lcm */
+    int old;           /* diffusers 0.21 instead of 0.42: set before the defaults are */
 } ds_schedule_config;
 
-/* Defaults of the sampler's diffusers class. */
-void ds__schedule_defaults(ds_schedule_config *c, ds_sampler_kind kind);
+/* Defaults of the sampler's diffusers class, of version 0.21 if `old`, else of 0.42. */
+void ds__schedule_defaults(ds_schedule_config *c, ds_sampler_kind kind, bool old);
 
 /* Stable Diffusion 1.x and 2.x on top of the defaults. */
 void ds__schedule_stable_diffusion(ds_schedule_config *c);
@@ -80,7 +94,7 @@ void ds__schedule_free(ds_schedule *s);
  * `whole` rounds those of linspace, as the classes do that look alphas up. */
 int ds__timesteps(float *t, const ds_schedule_config *c, int steps, bool whole);
 
-/* The same for DPM-Solver, which keeps room for a last step to t = 0. */
+/* The same for DPM-Solver and its kin, which keep room for a last step to t = 0. */
 int ds__timesteps_dpm(float *t, const ds_schedule_config *c, const ds_schedule *s, int steps);
 
 /* sigma at a fractional time step, by linear interpolation. */
@@ -91,6 +105,9 @@ double ds__time_of(const ds_schedule *s, double sigma);
 
 /* n levels from `first` to `last` with rho = 7. T. Karras et al., arXiv:2206.00364, eq. 5. */
 void ds__karras(double *sigma, int n, double first, double last);
+
+/* n levels from `first` to `last` at equal ratios. */
+void ds__exponential(double *sigma, int n, double first, double last);
 
 /* torch.exp of a float32, to the last bit: it shows in the time steps of dpm2. */
 float ds__torch_exp(float x);

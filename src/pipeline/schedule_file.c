@@ -16,12 +16,16 @@
 
 #define BIT(kind) (1u << (kind))
 #define ALL       (~0u)
-#define LEARNED   (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DPMPP_2M))
-#define KARRAS    (BIT(DS_EULER) | BIT(DS_HEUN) | BIT(DS_LMS) | BIT(DS_DPM2) | BIT(DS_DPMPP_2M))
-#define CLIPPED   (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_HEUN))
+#define FEW       (BIT(DS_LCM) | BIT(DS_TCD))
+#define SOLVER    (BIT(DS_DPMPP_2M) | BIT(DS_DPMPP_2S))
+#define LOGSNR    (SOLVER | BIT(DS_UNIPC) | BIT(DS_DEIS))
+#define LEARNED   (BIT(DS_DDIM) | BIT(DS_DDPM) | LOGSNR | FEW)
+#define KARRAS                                                                                     \
+    (BIT(DS_EULER) | BIT(DS_HEUN) | BIT(DS_LMS) | BIT(DS_DPM2) | BIT(DS_DPM2_A) | LOGSNR)
+#define CLIPPED (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_HEUN) | FEW)
 #define RESCALED                                                                                   \
     (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_EULER) | BIT(DS_EULER_A) |        \
-     BIT(DS_DPMPP_2M))
+     BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | FEW)
 
 enum { MAX_FILE = 1 << 20 };
 
@@ -36,7 +40,7 @@ typedef enum field_type {
     FLAG,
     WORD,
     OFF,   /* must be false or null */
-    ON,    /* must be true */
+    EMPTY, /* must be an empty list or null */
     UNUSED /* matters to no sampler here */
 } field_type;
 
@@ -55,6 +59,7 @@ static const word beta_words[] = { { "linear", DS_BETA_LINEAR },
                                    { 0 } };
 static const word prediction_words[] = { { "epsilon", DS_PREDICT_EPSILON },
                                          { "v_prediction", DS_PREDICT_V },
+                                         { "sample", DS_PREDICT_SAMPLE },
                                          { 0 } };
 static const word spacing_words[] = {
     { "leading", DS_LEADING }, { "trailing", DS_TRAILING }, { "linspace", DS_LINSPACE }, { 0 }
@@ -62,12 +67,14 @@ static const word spacing_words[] = {
 static const word variance_words[] = {
     { "fixed_small", 0 }, { "fixed_small_log", 0 }, { "fixed_large", 1 }, { 0 }
 };
-/* diffusers reads the solver types of other classes as midpoint. */
+/* diffusers reads the solver types of other classes as the class's own first one. */
 static const word solver_words[] = { { "midpoint", 0 }, { "heun", 1 }, { "logrho", 0 },
                                      { "bh1", 0 },      { "bh2", 0 },  { 0 } };
+static const word unipc_words[] = { { "bh1", 1 },  { "bh2", 0 },    { "midpoint", 0 },
+                                    { "heun", 0 }, { "logrho", 0 }, { 0 } };
 static const word algorithm_words[] = { { "dpmsolver++", 0 }, { "deis", 0 }, { 0 } };
+static const word deis_words[] = { { "deis", 0 }, { "dpmsolver", 0 }, { "dpmsolver++", 0 }, { 0 } };
 static const word final_words[] = { { "sigma_min", 0 }, { "zero", 1 }, { 0 } };
-static const word only_zero[] = { { "zero", 1 }, { 0 } };
 static const word only_linear[] = { { "linear", 0 }, { 0 } };
 static const word only_discrete[] = { { "discrete", 0 }, { 0 } };
 
@@ -81,8 +88,8 @@ static const field fields[] = {
     { "beta_schedule", WORD, ALL, AT(beta_kind), 0, 0, beta_words },
     { "trained_betas", OFF, ALL, NOWHERE, 0, 0, NULL },
     { "prediction_type", WORD, ALL, AT(prediction), 0, 0, prediction_words },
-    { "timestep_spacing", WORD, ALL, AT(spacing), 0, 0, spacing_words },
-    { "steps_offset", WHOLE, ALL, AT(steps_offset), 0, 1000, NULL },
+    { "timestep_spacing", WORD, ~(FEW | BIT(DS_DPMPP_2S)), AT(spacing), 0, 0, spacing_words },
+    { "steps_offset", WHOLE, ~(FEW | BIT(DS_DPMPP_2S)), AT(steps_offset), 0, 1000, NULL },
     { "set_alpha_to_one", FLAG, BIT(DS_DDIM) | BIT(DS_PNDM) | BIT(DS_DDIM_INVERSE),
       AT(alpha_to_one), 0, 0, NULL },
     { "set_alpha_to_zero", FLAG, BIT(DS_DDIM_INVERSE), AT(alpha_to_one), 0, 0, NULL },
@@ -92,55 +99,68 @@ static const field fields[] = {
     { "rescale_betas_zero_snr", OFF, ~RESCALED, NOWHERE, 0, 0, NULL },
     { "thresholding", OFF, LEARNED, NOWHERE, 0, 0, NULL },
     { "variance_type", WORD, BIT(DS_DDPM), AT(large_noise), 0, 0, variance_words },
-    { "variance_type", OFF, BIT(DS_DPMPP_2M), NOWHERE, 0, 0, NULL },
-    { "skip_prk_steps", ON, BIT(DS_PNDM), NOWHERE, 0, 0, NULL },
+    { "variance_type", OFF, SOLVER, NOWHERE, 0, 0, NULL },
+    { "skip_prk_steps", FLAG, BIT(DS_PNDM), AT(skip_prk), 0, 0, NULL },
     { "use_karras_sigmas", FLAG, KARRAS, AT(karras), 0, 0, NULL },
-    { "use_exponential_sigmas", OFF, KARRAS, NOWHERE, 0, 0, NULL },
+    { "use_exponential_sigmas", FLAG, KARRAS, AT(exponential), 0, 0, NULL },
     { "use_beta_sigmas", OFF, KARRAS, NOWHERE, 0, 0, NULL },
     { "use_flow_sigmas", OFF, ALL, NOWHERE, 0, 0, NULL },
     { "interpolation_type", WORD, BIT(DS_EULER), NOWHERE, 0, 0, only_linear },
     { "timestep_type", WORD, BIT(DS_EULER), NOWHERE, 0, 0, only_discrete },
     { "sigma_min", OFF, BIT(DS_EULER), NOWHERE, 0, 0, NULL },
     { "sigma_max", OFF, BIT(DS_EULER), NOWHERE, 0, 0, NULL },
-    { "final_sigmas_type", WORD, BIT(DS_EULER), NOWHERE, 0, 0, only_zero },
-    { "final_sigmas_type", WORD, BIT(DS_DPMPP_2M), AT(final_zero), 0, 0, final_words },
-    { "solver_order", WHOLE, BIT(DS_DPMPP_2M), AT(solver_order), 1, 2, NULL },
-    { "algorithm_type", WORD, BIT(DS_DPMPP_2M), NOWHERE, 0, 0, algorithm_words },
-    { "solver_type", WORD, BIT(DS_DPMPP_2M), AT(heun_like), 0, 0, solver_words },
-    { "lower_order_final", FLAG, BIT(DS_DPMPP_2M), AT(lower_order_final), 0, 0, NULL },
+    { "final_sigmas_type", WORD, SOLVER | BIT(DS_UNIPC) | BIT(DS_EULER), AT(final_zero), 0, 0,
+      final_words },
+    { "solver_order", WHOLE, BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | BIT(DS_DEIS), AT(solver_order), 1, 3,
+      NULL },
+    { "solver_order", WHOLE, BIT(DS_DPMPP_2S), AT(solver_order), 1, 2, NULL },
+    { "algorithm_type", WORD, SOLVER, NOWHERE, 0, 0, algorithm_words },
+    { "algorithm_type", WORD, BIT(DS_DEIS), NOWHERE, 0, 0, deis_words },
+    { "solver_type", WORD, SOLVER, AT(heun_like), 0, 0, solver_words },
+    { "solver_type", WORD, BIT(DS_UNIPC), AT(bh1), 0, 0, unipc_words },
+    { "solver_type", WORD, BIT(DS_DEIS), NOWHERE, 0, 0, solver_words },
+    { "predict_x0", FLAG, BIT(DS_UNIPC), AT(data_solver), 0, 0, NULL },
+    { "solver_p", OFF, BIT(DS_UNIPC), NOWHERE, 0, 0, NULL },
+    { "disable_corrector", EMPTY, BIT(DS_UNIPC), NOWHERE, 0, 0, NULL },
+    { "lower_order_final", FLAG, LOGSNR, AT(lower_order_final), 0, 0, NULL },
     { "euler_at_final", FLAG, BIT(DS_DPMPP_2M), AT(euler_at_final), 0, 0, NULL },
-    { "lambda_min_clipped", REAL, BIT(DS_DPMPP_2M), AT(lambda_min), -1e9, 1e9, NULL },
+    { "lambda_min_clipped", REAL, SOLVER, AT(lambda_min), -1e9, 1e9, NULL },
+    { "original_inference_steps", WHOLE, FEW, AT(original_steps), 1, 100000, NULL },
+    { "timestep_scaling", REAL, BIT(DS_LCM), AT(time_scaling), 0, 1e6, NULL },
     { "use_lu_lambdas", OFF, BIT(DS_DPMPP_2M), NOWHERE, 0, 0, NULL },
     /* Matter only with thresholding, or to classes that are not here. */
     { "dynamic_thresholding_ratio", UNUSED, ALL, NOWHERE, 0, 0, NULL },
     { "sample_max_value", UNUSED, ALL, NOWHERE, 0, 0, NULL },
     { "flow_shift", UNUSED, ALL, NOWHERE, 0, 0, NULL },
-    { "predict_x0", UNUSED, ALL, NOWHERE, 0, 0, NULL },
-    { "solver_p", UNUSED, ALL, NOWHERE, 0, 0, NULL },
-    { "disable_corrector", UNUSED, ALL, NOWHERE, 0, 0, NULL },
-    { "original_inference_steps", UNUSED, ALL, NOWHERE, 0, 0, NULL },
-    { "timestep_scaling", UNUSED, ALL, NOWHERE, 0, 0, NULL },
+    { "time_shift_type", UNUSED, ALL, NOWHERE, 0, 0, NULL },
 };
 
-void ds__schedule_defaults(ds_schedule_config *c, ds_sampler_kind kind)
+void ds__schedule_defaults(ds_schedule_config *c, ds_sampler_kind kind, bool old)
 {
-    bool whole_steps =
-        kind == DS_DDIM || kind == DS_DDPM || kind == DS_PNDM || kind == DS_DDIM_INVERSE;
-    bool newer = kind == DS_HEUN || kind == DS_DPM2;
+    const unsigned whole_steps =
+        BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_PNDM) | BIT(DS_DDIM_INVERSE) | FEW;
+    const unsigned newer = BIT(DS_HEUN) | BIT(DS_DPM2) | BIT(DS_DPM2_A) | FEW;
+    const unsigned bit = BIT(kind);
 
     *c = (ds_schedule_config){
         .train_steps = 1000,
-        .beta_start = newer ? 0.00085 : 0.0001,
-        .beta_end = newer ? 0.012 : 0.02,
-        .beta_kind = DS_BETA_LINEAR,
+        .beta_start = bit & newer ? 0.00085 : 0.0001,
+        .beta_end = bit & newer ? 0.012 : 0.02,
+        .beta_kind = bit & FEW ? DS_BETA_SCALED_LINEAR : DS_BETA_LINEAR,
         .prediction = DS_PREDICT_EPSILON,
-        .spacing = whole_steps ? DS_LEADING : DS_LINSPACE,
+        .spacing = bit & whole_steps ? DS_LEADING : DS_LINSPACE,
         .alpha_to_one = kind == DS_DDIM || kind == DS_DDIM_INVERSE,
         .clip = kind == DS_DDIM || kind == DS_DDPM || kind == DS_DDIM_INVERSE,
         .clip_range = 1,
         .solver_order = 2,
-        .lower_order_final = 1,
+        .lower_order_final = kind != DS_DPMPP_2S,
+        .final_zero = bit & SOLVER ? !old : kind != DS_DEIS,
         .lambda_min = -INFINITY,
+        .skip_prk = old,
+        .data_solver = 1,
+        .original_steps = 50,
+        .time_scaling = 10,
+        .old = old,
     };
 }
 
@@ -282,8 +302,10 @@ static ds_status read_field(ds_schedule_config *c, const field *f, const json_t 
         return parse_word(to, f->words, json_string_value(v), what, DS_E_UNSUPPORTED, err);
     case OFF:
         return is_off(v) ? DS_OK : refuse(f->name, "false or null for this sampler", v, err);
-    case ON:
-        return json_is_true(v) ? DS_OK : refuse(f->name, "true", v, err);
+    case EMPTY:
+        return json_is_null(v) || (json_is_array(v) && json_array_size(v) == 0)
+                   ? DS_OK
+                   : refuse(f->name, "an empty list", v, err);
     default:
         return DS_OK;
     }

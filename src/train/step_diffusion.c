@@ -26,16 +26,24 @@ static ds_status read_schedule(ds_trainer *t, ds_error *err)
     ds_status st;
 
     ds__train_path(t, path, "model/scheduler/scheduler_config.json");
-    ds__schedule_defaults(&c, DS_DDIM);
+    ds__schedule_defaults(&c, DS_DDIM, false);
     st = ds__schedule_file_open(&f, path, err);
     if (st != DS_OK)
         return st;
     st = ds__schedule_file_fields(&c, &f, DS_DDIM, err);
     if (st == DS_OK)
         st = ds__schedule_new(&s, &c, DS_DDIM, err);
+    if (st == DS_OK && c.prediction == DS_PREDICT_SAMPLE)
+        st = ds_fail_at(err,
+                        ds_fail(err, DS_E_UNSUPPORTED,
+                                "training: prediction_type: expected epsilon or v_prediction, found "
+                                "sample"),
+                        path, -1);
     ds__schedule_file_close(&f);
-    if (st != DS_OK)
+    if (st != DS_OK) {
+        ds__schedule_free(&s);
         return st;
+    }
     t->train_steps = s.count;
     t->prediction = c.prediction;
     t->alpha_bar = ds_calloc((size_t)s.count, sizeof *t->alpha_bar);

@@ -31,6 +31,7 @@ static void run_case(const char *golden, const char *name)
     o.prompt = text(c, "prompt");
     o.negative_prompt = text(c, "negative_prompt");
     o.sampler = text(c, "sampler");
+    o.compat = "0.21"; /* the reference set is that old */
     o.steps = (int)json_integer_value(json_object_get(c, "steps"));
     o.cfg_scale = json_number_value(json_object_get(c, "cfg_scale"));
     o.width = json_integer_value(json_object_get(c, "width"));

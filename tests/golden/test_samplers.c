@@ -26,6 +26,7 @@ static ds_sampler *make(const char *variant, const char *prediction)
     o.sampler = variant;
     o.prediction_type = prediction;
     o.steps = STEPS;
+    o.compat = "0.21";
     if (strcmp(variant, "ddim-trailing") == 0) {
         o.sampler = "ddim";
         o.spacing = "trailing";
@@ -130,7 +131,7 @@ static void schedule(void **state)
         skip();
     ts_ok(ds_bundle_load(&b, ts_path(golden, "cases/samplers/schedule.safetensors"), &err), &err);
     ts_ok(ds_bundle_expect(b, "alphas_cumprod", DS_DIMS(1000), &want, &err), &err);
-    ds__schedule_defaults(&c, DS_DDIM);
+    ds__schedule_defaults(&c, DS_DDIM, false);
     ds__schedule_stable_diffusion(&c);
     ts_ok(ds__schedule_new(&s, &c, DS_DDIM, &err), &err);
     assert_memory_equal(s.alpha_bar, want->data, 1000 * sizeof *s.alpha_bar);

@@ -14,7 +14,7 @@ static const ds_opt options[] = {
       "sampler, in the spelling of diffusers, A1111 or ComfyUI", "sampling-method", false },
     { "scheduler", 0, OPT_TEXT, "default|karras", NULL, 0, 0, "spacing of the noise levels", NULL,
       false },
-    { "prediction-type", 0, OPT_TEXT, "epsilon|v_prediction", NULL, 0, 0,
+    { "prediction-type", 0, OPT_TEXT, "epsilon|v_prediction|sample", NULL, 0, 0,
       "what the network's answer is taken for; without it epsilon", NULL, false },
     { "timestep-spacing", 0, OPT_TEXT, "leading|trailing|linspace", NULL, 0, 0,
       "spacing of the time steps; without it that of the sampler's diffusers class", NULL, false },
@@ -23,7 +23,10 @@ static const ds_opt options[] = {
     { "scheduler-config", 0, OPT_TEXT, "F", NULL, 0, 0,
       "a scheduler_config.json; without it Stable Diffusion's schedule", NULL, false },
     { "steps", 0, OPT_INT, "N", "20", 1, 1000, "steps", NULL, false },
-    { "eta", 0, OPT_REAL, "X", "0", 0, 1, "noise of ddim: 1 is as noisy as ddpm", NULL, false },
+    { "eta", 0, OPT_REAL, "X", NULL, 0, 1,
+      "noise of ddim: 1 is as noisy as ddpm; gamma of tcd. Without it 0, for tcd 0.3", NULL, false },
+    { "compat", 0, OPT_CHOICE, "0.42|0.21", "0.42", 0, 0,
+      "version of diffusers whose numbers are meant, where they differ", NULL, false },
     { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed of the sampler's own noise", NULL, false },
     { "rng", 0, OPT_TEXT, "torch-cpu|torch-cuda", "torch-cpu", 0, 0, "generator of that noise",
       NULL, false },
@@ -49,7 +52,9 @@ static ds_status make_sampler(ds_sampler **out, const ds_args *a, ds_error *err)
     if (opt_flag(a, "set-alpha-to-one"))
         o.set_alpha_to_one = 1;
     o.steps = (int)opt_int(a, "steps");
-    o.eta = opt_real(a, "eta");
+    if (opt_given(a, "eta"))
+        o.eta = opt_real(a, "eta");
+    o.compat = opt_text(a, "compat");
     return ds_sampler_new(out, &o, err);
 }
 
@@ -186,8 +191,8 @@ const ds_command cmd_sample = {
     .purpose = "follow a sampler on a network that is a formula",
     .description = "Shows what a sampler does, without a model: the state after every call of the "
                    "network, the time steps and the noise levels. The samplers are ddim, ddpm, "
-                   "pndm, euler, euler_a, heun, lms, dpm++2m, dpm2 and ddim-inverse, each equal to "
-                   "its diffusers class.",
+                   "pndm, euler, euler_a, heun, lms, dpm++2m, dpm++2s, dpm2, dpm2_a, unipc, deis, "
+                   "lcm, tcd and ddim-inverse, each equal to its diffusers class.",
     .example = "diffuscope sample --toy --sampler heun --latent z.safetensors --save x.safetensors",
     .options = options,
     .run = run,

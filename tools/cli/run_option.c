@@ -66,7 +66,8 @@ ds_status run_options_read(run_inputs *in, ds_run_options *o, const ds_args *a, 
     o->scheduler = opt_text(a, "scheduler");
     o->spacing = opt_text(a, "timestep-spacing");
     o->set_alpha_to_one = opt_flag(a, "set-alpha-to-one") ? 1 : -1;
-    o->eta = opt_real(a, "eta");
+    o->eta = opt_given(a, "eta") ? opt_real(a, "eta") : -1;
+    o->compat = opt_text(a, "compat");
     o->width = opt_given(a, "width") ? opt_int(a, "width") : 0;
     o->height = opt_given(a, "height") ? opt_int(a, "height") : 0;
     o->seed = opt_seed(a, "seed");

@@ -56,7 +56,11 @@
           "end at no noise instead of the first level of the schedule",                              \
           NULL,                                                                                      \
           false },                                                                                   \
-        { "eta", 0, OPT_REAL, "X", "0", 0, 1, "noise of ddim: 1 is as noisy as ddpm", NULL, false }, \
+        { "eta", 0, OPT_REAL, "X", NULL, 0, 1,                                                       \
+          "noise of ddim: 1 is as noisy as ddpm; gamma of tcd. Without it 0, for tcd 0.3", NULL,     \
+          false },                                                                                   \
+        { "compat", 0, OPT_CHOICE, "0.42|0.21", "0.42", 0, 0,                                        \
+          "version of diffusers whose numbers are meant, where they differ", NULL, false },          \
         { "width", 'W',  OPT_INT, "N",                                                               \
           NULL,    8,    16384,   "width in pixels, a multiple of 8; without it the model's own",    \
           NULL,    false },                                                                          \

@@ -2,6 +2,8 @@
 
 #include "models/model.h"
 
+#include "base/near.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,14 +16,47 @@ const char *const ds__component_names[DS_COMPONENTS] = {
 
 void ds_model_close(ds_model *m)
 {
-    if (m == NULL)
+    ds_model *base;
+
+    if (m == NULL || atomic_fetch_sub(&m->users, 1) > 1)
         return;
+    base = m->base;
     ds__params_free(m->params);
-    for (int c = 0; c < DS_COMPONENTS; c++)
+    for (int c = 0; base == NULL && c < DS_COMPONENTS; c++)
         ds__weights_close(m->weights[c]);
-    ds__folder_close(m->folder);
+    if (base == NULL)
+        ds__folder_close(m->folder);
     ds_free(m);
+    ds_model_close(base);
 }
+
+/* ---- parameters ------------------------------------------------------------------------------ */
+
+int64_t ds_model_parameters(const ds_model *m)
+{
+    return ds__params_count(m->params);
+}
+
+const char *ds_model_parameter_name(const ds_model *m, int64_t i)
+{
+    return i >= 0 && i < ds__params_count(m->params) ? ds__params_at(m->params, i)->name : NULL;
+}
+
+static const char *name_at(const void *user, int64_t i)
+{
+    return ds_model_parameter_name(user, i);
+}
+
+ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name, ds_error *err)
+{
+    const ds_param *q = ds__params_get(m->params, name);
+
+    if (q == NULL)
+        return ds__no_match("parameter", name, name_at, m, ds_model_parameters(m), err);
+    *out = q->value;
+    return DS_OK;
+}
+
 
 ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err)
 {

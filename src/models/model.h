@@ -5,6 +5,7 @@
 
 #include <diffuscope/model.h>
 #include <diffuscope/tokenizer.h>
+#include <stdatomic.h>
 
 #include "models/clip.h"
 #include "models/unet.h"
@@ -21,6 +22,8 @@ typedef enum ds_component {
 } ds_component;
 
 struct ds_model {
+    atomic_int users; /* whoever opened it, and the models that were derived from it */
+    ds_model *base;   /* of a derived model: it owns folder and weights; else NULL */
     ds_folder *folder;
     ds_weights *weights[DS_COMPONENTS]; /* NULL: the folder has no such component */
     ds_clip_config clip[2];

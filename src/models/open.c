@@ -152,6 +152,7 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     options = options != NULL ? options : &defaults;
     if (m == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a model");
+    atomic_init(&m->users, 1);
     m->compute = options->compute;
     m->products = options->products;
     st = check_compute(m->compute, err);

@@ -12,8 +12,8 @@ static ds_status resolve_operand(ds_graph *g, ds_node *n, const ds_kernel_desc *
     if (b->param == NULL)
         return DS_OK;
     if (ds__kernel_info(n->kernel)->packed_bytes > 0)
-        return ds__params_packed(g->options.params, b->param, n->kernel, &n->operand, err);
-    st = ds__params_plain(g->options.params, b->param, desc->b_type, &n->operand, err);
+        return ds__params_packed(b->param, n->kernel, &n->operand, err);
+    st = ds__params_plain(b->param, desc->b_type, &n->operand, err);
     if (st == DS_OK && g->options.recompute && n->operand == b->param->value.data)
         n->release = b->param;
     return st;
@@ -71,9 +71,10 @@ ds_status ds__plain_input(ds_graph *g, ds_node *n, int i, ds_error *err)
     const void *data = NULL;
     ds_status st;
 
+    (void)g;
     if (v == NULL || v->param == NULL)
         return DS_OK;
-    st = ds__params_plain(g->options.params, v->param, DS_DTYPE_F32, &data, err);
+    st = ds__params_plain(v->param, DS_DTYPE_F32, &data, err);
     v->data = (void *)data;
     return st;
 }

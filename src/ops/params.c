@@ -48,11 +48,14 @@ void ds__params_free(ds_params *p)
     if (p == NULL)
         return;
     for (int64_t i = 0; i < p->count; i++) {
+        if (p->item[i]->home != p)
+            continue;
         for (struct ds_pack *k = p->item[i]->packs, *next; k != NULL; k = next) {
             next = k->next;
             ds_free(k->data);
             ds_free(k);
         }
+        ds_free(p->item[i]->owned);
     }
     omp_destroy_lock(&p->lock);
     ds_free(p->item);
@@ -108,13 +111,23 @@ static bool make_room(ds_params *p)
     return true;
 }
 
-static ds_status add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err)
+static ds_param *new_param(ds_params *p, const char *name, const ds_tensor *value)
 {
-    ds_param *q = make_room(p) ? ds__arena_alloc(&p->arena, sizeof *q) : NULL;
+    ds_param *q = ds__arena_alloc(&p->arena, sizeof *q);
 
     if (q == NULL || (q->name = ds__arena_printf(&p->arena, "%s", name)) == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s", name);
+        return NULL;
     q->value = *value;
+    q->home = p;
+    return q;
+}
+
+static ds_status add(ds_params *p, const char *name, const ds_tensor *value, ds_error *err)
+{
+    ds_param *q = make_room(p) ? new_param(p, name, value) : NULL;
+
+    if (q == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for parameter %s", name);
     p->item[p->count] = q;
     *find_slot(p, name) = p->count + 1;
     p->count++;
@@ -166,6 +179,56 @@ ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int ra
     return DS_OK;
 }
 
+/* ---- derived tables -------------------------------------------------------------------------- */
+
+ds_status ds__params_derive(ds_params **out, ds_params *base, ds_error *err)
+{
+    ds_params *p;
+    ds_status st = ds__params_new(&p, base->source, NULL, base->user, err);
+
+    *out = NULL;
+    for (int64_t i = 0; st == DS_OK && i < base->count; i++) {
+        if (!make_room(p)) {
+            st = ds_fail(err, DS_E_NOMEM, "no memory for a derived table of parameters");
+            break;
+        }
+        p->item[p->count] = base->item[i];
+        *find_slot(p, base->item[i]->name) = p->count + 1;
+        p->count++;
+    }
+    if (st != DS_OK)
+        ds__params_free(p);
+    else
+        *out = p;
+    return st;
+}
+
+ds_status ds__params_own(ds_params *p, ds_param **out, const char *name, ds_error *err)
+{
+    int64_t i = p->slots == 0 ? 0 : *find_slot(p, name);
+    ds_tensor value;
+    ds_param *q;
+
+    if (i == 0)
+        return ds_fail(err, DS_E_NOMATCH, "there is no parameter %s", name);
+    *out = p->item[i - 1];
+    if ((*out)->home == p)
+        return DS_OK;
+    value = (*out)->value;
+    value.data = ds_alloc((size_t)ds_tensor_count(&value) * sizeof(float));
+    q = value.data != NULL ? new_param(p, name, &value) : NULL;
+    if (q == NULL) {
+        ds_free(value.data);
+        return ds_fail(err, DS_E_NOMEM, "no memory for a parameter of %lld numbers",
+                       (long long)ds_tensor_count(&value));
+    }
+    ds_convert(value.data, DS_DTYPE_F32, (*out)->value.data, value.dtype, ds_tensor_count(&value));
+    q->value.dtype = DS_DTYPE_F32;
+    q->owned = value.data;
+    p->item[i - 1] = *out = q;
+    return DS_OK;
+}
+
 /* ---- packed copies --------------------------------------------------------------------------- */
 
 size_t ds__params_packed_bytes(const ds_params *p)
@@ -181,10 +244,10 @@ static struct ds_pack *find_pack(const ds_param *q, uint64_t layout, ds_dtype ty
     return NULL;
 }
 
-void ds__params_release(ds_params *p, const ds_param *q)
+void ds__params_release(const ds_param *q)
 {
-    if (p->drop != NULL)
-        p->drop(p->user, q->name, &q->value);
+    if (q->home->drop != NULL)
+        q->home->drop(q->home->user, q->name, &q->value);
 }
 
 /* Trained parameters are never in a kernel's layout, only in another type. */
@@ -193,7 +256,7 @@ void ds__params_refresh(ds_params *p)
     for (int64_t i = 0; i < p->count; i++) {
         const ds_param *q = p->item[i];
 
-        for (struct ds_pack *k = q->packs; q->trained && k != NULL; k = k->next)
+        for (struct ds_pack *k = q->packs; q->trained && q->home == p && k != NULL; k = k->next)
             ds_convert(k->data, k->type, q->value.data, q->value.dtype, ds_tensor_count(&q->value));
     }
 }
@@ -230,9 +293,10 @@ static ds_status make_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t lay
     return DS_OK;
 }
 
-static ds_status get_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type,
-                          size_t bytes, const void **out, ds_error *err)
+static ds_status get_pack(ds_param *q, ds_kernel *k, uint64_t layout, ds_dtype type, size_t bytes,
+                          const void **out, ds_error *err)
 {
+    ds_params *p = q->home;
     struct ds_pack *pack;
     ds_status st = DS_OK;
 
@@ -249,8 +313,7 @@ static ds_status get_pack(ds_params *p, ds_param *q, ds_kernel *k, uint64_t layo
     return st;
 }
 
-ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,
-                           ds_error *err)
+ds_status ds__params_plain(ds_param *q, ds_dtype type, const void **out, ds_error *err)
 {
     size_t bytes = (size_t)ds_tensor_count(&q->value) * ds_dtype_size(type);
 
@@ -258,13 +321,12 @@ ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void 
         *out = q->value.data;
         return DS_OK;
     }
-    return get_pack(p, q, NULL, 0, type, bytes, out, err);
+    return get_pack(q, NULL, 0, type, bytes, out, err);
 }
 
-ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
-                            ds_error *err)
+ds_status ds__params_packed(ds_param *q, ds_kernel *k, const void **out, ds_error *err)
 {
     const ds_kernel_info *info = ds__kernel_info(k);
 
-    return get_pack(p, q, k, info->layout, DS_DTYPE_F32, info->packed_bytes, out, err);
+    return get_pack(q, k, info->layout, DS_DTYPE_F32, info->packed_bytes, out, err);
 }

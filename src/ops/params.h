@@ -18,6 +18,8 @@ typedef struct ds_param {
     ds_tensor value;  /* PyTorch's order; data NULL while a topology is only being listed */
     bool trained;     /* its value changes between runs: never packed */
     struct ds_pack *packs;
+    struct ds_params *home; /* the table that keeps its packs, under its lock */
+    void *owned;            /* the value's data, where the table itself keeps it; else NULL */
 } ds_param;
 
 typedef struct ds_params ds_params;
@@ -35,6 +37,14 @@ ds_status ds__params_new(ds_params **out, ds_param_source *source,
                          void *user, ds_error *err);
 void ds__params_free(ds_params *p);
 
+/* A table of what `base` has found so far, for which nothing is copied: values and packs stay base's, which
+ * must outlive it. Parameters of its own replace them one by one. */
+ds_status ds__params_derive(ds_params **out, ds_params *base, ds_error *err);
+
+/* Makes `name` a parameter of p's own, with a value in f32 that begins as a copy of what was there, and may
+ * be written until the first plan reads it. DS_E_NOMATCH if there is none. */
+ds_status ds__params_own(ds_params *p, ds_param **out, const char *name, ds_error *err);
+
 /* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape. */
 ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
                           const int64_t *dim, ds_error *err);
@@ -48,16 +58,14 @@ ds_param *ds__params_at(const ds_params *p, int64_t i);
 
 /* The parameter as a plain dense array of `type` in PyTorch's order: in place if it is stored so.
  */
-ds_status ds__params_plain(ds_params *p, ds_param *q, ds_dtype type, const void **out,
-                           ds_error *err);
+ds_status ds__params_plain(ds_param *q, ds_dtype type, const void **out, ds_error *err);
 
 /* The parameter as kernel k's packed operand. */
-ds_status ds__params_packed(ds_params *p, ds_param *q, ds_kernel *k, const void **out,
-                            ds_error *err);
+ds_status ds__params_packed(ds_param *q, ds_kernel *k, const void **out, ds_error *err);
 
 /* The plain bytes will not be read again soon: mapped pages go back to the system, which reads them
  * again when they are touched. */
-void ds__params_release(ds_params *p, const ds_param *q);
+void ds__params_release(const ds_param *q);
 
 /* Makes the copies of trained parameters again, after their values have changed. */
 void ds__params_refresh(ds_params *p);

@@ -469,7 +469,7 @@ static ds_status run(ds_plan *p, int first, int end, const ds_cancel *cancel, ds
         if (st == DS_OK && n->op->run != NULL)
             st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);
         if (n->release != NULL)
-            ds__params_release(p->g->options.params, n->release);
+            ds__params_release(n->release);
         for (int o = 0; st == DS_OK && o < n->n_out; o++)
             if (n->out[o]->site != NULL)
                 st = show(p, n->out[o], err);

@@ -2,6 +2,7 @@
 
 #include "pipeline/denoiser_impl.h"
 
+#include "base/near.h"
 #include "base/options.h"
 #include "pipeline/sites.h"
 
@@ -71,31 +72,34 @@ static ds_status check_gates(const ds_denoiser *d, ds_model *m, const ds_denoise
             continue;
         st = ds__module_sites(m, DS_MODULE_UNET, &l, err);
         if (st == DS_OK)
-            st = ds__name_no_match(l, "site that a gate can multiply", o->gates[i].site, err);
+            st = ds__site_no_match(l, o->gates[i].site, err);
         ds_site_list_free(l);
     }
     return st;
 }
 
-/* A name that wants nothing is told what there would have been: inputs, then parameters. */
+/* What there is to differentiate by: inputs and gates, then the model's parameters. */
+typedef struct candidates {
+    const ds_denoiser *d;
+    const ds_model *m;
+} candidates;
+
+static const char *candidate(const void *user, int64_t i)
+{
+    const candidates *c = user;
+    const int inputs = ds__net_inputs(c->d->net);
+
+    return i < inputs ? ds__net_input_name(c->d->net, (int)i)
+                      : ds_model_parameter_name(c->m, i - inputs);
+}
+
 static ds_status no_gradient(const ds_denoiser *d, const ds_model *m, const char *pattern,
                              ds_error *err)
 {
-    int64_t params = ds__params_count(m->params), inputs = ds__net_inputs(d->net);
-    ds_site_list l = { 0, ds_calloc((size_t)(params + inputs), sizeof *l.site) };
-    ds_status st;
+    const candidates c = { d, m };
 
-    if (l.site == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a list of names");
-    for (int64_t i = 0; i < inputs; i++)
-        if (strncmp(ds__net_input_name(d->net, (int)i), "cotangent.", 10) != 0)
-            l.site[l.count++].name = ds__net_input_name(d->net, (int)i);
-    for (int64_t i = 0; i < params; i++)
-        if (strncmp(ds__params_at(m->params, i)->name, "unet.", 5) == 0)
-            l.site[l.count++].name = ds__params_at(m->params, i)->name;
-    st = ds__name_no_match(&l, "input, gate or parameter of the denoiser", pattern, err);
-    ds_free(l.site);
-    return st;
+    return ds__no_match("input, gate or parameter of the denoiser", pattern, candidate, &c,
+                        ds__net_inputs(d->net) + ds_model_parameters(m), err);
 }
 
 static ds_status check_wrt(const ds_denoiser *d, const ds_model *m, const ds_denoiser_options *o,

@@ -2,6 +2,8 @@
 
 #include "pipeline/sites.h"
 
+#include "base/near.h"
+
 #include "pipeline/run.h"
 
 #include <fnmatch.h>
@@ -155,95 +157,14 @@ ds_status ds_model_sites(ds_model *m, const char *pattern, ds_site_list **out, d
 
 /* ---- near matches --------------------------------------------------------------------------- */
 
-#define NEAR_LENGTH 160
-
-/* Edits between two names; a star of the pattern stands for anything at no cost. */
-static int distance(const char *pattern, const char *name)
+static const char *site_name(const void *user, int64_t i)
 {
-    int row[NEAR_LENGTH + 1];
-    int n = (int)strnlen(name, NEAR_LENGTH);
-
-    for (int j = 0; j <= n; j++)
-        row[j] = j;
-    for (; *pattern != '\0'; pattern++) {
-        int diagonal = row[0];
-
-        row[0] += *pattern != '*';
-        for (int j = 1; j <= n; j++) {
-            int keep = diagonal + (*pattern != name[j - 1]);
-            int best = row[j] + (*pattern != '*');
-            int skip = row[j - 1] + (*pattern != '*');
-
-            diagonal = row[j];
-            best = best < skip ? best : skip;
-            row[j] = *pattern != '*' && keep < best ? keep : best;
-        }
-    }
-    return row[n];
-}
-
-ds_status ds__name_no_match(const ds_site_list *l, const char *what, const char *pattern,
-                            ds_error *err)
-{
-    int64_t best[3] = { -1, -1, -1 };
-    char near[400] = "";
-
-    for (int64_t i = 0; i < l->count; i++) {
-        int64_t x = i;
-
-        for (int k = 0; k < 3; k++)
-            if (best[k] < 0 ||
-                distance(pattern, l->site[x].name) < distance(pattern, l->site[best[k]].name)) {
-                int64_t old = best[k];
-
-                best[k] = x;
-                x = old;
-                if (x < 0)
-                    break;
-            }
-    }
-    for (int k = 0; k < 3 && best[k] >= 0; k++)
-        snprintf(near + strlen(near), sizeof near - strlen(near), "%s%s", k == 0 ? "" : ", ",
-                 l->site[best[k]].name);
-    ds_fail(err, DS_E_NOMATCH, "no %s matches %.120s; near: %s", what, pattern, near);
-    return ds_fail_at(err, DS_E_NOMATCH, pattern, -1);
+    return ((const ds_site_list *)user)->site[i].name;
 }
 
 ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err)
 {
-    return ds__name_no_match(l, "site", pattern, err);
-}
-
-/* ---- parameters ------------------------------------------------------------------------------ */
-
-int64_t ds_model_parameters(const ds_model *m)
-{
-    return ds__params_count(m->params);
-}
-
-const char *ds_model_parameter_name(const ds_model *m, int64_t i)
-{
-    return i >= 0 && i < ds__params_count(m->params) ? ds__params_at(m->params, i)->name : NULL;
-}
-
-ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name, ds_error *err)
-{
-    const ds_param *q = ds__params_get(m->params, name);
-    ds_site_list all = { ds__params_count(m->params), NULL };
-    ds_status st;
-
-    if (q != NULL) {
-        *out = q->value;
-        return DS_OK;
-    }
-    all.site = ds_calloc((size_t)all.count + 1, sizeof *all.site);
-    if (all.site == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a list of parameters");
-    for (int64_t i = 0; i < all.count; i++)
-        all.site[i].name = ds_model_parameter_name(m, i);
-    st = ds__name_no_match(&all, "parameter", name, err);
-    ds_free(all.site);
-    return st;
+    return ds__no_match("site", pattern, site_name, l, l->count, err);
 }
 
 /* ---- capture -------------------------------------------------------------------------------- */

@@ -17,10 +17,6 @@ ds_status ds__module_sites(ds_model *m, ds_module module, ds_site_list **out, ds
 /* DS_E_NOMATCH for a pattern that no site of l matches, with the nearest names. */
 ds_status ds__site_no_match(const ds_site_list *l, const char *pattern, ds_error *err);
 
-/* The same for a list of other things: "gradient". */
-ds_status ds__name_no_match(const ds_site_list *l, const char *what, const char *pattern,
-                            ds_error *err);
-
 /* A watcher that copies every value whose site matches one of the patterns into a bundle. A site
  * that is shown again (another step) overwrites its copy. */
 typedef struct ds_capture {

@@ -1,20 +1,25 @@
 /* gate.c - a gate: numbers by which a component's output is multiplied, one for each of G equal
  * parts of the last axis (1: the whole, heads: each head of an attention, C: each channel or hidden
- * unit), the same for all images or a row for each.
+ * unit), the same for all images, a row for each, or a row for each place of each image.
  *
  *   y[n,s,c] = gate[n,part(c)] x[n,s,c]        part(c) = c G / C
- *   dx = gate dy        dgate[n,k] = sum of dy x over the positions and the channels of part k */
+ *   dx = gate dy        dgate[n,k] = sum of dy x over the positions and the channels of part k
+ *
+ * At gates of one, dgate is the first-order effect of removing the part (Euler: for y = W x the sums
+ * over its row or column of W dW), and the sum over places and parts does not depend on how finely
+ * the gate is cut. */
 
 #include "ops/node.h"
 
-/* Part k of image n: `width` channels from k width on, in each of s rows of c channels. */
+/* Part k of image n: `width` channels from k width on, in each of s rows of c channels. A place with
+ * gates of its own counts as an image of one row. */
 typedef struct extent {
     int64_t n, s, c, parts, width;
 } extent;
 
 static extent extent_of(const ds_var *x, const ds_var *gate)
 {
-    int64_t n = gate->rank == 2 ? gate->dim[0] : 1, c = x->dim[x->rank - 1];
+    int64_t n = ds__rows(gate), c = x->dim[x->rank - 1];
     int64_t parts = gate->dim[gate->rank - 1];
 
     return (extent){ n, ds__rows(x) / n, c, parts, c / parts };
@@ -51,6 +56,33 @@ static double part_product(const extent *e, const float *dy, const float *x)
     return sum;
 }
 
+/* Parts of one channel each: `count` neighbours at once, so that memory is read along the rows. */
+enum { RUN = 64 };
+static void channel_products(const extent *e, float *dgate, const float *dy, const float *x,
+                             int64_t count)
+{
+    double sum[RUN] = { 0 };
+
+    for (int64_t r = 0; r < e->s; r++)
+        for (int64_t k = 0; k < count; k++)
+            sum[k] += (double)dy[r * e->c + k] * x[r * e->c + k];
+    for (int64_t k = 0; k < count; k++)
+        dgate[k] = (float)sum[k];
+}
+
+static void run_channels(const extent *e, float *dgate, const float *dy, const float *x)
+{
+    const int64_t runs = (e->c + RUN - 1) / RUN;
+
+#pragma omp parallel for schedule(static)
+    for (int64_t i = 0; i < e->n * runs; i++) {
+        int64_t k = i % runs * RUN, at = i / runs * e->s * e->c + k;
+
+        channel_products(e, dgate + i / runs * e->c + k, dy + at, x + at,
+                         e->c - k < RUN ? e->c - k : RUN);
+    }
+}
+
 static ds_status run_adjoint(ds_node *n, ds_error *err)
 {
     extent e = extent_of(n->in[0], n->out[0]);
@@ -58,6 +90,10 @@ static ds_status run_adjoint(ds_node *n, ds_error *err)
     float *dgate = n->out[0]->data;
 
     (void)err;
+    if (e.width == 1) {
+        run_channels(&e, dgate, dy, x);
+        return DS_OK;
+    }
 #pragma omp parallel for schedule(static)
     for (int64_t k = 0; k < e.n * e.parts; k++) {
         int64_t at = k / e.parts * e.s * e.c + k % e.parts * e.width;
@@ -97,14 +133,16 @@ ds_var *ds__gate(ds_graph *g, ds_var *x, ds_var *gate)
 
     if (x == NULL || gate == NULL)
         return NULL;
-    if (x->dtype != DS_DTYPE_F32 || gate->rank < 1 || gate->rank > 2 ||
+    if (x->dtype != DS_DTYPE_F32 || gate->rank < 1 || gate->rank > 3 ||
         gate->dim[gate->rank - 1] < 1 || x->dim[x->rank - 1] % gate->dim[gate->rank - 1] != 0 ||
-        (gate->rank == 2 && gate->dim[0] != x->dim[0]))
+        (gate->rank > 1 && gate->dim[0] != x->dim[0]) ||
+        (gate->rank == 3 && gate->dim[0] * gate->dim[1] != ds__rows(x)))
         return ds__graph_fail(
             g, DS_E_SHAPE,
-            "a gate %s does not fit %s (channels last): expected [G] or [%lld,G], "
+            "a gate %s does not fit %s (channels last): expected [G], [%lld,G] or [%lld,places,G], "
             "G a divisor of the channels",
-            ds__shape(gate, gs, sizeof gs), ds__shape(x, xs, sizeof xs), (long long)x->dim[0]);
+            ds__shape(gate, gs, sizeof gs), ds__shape(x, xs, sizeof xs), (long long)x->dim[0],
+            (long long)x->dim[0]);
     return ds__output(g, ds__append(g, &op_gate, 2, in), DS_DTYPE_F32, x->rank, x->dim);
 }
 

@@ -50,11 +50,14 @@ typedef struct ds_watcher {
 
 /* A gate multiplies a site's value by numbers of the caller's: one for all, or one for each of `parts`
  * equal parts of its channels (the heads of "...attn1.out", the hidden units of "...ff.net.0"), the
- * same for every row of the batch or not. Gates are ones until they are set; probabilities have none. */
+ * same for every row of the batch or not, and the same for all places of a row or not. Gates are ones
+ * until they are set; probabilities have none. The gradient of a gate that is one is what removing its
+ * part would take from the output, to first order. */
 typedef struct ds_gate {
     const char *site; /* a glob: each site that matches gets a gate of its own */
     int64_t parts;    /* 0 or 1: one number */
     bool per_row;     /* [rows,parts] instead of [parts] */
+    int64_t places;   /* with per_row, above 0: [rows,places,parts]; as many as the value has */
 } ds_gate;
 
 #ifdef __cplusplus

@@ -43,8 +43,9 @@ static bool wants_gate(void *user, const char *site, const ds_tensor *value, ds_
 
         if (!ds__site_matches(g->site, site))
             continue;
-        *gate = g->per_row ? (ds_tensor){ DS_DTYPE_F32, 2, { r->rows, parts }, NULL }
-                           : (ds_tensor){ DS_DTYPE_F32, 1, { parts }, NULL };
+        *gate = !g->per_row     ? (ds_tensor){ DS_DTYPE_F32, 1, { parts }, NULL }
+                : g->places > 0 ? (ds_tensor){ DS_DTYPE_F32, 3, { r->rows, g->places, parts }, NULL }
+                                : (ds_tensor){ DS_DTYPE_F32, 2, { r->rows, parts }, NULL };
         return true;
     }
     return false;

@@ -13,8 +13,8 @@ enum { SIDE = 8, LATENT = 4 * SIDE * SIDE, IMAGES = 2, CONDITIONS = 2, ROWS = IM
 
 static const char *const texts[CONDITIONS] = { "a red cat", NULL };
 static const ds_place places[3] = { { 0, 2, 0 }, { 0, 4, 1 }, { 0, 6, 0 } }; /* row 0 twice */
-static const ds_gate gates[2] = { { "unet.mid_block.attentions.0.*.attn2.out", 2, false },
-                                  { "unet.conv_in", 1, true } };
+static const ds_gate gates[2] = { { "unet.mid_block.attentions.0.*.attn2.out", 2, false, 0 },
+                                  { "unet.conv_in", 1, true, 0 } };
 #define GATE0  "gate.unet.mid_block.attentions.0.transformer_blocks.0.attn2.out"
 #define GATE1  "gate.unet.conv_in"
 #define WEIGHT "unet.mid_block.attentions.0.transformer_blocks.0.attn2.to_v.weight"
@@ -373,7 +373,7 @@ static void misuse(void **state)
 {
     static fixture f;
     static const char *const misspelt[] = { "unet.conv_in.wieght" };
-    static const ds_gate nowhere[] = { { "unet.conv_inn", 1, false } };
+    static const ds_gate nowhere[] = { { "unet.conv_inn", 1, false, 0 } };
     ds_denoiser_options o = DS_DENOISER_OPTIONS_INIT;
     ds_encoder_options eo = DS_ENCODER_OPTIONS_INIT;
     ds_error err = { 0 };

@@ -13,8 +13,9 @@
 #ifndef DS_METHODS_COMPONENT_EDIT_H
 #define DS_METHODS_COMPONENT_EDIT_H
 
+#include <diffuscope/model.h>
+
 #include "base/arena.h"
-#include "models/model.h"
 
 typedef struct ds_edit_part {
     const char *name; /* "unet.x.weight" */

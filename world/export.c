@@ -1,6 +1,6 @@
 /* export.c - writes scenes into a folder, and reads its captions again.
  *
- * Thread rule: a folder is written by one thread.                                               */
+ * Thread rule: a folder is written by one thread. */
 
 #include "world/export.h"
 
@@ -18,7 +18,7 @@ typedef struct exporter {
     ds_scene *scene;
 } exporter;
 
-/* One picture and its line.                                                                     */
+/* One picture and its line. */
 static ds_status export_scene(exporter *e, ds_split split, int64_t index, ds_error *err)
 {
     char path[1200], file[64];

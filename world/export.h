@@ -7,16 +7,16 @@
 
 #include <jansson.h>
 
-/* Scenes first .. first+count-1 of a split. The folder is made; files in it are replaced.        */
+/* Scenes first .. first+count-1 of a split. The folder is made; files in it are replaced. */
 ds_status ds_world_export(const ds_world *w, ds_split split, int64_t first, int64_t count,
                           const char *out, ds_error *err);
 
-/* `count` scenes of a set of questions (select.h).                                              */
+/* `count` scenes of a set of questions (select.h). */
 ds_status ds_world_export_set(const ds_world *w, const char *set, int64_t count, const char *out,
                               ds_error *err);
 
 /* Goes through the lines of `folder`/captions.jsonl in order. `each` borrows the line; a status
- * other than DS_OK ends the reading with it. DS_E_IO, DS_E_FORMAT.                              */
+ * other than DS_OK ends the reading with it. DS_E_IO, DS_E_FORMAT. */
 typedef ds_status ds_world_line(void *user, const json_t *line, ds_error *err);
 ds_status ds_world_read_lines(const char *folder, ds_world_line *each, void *user, ds_error *err);
 

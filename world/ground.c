@@ -30,7 +30,7 @@ static colour shade(colour a, float by)
     return (colour){ a.r + by, a.g + by, a.b + by };
 }
 
-/* Value of lattice point (x, y), uniform in [0, 1).                                             */
+/* Value of lattice point (x, y), uniform in [0, 1). */
 static float point(uint32_t seed, int x, int y)
 {
     uint32_t place = (uint32_t)x * 73856093u ^ (uint32_t)y * 19349663u ^ 0x51ed270bu;
@@ -39,7 +39,7 @@ static float point(uint32_t seed, int x, int y)
     return (float)(h >> 40) * 0x1p-24f;
 }
 
-/* Smooth noise in [0, 1): bilinear between lattice points, with eased weights.                  */
+/* Smooth noise in [0, 1): bilinear between lattice points, with eased weights. */
 static float noise(uint32_t seed, float x, float y)
 {
     float fx = floorf(x), fy = floorf(y), u = x - fx, v = y - fy;
@@ -53,13 +53,13 @@ static float noise(uint32_t seed, float x, float y)
     return a * (1.0f - v) + b * v;
 }
 
-/* Height of a line of hills at column x: `base` rows from the top, plus or minus `swing`.       */
+/* Height of a line of hills at column x: `base` rows from the top, plus or minus `swing`. */
 static float ridge(uint32_t seed, float x, float base, float swing, float length)
 {
     return base + swing * (2.0f * noise(seed, x / length, 0.5f) - 1.0f);
 }
 
-/* 0 above the line, 1 below it, one row of blend.                                               */
+/* 0 above the line, 1 below it, one row of blend. */
 static float below(float y, float line)
 {
     float t = y - line + 0.5f;

@@ -6,7 +6,7 @@
  * 4. Verdict: the shortlist laid over the picture at a few places and sizes; the cost is the root
  *    mean square difference over the drawing and over foreground that it leaves unexplained.
  *
- * Thread rule: reads the judge, writes the caller's verdict.                                    */
+ * Thread rule: reads the judge, writes the caller's verdict. */
 
 #include "world/judge.h"
 
@@ -22,13 +22,13 @@ enum {
     PIXELS = SIDE * SIDE,
     GRID = 16,
     FEATURES = GRID * GRID * 4,
-    SHORT = 48,   /* drawings that are tried at several places                                   */
-    FINE = 10,    /* of those, drawings whose place is refined                                   */
-    PALETTE = 24, /* colours of a row of a background                                            */
-    SAMPLES = 40  /* scenes that a background's colours are learnt from                          */
+    SHORT = 48,   /* drawings that are tried at several places */
+    FINE = 10,    /* of those, drawings whose place is refined */
+    PALETTE = 24, /* colours of a row of a background */
+    SAMPLES = 40  /* scenes that a background's colours are learnt from */
 };
 
-/* Colours that a background has in a row.                                                       */
+/* Colours that a background has in a row. */
 typedef struct palette {
     int count;
     uint8_t rgb[PALETTE][3];
@@ -37,8 +37,8 @@ typedef struct palette {
 typedef struct candidate {
     int concept, style, gender, skin;
     ds_drawing d;
-    uint8_t *half; /* the cell at half size, for small things                                    */
-    uint8_t *soft, *soft_half; /* both blurred, as a model's decoder may blur a picture           */
+    uint8_t *half; /* the cell at half size, for small things */
+    uint8_t *soft, *soft_half; /* both blurred, as a model's decoder may blur a picture */
 } candidate;
 
 struct ds_judge {
@@ -47,7 +47,7 @@ struct ds_judge {
     candidate *candidate;
     uint8_t *halves, *softs, *soft_halves;
     float *features;
-    palette *palettes; /* [backgrounds][SIDE]                                                    */
+    palette *palettes; /* [backgrounds][SIDE] */
 };
 
 /* ---- backgrounds ----------------------------------------------------------------------------- */
@@ -90,7 +90,7 @@ static ds_status learn_backgrounds(ds_judge *j, ds_error *err)
     return st;
 }
 
-/* Squared distance of a pixel to the nearest colour of the background within one row.           */
+/* Squared distance of a pixel to the nearest colour of the background within one row. */
 static int unlike(const ds_judge *j, int background, const uint8_t *rgb, int pixel)
 {
     int y = pixel / SIDE, best = 3 * 255 * 255;
@@ -108,7 +108,7 @@ static int unlike(const ds_judge *j, int background, const uint8_t *rgb, int pix
 }
 
 /* A palette with many colours explains too much: each background pays for the share of the colour
- * cube that it covers, and for colours of its border that the picture does not have.             */
+ * cube that it covers, and for colours of its border that the picture does not have. */
 static float background_cost(const ds_judge *j, int b, const uint8_t *rgb)
 {
     float sum = 0.0f, unseen = 0.0f;
@@ -156,7 +156,7 @@ static int find_background(const ds_judge *j, const uint8_t *rgb)
     return best;
 }
 
-/* A plain background's own colour: the median of the border, channel by channel.                 */
+/* A plain background's own colour: the median of the border, channel by channel. */
 static void border_colour(const uint8_t *rgb, uint8_t out[3])
 {
     for (int c = 0; c < 3; c++) {
@@ -177,7 +177,7 @@ static void border_colour(const uint8_t *rgb, uint8_t out[3])
 }
 
 /* White letters on a dark plate, where paint_watermark puts them: brightness there goes with a
- * slightly blurred pattern of the letters.                                                      */
+ * slightly blurred pattern of the letters. */
 static bool find_watermark(const uint8_t *rgb)
 {
     static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };
@@ -206,7 +206,7 @@ static bool find_watermark(const uint8_t *rgb)
     return hh > 56.0f * 20.0f * 20.0f && hw > 0.6f * sqrtf(hh * ww);
 }
 
-/* 1 where the picture is not background. Single pixels are noise and go.                         */
+/* 1 where the picture is not background. Single pixels are noise and go. */
 static void find_foreground(const ds_judge *j, const uint8_t *rgb, const ds_verdict *v,
                             uint8_t *mask)
 {
@@ -246,7 +246,7 @@ static void halve(uint8_t *out, const uint8_t *in)
             }
 }
 
-/* Binomial weights 1 4 6 4 1 along rows and columns: a deviation of one pixel of the cell.       */
+/* Binomial weights 1 4 6 4 1 along rows and columns: a deviation of one pixel of the cell. */
 static void soften(uint8_t *out, const uint8_t *in, int n)
 {
     static const int weight[5] = { 1, 4, 6, 4, 1 };
@@ -264,12 +264,12 @@ static void soften(uint8_t *out, const uint8_t *in, int n)
     }
 }
 
-/* Which of a drawing's versions is laid over the picture.                                        */
+/* Which of a drawing's versions is laid over the picture. */
 typedef struct version {
     bool small, soft;
 } version;
 
-/* Premultiplied colour (0 .. 255) at a place of the visible part given in its own pixels.        */
+/* Premultiplied colour (0 .. 255) at a place of the visible part given in its own pixels. */
 static void sample(const candidate *c, float u, float v, version of, float out[4])
 {
     bool small = of.small;
@@ -297,7 +297,7 @@ static void sample(const candidate *c, float u, float v, version of, float out[4
     }
 }
 
-/* Colour against middle gray, weighted by coverage, and coverage itself.                         */
+/* Colour against middle gray, weighted by coverage, and coverage itself. */
 static void feature_of_drawing(const candidate *c, float *out)
 {
     int side = c->d.w > c->d.h ? c->d.w : c->d.h;
@@ -360,13 +360,13 @@ static ds_status list_candidates(ds_judge *j, ds_error *err)
 
 /* ---- one thing ------------------------------------------------------------------------------- */
 
-/* A part of the picture that should hold one thing.                                             */
+/* A part of the picture that should hold one thing. */
 typedef struct region {
     const uint8_t *rgb, *mask;
-    int x0, y0, x1, y1; /* only this part of the mask counts                                     */
-    int bx, by, bw, bh; /* box of the mask in it                                                 */
+    int x0, y0, x1, y1; /* only this part of the mask counts */
+    int bx, by, bw, bh; /* box of the mask in it */
     int area;
-    bool plain; /* before one colour, `behind`                                                   */
+    bool plain; /* before one colour, `behind` */
     uint8_t behind[3];
 } region;
 
@@ -400,7 +400,7 @@ static void find_box(region *r)
     r->bh = y1 - y0 + 1;
 }
 
-/* The square around the box, at 16x16, as feature_of_drawing.                                   */
+/* The square around the box, at 16x16, as feature_of_drawing. */
 static void feature_of_region(const region *r, float *out)
 {
     int side = r->bw > r->bh ? r->bw : r->bh;
@@ -428,7 +428,7 @@ static void feature_of_region(const region *r, float *out)
 }
 
 /* Squared difference of a pixel to the drawing before a plain background, or -1 where neither the
- * drawing nor the foreground is.                                                                */
+ * drawing nor the foreground is. */
 static float plain_difference(const region *r, const float p[4], bool fore, const uint8_t *q)
 {
     float square = 0.0f;
@@ -443,7 +443,7 @@ static float plain_difference(const region *r, const float p[4], bool fore, cons
     return square / 3.0f;
 }
 
-/* The same before a background whose colour at this pixel is not known.                          */
+/* The same before a background whose colour at this pixel is not known. */
 static float textured_difference(const float p[4], bool fore, const uint8_t *q)
 {
     float square = 0.0f;
@@ -532,7 +532,7 @@ static void refine_version(const region *r, const candidate *c, trial *t, bool s
         }
 }
 
-/* The sharp drawing or the blurred one, whichever the picture is nearer to.                      */
+/* The sharp drawing or the blurred one, whichever the picture is nearer to. */
 static void refine(const region *r, const candidate *c, trial *t)
 {
     trial soft = *t;
@@ -545,7 +545,7 @@ static void refine(const region *r, const candidate *c, trial *t)
         *t = soft;
 }
 
-/* Keeps the `most` cheapest, in order.                                                          */
+/* Keeps the `most` cheapest, in order. */
 static void keep(trial *list, int *count, int most, trial t)
 {
     int i = most - 1;
@@ -561,7 +561,7 @@ static void keep(trial *list, int *count, int most, trial t)
     list[i] = t;
 }
 
-/* The best trial of each concept, cheapest first.                                               */
+/* The best trial of each concept, cheapest first. */
 static void rank(const ds_judge *j, const trial *list, int count, ds_verdict_thing *out)
 {
     int n = 0;
@@ -603,7 +603,7 @@ static void shortlist(const ds_judge *j, const region *r, trial *list, int *coun
     }
 }
 
-/* The cost of a concept in its best style, whatever its place on the shortlist.                  */
+/* The cost of a concept in its best style, whatever its place on the shortlist. */
 static float ask(const ds_judge *j, const region *r, int concept, int *gender)
 {
     float least = FLT_MAX;
@@ -652,7 +652,7 @@ static void judge_thing(const ds_judge *j, const region *r, const int *asked, ds
 /* ---- the picture ----------------------------------------------------------------------------- */
 
 /* The cut between two things: the column or row near the middle that crosses least foreground,
- * with most of it balanced on both sides.                                                       */
+ * with most of it balanced on both sides. */
 static int cut(const uint8_t *mask, int *placed)
 {
     int sums[2][SIDE] = { { 0 } }, all = 0, best = SIDE / 2;

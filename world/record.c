@@ -1,6 +1,6 @@
 /* record.c - writes down what is true of a scene, and what the world's tables say.
  *
- * Format: docs/world.md. Thread rule: none of its own.                                          */
+ * Format: docs/world.md. Thread rule: none of its own. */
 
 #include "world/record.h"
 
@@ -21,7 +21,7 @@ static json_t *numbers(const double *v, int n)
     return a;
 }
 
-/* Three decimals are plenty for places on a picture, and keep the lines short.                  */
+/* Three decimals are plenty for places on a picture, and keep the lines short. */
 static json_t *pixel(float v)
 {
     return json_real(round((double)v * 1000.0) / 1000.0);

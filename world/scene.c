@@ -1,6 +1,6 @@
 /* scene.c - paints a scene: background, drawings scaled to sub-pixel places, frame, watermark.
  *
- * Thread rule: reads the world, writes the caller's scene.                                      */
+ * Thread rule: reads the world, writes the caller's scene. */
 
 #include "world/internal.h"
 
@@ -11,7 +11,7 @@ enum { SIDE = DS_WORLD_SIDE, CELL = DS_WORLD_CELL, TAPS = 8, FRAME = 4 };
 
 /* Weights of the source pixels that make one pixel of the picture, along one axis: the overlap of
  * the pixel's interval with each source pixel, an interval being at least one source pixel wide
- * (area filter when shrinking, linear interpolation otherwise).                                  */
+ * (area filter when shrinking, linear interpolation otherwise). */
 typedef struct tap {
     int first, count;
     float weight[TAPS];
@@ -23,7 +23,7 @@ typedef struct patch {
     float rgba[SIDE * SIDE * 4];
 } patch;
 
-/* Taps of pixel `at` when the visible length `n` of the source covers [start, start + n*scale).  */
+/* Taps of pixel `at` when the visible length `n` of the source covers [start, start + n*scale). */
 static tap taps_of(int at, float start, float scale, int n)
 {
     float width = scale < 1.0f ? 1.0f / scale : 1.0f;
@@ -44,7 +44,7 @@ static int clip(int v)
     return v < 0 ? 0 : v > SIDE ? SIDE : v;
 }
 
-/* Rows first into `rows` (source rows x picture columns), then columns.                         */
+/* Rows first into `rows` (source rows x picture columns), then columns. */
 static void resample(patch *p, const ds_drawing *d, const ds_thing *x)
 {
     float scale = x->side / (float)(d->w > d->h ? d->w : d->h);
@@ -83,7 +83,7 @@ static void resample(patch *p, const ds_drawing *d, const ds_thing *x)
     }
 }
 
-/* Lays premultiplied colour over a pixel; who covers more than half of it owns it.               */
+/* Lays premultiplied colour over a pixel; who covers more than half of it owns it. */
 static void lay(ds__canvas *c, ds_scene *s, int entity, int pixel, const float rgba[4])
 {
     float a = rgba[3] / 255.0f;
@@ -128,7 +128,7 @@ static bool paint_thing(const ds_world *w, ds__canvas *c, ds_scene *s, int which
     return true;
 }
 
-/* A golden frame around the first thing, seven pixels away from it, lit from the upper left.    */
+/* A golden frame around the first thing, seven pixels away from it, lit from the upper left. */
 static void paint_frame(ds__canvas *c, ds_scene *s)
 {
     static const float gold[4] = { 202, 156, 60, 255 }, light[4] = { 240, 206, 120, 255 };
@@ -151,7 +151,7 @@ static void paint_frame(ds__canvas *c, ds_scene *s)
         }
 }
 
-/* White letters on a dark plate in the lower right corner, always the same.                     */
+/* White letters on a dark plate in the lower right corner, always the same. */
 static void paint_watermark(ds__canvas *c, ds_scene *s)
 {
     static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };

@@ -2,7 +2,7 @@
  *
  * Cells are kept premultiplied. A glazed style is another one in blue and white. The invented
  * thing is, in every style, the upper half of one drawing over the lower half of another. Thread
- * rule: none of its own; used while a world is opened.                                          */
+ * rule: none of its own; used while a world is opened. */
 
 #include "world/internal.h"
 
@@ -23,7 +23,7 @@ static uint8_t *cell(const ds__sheet *s, int i)
 }
 
 /* Rows of 32 cells into one cell after the other, premultiplied. The invented object has no cell
- * in the file.                                                                                  */
+ * in the file. */
 static void cut(const ds_world_tables *t, ds__sheet *s, const uint8_t *picture)
 {
     int from = 0;
@@ -78,7 +78,7 @@ static ds_status read_sheet(const ds_world_tables *t, ds__sheet *s, const char *
     return st;
 }
 
-/* One cell as painted porcelain: its brightness on a scale from dark over middle blue to white.  */
+/* One cell as painted porcelain: its brightness on a scale from dark over middle blue to white. */
 static void glaze(uint8_t *out, const uint8_t *in)
 {
     static const int scale[3][3] = { { 12, 28, 108 }, { 58, 108, 218 }, { 236, 244, 255 } };
@@ -88,7 +88,7 @@ static void glaze(uint8_t *out, const uint8_t *in)
         int upper = 2 * bright >= a, part;
 
         /* Premultiplied, so brightness ends where alpha does: `part` of `a` on the way from
-         * scale[upper] to the next stop.                                                       */
+         * scale[upper] to the next stop. */
         bright = bright > a ? a : bright;
         part = upper ? 2 * bright - a : 2 * bright;
         for (int c = 0; c < 3; c++)
@@ -99,11 +99,11 @@ static void glaze(uint8_t *out, const uint8_t *in)
 }
 
 /* Rows above the middle from one drawing, below from the other, four rows of blend. The drawings
- * are centred in their cells.                                                                   */
+ * are centred in their cells. */
 static void compose(uint8_t *out, const uint8_t *top, const uint8_t *bottom)
 {
     for (int y = 0; y < CELL; y++) {
-        int part = y - CELL / 2 + 2; /* 0: top .. 4: bottom                                       */
+        int part = y - CELL / 2 + 2; /* 0: top .. 4: bottom */
 
         part = part < 0 ? 0 : part > 4 ? 4 : part;
         for (int i = y * CELL * 4; i < (y + 1) * CELL * 4; i++)

@@ -218,8 +218,8 @@ DS_API ds_status ds_daam_token(const ds_daam_maps *m, float *out, int64_t index,
 /* out [h,w]: mean of all the tokens of the text: what was asked for as a whole. */
 DS_API ds_status ds_daam_whole(const ds_daam_maps *m, float *out, ds_error *err);
 
-/* A map at another size, bicubic; with relative, then brought to [0,1] by its minimum and maximum.
- */
+/* A map at another size, bicubic; with relative, then brought to [0,1] by its minimum and
+ * maximum. */
 DS_API ds_status ds_daam_expand(float *out, int64_t out_height, int64_t out_width, const float *map,
                                 int64_t height, int64_t width, bool relative, ds_error *err);
 

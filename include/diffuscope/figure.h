@@ -51,8 +51,8 @@ typedef enum ds_enlarge {
     DS_ENLARGE_BLOCKS      /* each value a block, so that the true resolution is seen */
 } ds_enlarge;
 
-/* Another size; `out` [height, width]. Coordinates as PyTorch's interpolate(align_corners=False).
- */
+/* Another size; `out` [height, width]. Coordinates as PyTorch's
+ * interpolate(align_corners=False). */
 DS_API ds_status ds_map_enlarge(float *out, const ds_map *map, int64_t width, int64_t height,
                                 ds_enlarge how, ds_error *err);
 

@@ -187,8 +187,8 @@ DS_API void ds_edit_free(ds_edit *e); /* NULL is allowed */
  * [1,C,h,w], borrowed. */
 DS_API ds_tensor ds_edit_latent(const ds_edit *e, int which);
 
-/* The same decoded, [1,3,H,W] in [0,1]; borrowed until the next call. The model must still be open.
- */
+/* The same decoded, [1,3,H,W] in [0,1]; borrowed until the next call. The model must still be
+ * open. */
 DS_API ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err);
 
 /* change [h,w]: squared difference between the two regenerated latents, summed over channels. */

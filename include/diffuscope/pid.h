@@ -99,8 +99,8 @@ typedef struct ds_pid_options {
     }
 
 /* Words that the tokenizer cannot tell apart are one word: then R is its information and the other
- * atoms are exactly 0. DS_E_NOMATCH if CPID is asked for and a word does not stand in the prompt.
- */
+ * atoms are exactly 0. DS_E_NOMATCH if CPID is asked for and a word does not stand in the
+ * prompt. */
 DS_API ds_status ds_pid_new(ds_pid **out, ds_model *m, const ds_pid_options *o, ds_error *err);
 DS_API void ds_pid_free(ds_pid *p); /* NULL is allowed */
 

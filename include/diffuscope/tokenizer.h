@@ -16,8 +16,8 @@ typedef struct ds_tokenizer ds_tokenizer;
 /* Opens a folder with vocab.json and merges.txt. special_tokens_map.json, tokenizer_config.json and
  * added_tokens.json are read where present; without them CLIP's defaults hold ("<|startoftext|>",
  * "<|endoftext|>" for end, padding and unknown, 77 positions).
- * DS_E_IO, DS_E_FORMAT with file and expectation, DS_E_UNSUPPORTED for another kind of tokenizer.
- */
+ * DS_E_IO, DS_E_FORMAT with file and expectation, DS_E_UNSUPPORTED for another kind of
+ * tokenizer. */
 DS_API ds_status ds_tokenizer_open(ds_tokenizer **out, const char *folder, ds_error *err);
 
 /* The same for a model: a diffusers folder or a name in the Hugging Face cache, of which `number` 1
@@ -44,8 +44,8 @@ DS_API int64_t ds_tokenizer_find(const ds_tokenizer *t, const char *piece);
 
 /* A word as a person would name it: what stands between white space, less the punctuation at its
  * edges, which makes words of its own ("a (black) cat," has a, (, black, ), cat and the comma).
- * Inside, everything is kept: 1girl, amane_kanata, it's, e-mail, $100. A special token is a word.
- */
+ * Inside, everything is kept: 1girl, amane_kanata, it's, e-mail, $100. A special token is a
+ * word. */
 typedef struct ds_word {
     const char *text;    /* as in the prompt, case and all */
     int64_t first, last; /* its tokens, both ends included: indices into ds_tokens.ids */

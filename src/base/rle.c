@@ -1,5 +1,5 @@
-/* rle.c - run lengths of masks as COCO's annotation files hold them. Thread rule: pure functions.
- */
+/* rle.c - run lengths of masks as COCO's annotation files hold them. Thread rule: pure
+ * functions. */
 
 #include <diffuscope/rle.h>
 
@@ -127,8 +127,8 @@ ds_status ds_rle_encode(char **text, const uint8_t *mask, int64_t height, int64_
     return st;
 }
 
-/* Reads one number at text[*at]; false if a character does not belong or the number does not end.
- */
+/* Reads one number at text[*at]; false if a character does not belong or the number does not
+ * end. */
 static bool get(int64_t *out, const char *text, size_t *at)
 {
     int64_t x = 0;

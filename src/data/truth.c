@@ -11,8 +11,8 @@
 #include <diffuscope/image.h>
 #include <diffuscope/rle.h>
 
-/* "instances.json", "instances_val2017.json": the first one by name, since folders have no order.
- */
+/* "instances.json", "instances_val2017.json": the first one by name, since folders have no
+ * order. */
 static const char *find_instances(ds_truth *t, const char *folder)
 {
     DIR *dir = opendir(folder);

@@ -29,7 +29,7 @@ typedef struct ds_group_norm {
     float eps;
     bool silu;
     const float *gamma, *beta; /* [c]; NULL: ones and zeros */
-    const float *shift; /* [n, c], or NULL: the time embedding, added to x before the norm    */
+    const float *shift; /* [n, c], or NULL: the time embedding, added to x before the norm */
 } ds_group_norm;
 
 /* One attention: head h of a row lies in columns h*d .. h*d+d-1; image b of q starts at row b*sq.
@@ -37,18 +37,18 @@ typedef struct ds_group_norm {
  * v_j */
 typedef struct ds_attention {
     int64_t n, heads, d;
-    int64_t sq, sk; /* rows of queries; of keys and values                               */
+    int64_t sq, sk; /* rows of queries; of keys and values */
     int64_t ldq, ldk, ldv, ldo; /* elements from one row to the next */
     float scale;
     bool causal;
-    ds_dtype type; /* of q, k, v: F32 or BF16                                                    */
+    ds_dtype type; /* of q, k, v: F32 or BF16 */
     ds_dtype out_type; /* of out: F32 or BF16 */
 } ds_attention;
 
-/* A 3x3 convolution of stride 1 in tiles of 4x4 results; tiles count row by row, then by image.  */
+/* A 3x3 convolution of stride 1 in tiles of 4x4 results; tiles count row by row, then by image. */
 typedef struct ds_tiles {
-    int64_t n, h, w; /* the input's maps  */
-    int64_t oh, ow;  /* the result's      */
+    int64_t n, h, w; /* the input's maps */
+    int64_t oh, ow;  /* the result's */
     int64_t pad_top, pad_left;
 } ds_tiles;
 
@@ -95,10 +95,10 @@ typedef struct ds_simd {
     void (*sub)(float *dst, const float *a, const float *b, int64_t count);
     void (*mul)(float *dst, const float *a, const float *b, int64_t count);
     void (*mul_add)(float *dst, const float *a, const float *b, int64_t count); /* dst += a b */
-    void (*scale)(float *dst, const float *x, float a, int64_t count); /* dst = a x         */
-    void (*axpy)(float *dst, const float *x, float a, int64_t count);  /* dst += a x        */
+    void (*scale)(float *dst, const float *x, float a, int64_t count); /* dst = a x */
+    void (*axpy)(float *dst, const float *x, float a, int64_t count);  /* dst += a x */
     void (*axpby)(float *dst, const float *x, float a, const float *y, float b,
-                  int64_t count); /* dst = a x + b y   */
+                  int64_t count); /* dst = a x + b y */
     void (*fill)(float *dst, float value, int64_t count);
     /* dst [n, s, c] = x + t, with t [n, c]. */
     void (*add_rows)(float *dst, const float *x, const float *t, int64_t n, int64_t s, int64_t c);
@@ -205,8 +205,8 @@ typedef struct ds_simd {
 /* The best table for this machine; DIFFUSCOPE_ISA in the environment names a lower one. */
 const ds_simd *ds__simd(void);
 
-/* The i-th table that this machine can run, slowest first ("ref" is number 0); NULL past the end.
- */
+/* The i-th table that this machine can run, slowest first ("ref" is number 0); NULL past the
+ * end. */
 const ds_simd *ds__simd_at(int i);
 
 #endif

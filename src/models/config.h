@@ -10,8 +10,8 @@
 
 #define DS_CONFIG_FIELDS 128
 
-/* On the stack of the reading function. The first failure sticks; getters then return the default.
- */
+/* On the stack of the reading function. The first failure sticks; getters then return the
+ * default. */
 typedef struct ds_config {
     const json_t *object;
     const char *what; /* "unet/config.json", for messages */

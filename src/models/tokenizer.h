@@ -16,8 +16,8 @@
 #define DS__MAX_TEXT ((size_t)1 << 20) /* bytes of a prompt */
 #define DS__MAX_IDS  ((int64_t)1 << 20)
 
-/* Ids by spelling: open addressing, a power of two slots, at most half full; -1 marks a free one.
- */
+/* Ids by spelling: open addressing, a power of two slots, at most half full; -1 marks a free
+ * one. */
 typedef struct ds_vocab {
     const char **piece; /* [size], NULL where the vocabulary has a gap */
     int64_t size;       /* largest id + 1 */

@@ -149,8 +149,8 @@ ds_var *ds__timestep_embedding(ds_graph *g, ds_var *t, int64_t dim, bool flip_si
                                float downscale_freq_shift);
 
 /* loss.c: means as one number [1]. x and y have one shape; edges wants [N,H,W,C]. weight [N] or
- * NULL is for each sample; moments [..,2L] are means, then logarithms of variances; noise [..,L].
- */
+ * NULL is for each sample; moments [..,2L] are means, then logarithms of variances; noise
+ * [..,L]. */
 ds_var *ds__mean_squared(ds_graph *g, ds_var *x, ds_var *y, ds_var *weight);
 ds_var *ds__mean_absolute(ds_graph *g, ds_var *x, ds_var *y);
 ds_var *ds__mean_edges(ds_graph *g, ds_var *x, ds_var *y); /* |d/dh|, |d/dw| of x - y */

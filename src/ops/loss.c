@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-/* diffusers' DiagonalGaussianDistribution clamps the logarithm of the variance to this range.        */
+/* diffusers' DiagonalGaussianDistribution clamps the logarithm of the variance to this range. */
 #define LOGVAR_MIN -30.0f
 #define LOGVAR_MAX 20.0f
 
@@ -22,7 +22,7 @@ static ds_var *scalar(ds_graph *g, ds_node *n)
     return ds__output(g, n, DS_DTYPE_F32, 1, (const int64_t[]){ 1 });
 }
 
-/* An adjoint of x like the forward operator: inputs dL, then n's inputs.                              */
+/* An adjoint of x like the forward operator: inputs dL, then n's inputs. */
 static ds_var *adjoint_of(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dl, const ds_var *like)
 {
     ds_var *in[DS_MAX_IN] = { dl };
@@ -34,7 +34,7 @@ static ds_var *adjoint_of(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dl, 
     return ds__output(g, a, DS_DTYPE_F32, like->rank, like->dim);
 }
 
-/* Losses are even in x - y: the second input's cotangent is minus the first's.                        */
+/* Losses are even in x - y: the second input's cotangent is minus the first's. */
 static void pair_adjoint(ds_graph *g, const ds_op *op, ds_node *n, ds_var *dl, ds_var *din[])
 {
     ds_var *dx = adjoint_of(g, op, n, dl, n->in[0]);
@@ -160,7 +160,7 @@ ds_var *ds__mean_absolute(ds_graph *g, ds_var *x, ds_var *y)
 
 /* ---- edges: x, y [N,H,W,C] ------------------------------------------------------------------------------ */
 
-/* One double per row of pixels.                                                                        */
+/* One double per row of pixels. */
 static ds_status prepare_edges(ds_graph *g, ds_node *n, ds_error *err)
 {
     (void)g;
@@ -202,7 +202,7 @@ static float sign(float x)
     return (float)((x > 0.0f) - (x < 0.0f));
 }
 
-/* dx gathers from the four differences that the pixel is part of.                                       */
+/* dx gathers from the four differences that the pixel is part of. */
 static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
 {
     const ds_var *v = n->in[1];
@@ -225,7 +225,7 @@ static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
             if (i + c < row)
                 sum += sign(e - (x[i + c] - y[i + c]));
             sum += sign(
-                e - (x[i - above] - y[i - above])); /* 0 at the border                          */
+                e - (x[i - above] - y[i - above])); /* 0 at the border */
             sum += sign(e - (x[i + below] - y[i + below]));
             out[r * row + i] = unit * sum;
         }
@@ -343,7 +343,7 @@ static ds_status run_draw(ds_node *n, ds_error *err)
     return DS_OK;
 }
 
-/* In dz, moments, noise.                                                                                 */
+/* In dz, moments, noise. */
 static ds_status run_draw_adjoint(ds_node *n, ds_error *err)
 {
     const ds_var *dz = n->in[0];

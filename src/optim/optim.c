@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-/* The factors are rounded to float32 once, as PyTorch does with Python's numbers.                    */
+/* The factors are rounded to float32 once, as PyTorch does with Python's numbers. */
 void ds__adamw_step(float *param, float *m, float *v, const float *grad, int64_t count,
                     const ds_adamw *o, int64_t step, float factor)
 {
@@ -27,13 +27,13 @@ void ds__adamw_step(float *param, float *m, float *v, const float *grad, int64_t
     }
 }
 
-/* Room for `count` floats, such that what follows is aligned.                                          */
+/* Room for `count` floats, such that what follows is aligned. */
 static size_t bytes_of(int64_t count)
 {
     return ((size_t)count * sizeof(float) + 63) & ~(size_t)63;
 }
 
-/* u, its transpose if it is tall, and what the kernel needs.                                           */
+/* u, its transpose if it is tall, and what the kernel needs. */
 size_t ds__muon_work(int64_t rows, int64_t cols)
 {
     const bool tall = rows > cols;

@@ -100,8 +100,8 @@ static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error 
     return DS_OK;
 }
 
-/* The conditionings are the negative prompt's, where there is one, and then those of the prompts.
- */
+/* The conditionings are the negative prompt's, where there is one, and then those of the
+ * prompts. */
 static ds_status encode_prompts(ds_run *r, const ds_run_options *o, ds_error *err)
 {
     int64_t count = r->branches - 1 + (o->prompts != NULL ? r->images : 1), first = r->branches - 1;

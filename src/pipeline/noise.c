@@ -1,5 +1,5 @@
-/* noise.c - the schedule that a model was trained with, and its parametrisations. See denoiser.h.
- */
+/* noise.c - the schedule that a model was trained with, and its parametrisations. See
+ * denoiser.h. */
 
 #include "pipeline/denoiser.h"
 #include "pipeline/sampler_impl.h"

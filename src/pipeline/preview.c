@@ -2,8 +2,8 @@
  *
  * The map is the least squares fit to the model's own decoder on one random latent, made of squares
  * of 2 by 2 equal pixels (latents of pictures are smooth), each compared with the mean colour of
- * its part of the picture. It fits whatever decoder the folder has, and needs no table of models.
- */
+ * its part of the picture. It fits whatever decoder the folder has, and needs no table of
+ * models. */
 
 #include "pipeline/run_impl.h"
 

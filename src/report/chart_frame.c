@@ -1,6 +1,6 @@
 /* chart_frame.c - what surrounds the data of a chart: grid, axes, names, legend. Text and lines
- * have the colour of the text around the drawing (currentColor), so that it suits light and dark.
- */
+ * have the colour of the text around the drawing (currentColor), so that it suits light and
+ * dark. */
 
 #include "report/chart.h"
 

@@ -3,8 +3,8 @@
  *
  * A level of the result is a weighted mean of the levels under a window around its centre. When the
  * picture shrinks, the window grows by the ratio, so that every level takes part (antialiasing).
- * Columns first, rounded to 8 bits, then rows; weights have 22 bits behind the point, as Pillow's.
- */
+ * Columns first, rounded to 8 bits, then rows; weights have 22 bits behind the point, as
+ * Pillow's. */
 
 #include "report/image.h"
 

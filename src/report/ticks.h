@@ -14,8 +14,8 @@ typedef struct ds_ticks {
     char label[DS_TICKS][DS_TICK_LABEL]; /* "" for one that is drawn without a number */
 } ds_ticks;
 
-/* About `most` steps of 1, 2 or 5 times a power of ten from low to high, both finite, low < high.
- */
+/* About `most` steps of 1, 2 or 5 times a power of ten from low to high, both finite, low <
+ * high. */
 void ds__ticks_linear(ds_ticks *t, double low, double high, int most);
 
 /* Powers of ten, and 2 and 5 times them where there are few; low > 0. */

@@ -1,5 +1,5 @@
 /* feed.c - batches prepared ahead of the steps by one thread, in a ring of three. What a batch holds is a
- * function of (seed, step) and the source.                                                            */
+ * function of (seed, step) and the source. */
 
 #include "train/train.h"
 
@@ -12,7 +12,7 @@
 struct ds_feed {
     ds_feed_options o;
     int64_t
-        length; /* ids per caption                                                                 */
+        length; /* ids per caption */
     ds_batch ring[RING];
     unsigned char *rgb;
     pthread_t thread;
@@ -20,13 +20,13 @@ struct ds_feed {
     pthread_mutex_t lock;
     pthread_cond_t moved;
     int64_t made,
-        taken; /* batches, from o.first; one that was taken is in use until the next          */
+        taken; /* batches, from o.first; one that was taken is in use until the next */
     bool stop;
     ds_status status;
     ds_error error;
 };
 
-/* The finalizer of SplitMix64, twice.                                                                  */
+/* The finalizer of SplitMix64, twice. */
 uint64_t ds__train_mix(uint64_t seed, uint64_t a, uint64_t b)
 {
     const uint64_t word[3] = { seed, a, b };
@@ -42,7 +42,7 @@ uint64_t ds__train_mix(uint64_t seed, uint64_t a, uint64_t b)
 }
 
 /* Four rounds of a Feistel network on the smallest even number of bits that holds n; a result that is
- * not below n goes round again.                                                                        */
+ * not below n goes round again. */
 int64_t ds__shuffled(uint64_t seed, int64_t epoch, int64_t i, int64_t n)
 {
     int half = 1;

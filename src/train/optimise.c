@@ -10,7 +10,7 @@
 /* ---- who steps what --------------------------------------------------------------------------------- */
 
 /* A matrix or a convolution. Embeddings are lists of vectors, and the first and last convolution meet
- * pixels, not features: AdamW suits them better (K. Jordan et al. 2024).                                  */
+ * pixels, not features: AdamW suits them better (K. Jordan et al. 2024). */
 static bool is_hidden(const ds_slot *s)
 {
     static const char *const others[] = { "embedding.weight", "conv_in.weight", "conv_out.weight" };
@@ -31,7 +31,7 @@ static int64_t cols_of(const ds_slot *s)
     return ds_tensor_count(&s->shape) / s->shape.dim[0];
 }
 
-/* Roughly proportional to the work.                                                                       */
+/* Roughly proportional to the work. */
 static double cost_of(const ds_slot *s)
 {
     double rows = (double)rows_of(s), cols = (double)cols_of(s), least = fmin(rows, cols);
@@ -77,7 +77,7 @@ ds_status ds__state_share(ds_weights_state *s, const ds_settings *o, ds_error *e
 /* ---- one step ------------------------------------------------------------------------------------------ */
 
 /* The sum over all shards, in their order, in the first one's place. NULL if the loss does not depend on
- * this parameter.                                                                                         */
+ * this parameter. */
 static float *gradient(const ds_weights_state *s, const ds_slot *p)
 {
     int64_t count = ds_tensor_count(&p->shape);
@@ -96,7 +96,7 @@ static float *gradient(const ds_weights_state *s, const ds_slot *p)
     return sum;
 }
 
-/* Weight decay is for matrices and convolutions: what has rank 1 (norms, biases) has none.                */
+/* Weight decay is for matrices and convolutions: what has rank 1 (norms, biases) has none. */
 static void step_adamw(ds_slot *p, const ds_settings *o, int64_t step, double rate, float factor)
 {
     ds_adamw a = o->adamw;
@@ -107,7 +107,7 @@ static void step_adamw(ds_slot *p, const ds_settings *o, int64_t step, double ra
                    step + 1, factor);
 }
 
-/* A matrix is one thread's, so its result does not depend on how many there are.                          */
+/* A matrix is one thread's, so its result does not depend on how many there are. */
 static void step_matrices(ds_weights_state *s, const ds_settings *o, double rate, float factor)
 {
     ds_muon m = DS_MUON_INIT;
@@ -125,7 +125,7 @@ static void step_matrices(ds_weights_state *s, const ds_settings *o, double rate
 
 double ds__state_step(ds_weights_state *s, const ds_settings *o, int64_t step, double rate)
 {
-    /* a short memory at first, so that the average leaves its random start                             */
+    /* a short memory at first, so that the average leaves its random start */
     double decay = fmin(o->ema, (1.0 + (double)step) / (10.0 + (double)step)), sum = 0.0, norm;
     float factor;
 

@@ -16,14 +16,14 @@ enum { COLUMNS = 8, CAPTION = 4096 };
 typedef struct sheet {
     ds_trainer *t;
     ds_model *
-        model; /* as exported                                                                     */
+        model; /* as exported */
     ds_image image;
     unsigned char
-        *rgb;      /* one example                                                                 */
-    float *planes; /* [3,side,side] in [0,1]                                                      */
+        *rgb;      /* one example */
+    float *planes; /* [3,side,side] in [0,1] */
     char caption[CAPTION];
     double
-        squares; /* of differences, in units of the full range                                       */
+        squares; /* of differences, in units of the full range */
     double sum, sum2;
     int64_t latents;
 } sheet;
@@ -113,7 +113,7 @@ static void measure(sheet *s, const ds_tensor *mean, const float *decoded)
         }
 }
 
-/* Two passes over the exported networks, as ds_model_forward runs them for anybody.                       */
+/* Two passes over the exported networks, as ds_model_forward runs them for anybody. */
 static ds_status reconstruct(sheet *s, int column, ds_error *err)
 {
     int64_t side = s->t->side;

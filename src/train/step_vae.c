@@ -2,7 +2,7 @@
  *
  *   z = mean + sigma noise,   loss = a |x' - x| + e edges(x', x) + k KL
  *
- * with the means of src/ops/loss.c, x in [-1,1].                                                       */
+ * with the means of src/ops/loss.c, x in [-1,1]. */
 
 #include "train/train.h"
 #include "train/sheet.h"

@@ -1,5 +1,5 @@
 /* weights.c - what a training owns: float32 parameters, their moments, their running averages. The graph
- * reads the parameters where they lie, through a table whose source is this file.                      */
+ * reads the parameters where they lie, through a table whose source is this file. */
 
 #include "train/train.h"
 
@@ -123,7 +123,7 @@ static ds_slot *find_slot(const ds_weights_state *s, const char *name)
     return NULL;
 }
 
-/* Keeps the values of trained parameters in wrt; returns their number.                                    */
+/* Keeps the values of trained parameters in wrt; returns their number. */
 static int keep_trained(const ds_weights_state *s, ds_var **wrt, int count)
 {
     int kept = 0;
@@ -175,7 +175,7 @@ static float *part_of(const ds_slot *s, int part)
     return part == 0 ? s->param : part == 1 ? s->m : part == 2 ? s->v : s->average;
 }
 
-/* The bundle borrows the arrays.                                                                          */
+/* The bundle borrows the arrays. */
 static ds_status list_parts(const ds_weights_state *s, ds_bundle *b, ds_error *err)
 {
     ds_status st = ds__bundle_reserve(b, 4 * s->count, err);
@@ -224,7 +224,7 @@ static json_t *settings_of(const ds_settings *o)
 }
 
 /* A checkpoint of a version that did not write them has no settings; one that does not name its optimiser
- * is of a version that had AdamW alone.                                                                    */
+ * is of a version that had AdamW alone. */
 static ds_status check_settings(const char *text, const ds_settings *o, const char *path,
                                 ds_error *err)
 {

@@ -21,7 +21,7 @@ typedef struct op_case {
     ds_var *(*build)(ds_graph *g, ds_var **in);
     dims in[INPUTS];
     double
-        step; /* of the differences: small where the function has kinks                              */
+        step; /* of the differences: small where the function has kinks */
 } op_case;
 
 static const ds_conv_geometry same = { 1, 1, 1, 1, 1 }, half = { 2, 0, 0, 1, 1 },
@@ -125,7 +125,7 @@ static ds_var *upsample(ds_graph *g, ds_var **v)
 static ds_var *gather(ds_graph *g, ds_var **v)
 {
     return ds__gather(g, v[0],
-                      v[1]); /* v[1] are the row numbers                                        */
+                      v[1]); /* v[1] are the row numbers */
 }
 
 static ds_var *add(ds_graph *g, ds_var **v)
@@ -181,10 +181,10 @@ static ds_var *kl(ds_graph *g, ds_var **v)
 static ds_var *draw(ds_graph *g, ds_var **v)
 {
     return ds__draw_gaussian(
-        g, v[0], ds__scale(g, v[1], 1.0f)); /* v[1] is not asked for                   */
+        g, v[0], ds__scale(g, v[1], 1.0f)); /* v[1] is not asked for */
 }
 
-/* One value read three times, and two operators between.                                               */
+/* One value read three times, and two operators between. */
 static ds_var *shared(ds_graph *g, ds_var **v)
 {
     ds_var *x = ds__activate(g, v[0], DS_ACT_SILU);
@@ -247,7 +247,7 @@ typedef struct fixture {
     float x[INPUTS][64], along[64];
 } fixture;
 
-/* Inputs that the case does not list: row numbers of gather, noise of draw_gaussian.                    */
+/* Inputs that the case does not list: row numbers of gather, noise of draw_gaussian. */
 static void extra_input(fixture *f, const op_case *c)
 {
     if (c->build == gather)
@@ -297,7 +297,7 @@ static void begin(fixture *f, const op_case *c)
             f->x[k][i] = ts_noise(&seed);
 }
 
-/* <cotangent, f(x)> with input k moved by h along the direction.                                        */
+/* <cotangent, f(x)> with input k moved by h along the direction. */
 static double value(fixture *f, int k, double h)
 {
     const float *y, *c = ds__var_data(f->cotangent);

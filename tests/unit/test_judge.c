@@ -1,5 +1,5 @@
 /* test_judge.c - the judge of pictures, on scenes whose truth is known. Runs from the repository's
- * root, where world/ is.                                                                        */
+ * root, where world/ is. */
 
 #include "support.h"
 
@@ -41,7 +41,7 @@ static void need_judge(void)
         skip();
 }
 
-/* Scenes of a set whose first concept, style and background the judge names rightly.             */
+/* Scenes of a set whose first concept, style and background the judge names rightly. */
 static int count_right(const char *set, int64_t count)
 {
     const ds_world_tables *t = ds_world_words(world);
@@ -140,7 +140,7 @@ static void nothing_is_seen_where_nothing_is(void **state)
     assert_int_equal(ds_judge_look(judge, &verdict, scene.rgb, 3, NULL, NULL), DS_E_ARG);
 }
 
-/* Mean overlap of the foreground with the true masks; pairs by the cut between them.            */
+/* Mean overlap of the foreground with the true masks; pairs by the cut between them. */
 static double foreground_overlap(const char *set, int64_t count)
 {
     static uint8_t masks[DS_WORLD_THINGS * DS_WORLD_SIDE * DS_WORLD_SIDE];

@@ -1,5 +1,5 @@
 /* test_kernels.c - oneDNN's kernels against the plain C ones, over a table of shapes; the adjoint
- * identities; packing from every file type; refusals.                                            */
+ * identities; packing from every file type; refusals. */
 
 #include "support.h"
 

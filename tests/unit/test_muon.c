@@ -145,8 +145,8 @@ static void updates_are_nearly_orthogonal(void **state)
     for (int table = 0; ds__simd_at(table) != NULL; table++) {
         setenv("DIFFUSCOPE_ISA", ds__simd_at(table)->isa, 1);
         seed = 5;
-        one_update(24, 100, 24, 0.02);    /* wide  */
-        one_update(150, 40, 40, 0.02);    /* tall  */
+        one_update(24, 100, 24, 0.02);    /* wide */
+        one_update(150, 40, 40, 0.02);    /* tall */
         one_update(65, 65, 65, 0.02);     /* square, a panel and a bit */
         one_update(32, 16 * 9, 32, 0.02); /* a 3x3 convolution of 16 channels */
         one_update(70, 90, 20, 0.05);     /* rank deficient */

@@ -50,7 +50,7 @@ static void torch_cuda_published(void **state)
     assert_memory_not_equal(got, again, sizeof got);
 }
 
-/* The reference implementation's 10,000th output for the default seed (also ISO C++ 26.5.5).     */
+/* The reference implementation's 10,000th output for the default seed (also ISO C++ 26.5.5). */
 static void twister_known_answer(void **state)
 {
     ds_rng rng;

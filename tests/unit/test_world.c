@@ -1,5 +1,5 @@
 /* test_world.c - the specimen's world: same scene twice, planted tables, held-out combinations,
- * masks, words. Runs from the repository's root, where world/ is.                                */
+ * masks, words. Runs from the repository's root, where world/ is. */
 
 #include "support.h"
 
@@ -15,7 +15,7 @@ static ds_world *world;
 static ds_scene scene, again;
 static ds_error oops;
 
-/* The sheets are part of the repository; a tree that lacks them skips, and says so.             */
+/* The sheets are part of the repository; a tree that lacks them skips, and says so. */
 static int open_world(void **state)
 {
     ds_error err = { 0 };
@@ -144,7 +144,7 @@ static void people_follow_the_planted_table(void **state)
     }
 }
 
-/* In the split people, half of the captions say the gender alone, and then no occupation.       */
+/* In the split people, half of the captions say the gender alone, and then no occupation. */
 static void a_gender_can_stand_alone(void **state)
 {
     enum { SCENES = 400 };
@@ -278,7 +278,7 @@ static void icons_and_pairs_stand_in_their_middle(void **state)
     }
 }
 
-/* Taking a thing out of the scene changes its pixels and hardly any others.                      */
+/* Taking a thing out of the scene changes its pixels and hardly any others. */
 static void masks_agree_with_the_picture(void **state)
 {
     int64_t inside = 0, changed = 0, outside = 0;
@@ -423,7 +423,7 @@ static void spans_point_at_the_right_words(void **state)
     }
 }
 
-/* A counterfactual: another style for the same scene moves nothing else.                         */
+/* A counterfactual: another style for the same scene moves nothing else. */
 static void one_choice_can_be_changed_alone(void **state)
 {
     (void)state;

@@ -1,6 +1,6 @@
 /* answer.c - pictures of a model in place of a folder's own.
  *
- * Thread rule: a folder belongs to one thread; the networks use all.                            */
+ * Thread rule: a folder belongs to one thread; the networks use all. */
 
 #include "world/tool/answer.h"
 
@@ -60,7 +60,7 @@ static void clear(asked_list *l)
     ds_free(l->at);
 }
 
-/* The folders images/ and the like are made where an export has not been.                        */
+/* The folders images/ and the like are made where an export has not been. */
 static ds_status save(const char *folder, const char *file, const float *planes, uint8_t *rgb,
                       ds_error *err)
 {
@@ -175,7 +175,7 @@ static ds_status read_batch(const char *folder, const asked *a, int64_t count, u
     return st;
 }
 
-/* out holds "image" [count,3,SIDE,SIDE] in [-1,1] afterwards.                                   */
+/* out holds "image" [count,3,SIDE,SIDE] in [-1,1] afterwards. */
 static ds_status pass(ds_model *m, const ds_bundle *in, ds_bundle *latent, ds_bundle *out,
                       int64_t count, ds_error *err)
 {

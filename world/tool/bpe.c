@@ -19,7 +19,7 @@ enum {
     LETTERS = 24,
     MERGES = 8192,
     PIECE = 64,
-    SLOTS = 1 << 15 /* of the table of pairs: at most WORDS * LETTERS / 4 of them are live        */
+    SLOTS = 1 << 15 /* of the table of pairs: at most WORDS * LETTERS / 4 of them are live */
 };
 
 typedef struct word {
@@ -37,14 +37,14 @@ typedef struct slot {
 typedef struct learner {
     word word[WORDS];
     int words;
-    int order[BYTES];  /* byte of symbol i                                                        */
-    int number[BYTES]; /* symbol of byte i                                                       */
+    int order[BYTES];  /* byte of symbol i */
+    int number[BYTES]; /* symbol of byte i */
     int left[MERGES], right[MERGES];
     int merges;
     slot slots[SLOTS];
 } learner;
 
-/* CLIP numbers the bytes that print first (33-126, 161-172, 174-255), then the others.          */
+/* CLIP numbers the bytes that print first (33-126, 161-172, 174-255), then the others. */
 static bool prints(int byte)
 {
     return (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
@@ -89,7 +89,7 @@ static ds_status count_word(learner *l, const char *text, size_t length, ds_erro
     return DS_OK;
 }
 
-/* Cuts as CLIP does: runs of letters, single digits, runs of anything else.                     */
+/* Cuts as CLIP does: runs of letters, single digits, runs of anything else. */
 static ds_status count_caption(learner *l, const char *s, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -126,7 +126,7 @@ static ds_status count_captions(learner *l, const ds_world *w, int64_t scenes, d
     return st;
 }
 
-/* Names that the sample happened to miss count once.                                            */
+/* Names that the sample happened to miss count once. */
 static ds_status count_names(learner *l, const ds_world *w, ds_error *err)
 {
     const ds_world_tables *t = ds_world_words(w);
@@ -143,7 +143,7 @@ static ds_status count_names(learner *l, const ds_world *w, ds_error *err)
 
 /* ---- merges ---------------------------------------------------------------------------------- */
 
-/* The most frequent pair; false if no word has two symbols left.                                */
+/* The most frequent pair; false if no word has two symbols left. */
 static bool best_pair(learner *l, int *left, int *right)
 {
     const slot *best = NULL;

@@ -1,6 +1,6 @@
 /* quality_sheet.c - the pictures of a quality to look at.
  *
- * Thread rule: none of its own.                                                                 */
+ * Thread rule: none of its own. */
 
 #include "world/tool/quality.h"
 
@@ -21,7 +21,7 @@ typedef struct sheet {
     const char *out, *set;
     const json_t *verdicts;
     FILE *text;
-    int64_t line, all; /* of captions.jsonl                                                      */
+    int64_t line, all; /* of captions.jsonl */
     int row, column;
 } sheet;
 
@@ -51,7 +51,7 @@ static ds_status read(sheet *s, const char *source, const char *file, uint8_t *r
     return ds_world_read_png(path, rgb, SIDE, SIDE, err);
 }
 
-/* COLUMNS pictures, evenly over the set.                                                        */
+/* COLUMNS pictures, evenly over the set. */
 static ds_status add(void *user, const json_t *line, ds_error *err)
 {
     sheet *s = user;

@@ -1,6 +1,6 @@
 /* quality_text.c - the table of a quality for people: a terminal's, or Markdown.
  *
- * Thread rule: none of its own.                                                                 */
+ * Thread rule: none of its own. */
 
 #include "world/tool/quality.h"
 
@@ -66,7 +66,7 @@ static void print_row(const char *const cell[7], bool markdown, FILE *to)
     fputs(markdown ? "|\n" : "\n", to);
 }
 
-/* The planted shares, row by row.                                                               */
+/* The planted shares, row by row. */
 static void print_planted(const json_t *row, bool markdown, FILE *to)
 {
     const json_t *rows = json_object_get(row, "rows");

@@ -1,7 +1,7 @@
 /* score.c - how often pictures show what their captions asked for.
  *
  * Thread rule: pictures are judged by all threads; the counts are added up in the order of the
- * captions.                                                                                     */
+ * captions. */
 
 #include "world/tool/score.h"
 
@@ -15,16 +15,16 @@
 
 enum { PEOPLE = 64, HOMONYMS = 64 };
 
-/* What a line of captions.jsonl asks for.                                                       */
+/* What a line of captions.jsonl asks for. */
 typedef struct question {
     char file[256];
     int kind, style, background, placed, things;
     bool style_named, background_named, watermark, any_place;
     int concept[DS_WORLD_THINGS];
-    int occupation, gender, skin; /* of the person, if there is one                              */
+    int occupation, gender, skin; /* of the person, if there is one */
     bool gender_named, skin_named;
-    int person;                    /* which thing that is                                         */
-    int homonym, sense, ambiguous; /* ambiguous: which thing the homonym is                      */
+    int person;                    /* which thing that is */
+    int homonym, sense, ambiguous; /* ambiguous: which thing the homonym is */
     bool neutral;
     ds_verdict v;
     ds_status st;
@@ -227,7 +227,7 @@ static void count_person(totals *s, const question *q, const ds_world_tables *t)
 }
 
 /* The sense that the picture shows. With a companion, the homonym is the thing that one of its
- * senses fits better.                                                                           */
+ * senses fits better. */
 static int sense_of(const question *q)
 {
     int at = found_as(q, q->ambiguous);
@@ -238,7 +238,7 @@ static int sense_of(const question *q)
     return x->asked[1] < x->asked[0];
 }
 
-/* Does the picture show all that its set asks for?                                              */
+/* Does the picture show all that its set asks for? */
 static bool is_right(const question *q)
 {
     bool all = q->v.things > 0 || q->things == 0;
@@ -300,7 +300,7 @@ static void put(json_t *o, const char *name, tally t)
                                       (json_int_t)t.all));
 }
 
-/* Measured shares beside the planted ones, and the mean of their absolute differences.           */
+/* Measured shares beside the planted ones, and the mean of their absolute differences. */
 static void put_planted(json_t *o, const char *name, const json_t *rows, double sum, int n)
 {
     if (n > 0)
@@ -330,7 +330,7 @@ static const char *concept_name(const ds_world_tables *t, int concept)
     return "nobody";
 }
 
-/* What was asked for and what was seen, picture by picture, in the order of the captions.        */
+/* What was asked for and what was seen, picture by picture, in the order of the captions. */
 static json_t *verdicts_of(const question *q, int64_t n, const ds_world_tables *t)
 {
     json_t *all = json_array();

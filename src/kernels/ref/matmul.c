@@ -1,8 +1,8 @@
 /* matmul.c - dst[m,n] = sum_k a[m,k] b[k,n] (+ bias[n]) (+ add[m,n]), for each of the batch.
  *
  * Its adjoints are products too (da = ddst b^T, db = a^T ddst), so they need no code of their own.
- * A sum runs over k in index order and in double: the result does not depend on the thread count.
- */
+ * A sum runs over k in index order and in double: the result does not depend on the thread
+ * count. */
 
 #include "kernels/backend.h"
 #include "kernels/ref/element.h"

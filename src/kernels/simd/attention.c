@@ -287,8 +287,8 @@ static void pair_up(float *p, const float *s, int64_t keys, int64_t nv)
         }
 }
 
-/* Scores and probabilities relative to the running maximum, in s or w->p. False: no key is visible.
- */
+/* Scores and probabilities relative to the running maximum, in s or w->p. False: no key is
+ * visible. */
 static bool probabilities(const job *j, desk *w, float *s, int64_t b, int64_t block, int64_t keys,
                           int64_t nv)
 {

@@ -8,8 +8,8 @@
  *
  * An item of work is a range of keys of one head, with all queries, so that one thread sums dK and
  * dV. Where the keys of a head are cut in several ranges, each writes a dQ of its own, and these
- * are added in order. The cut depends on the shape alone: the same bits for any number of threads.
- */
+ * are added in order. The cut depends on the shape alone: the same bits for any number of
+ * threads. */
 
 #include "kernels/simd/desk.h"
 

@@ -78,8 +78,8 @@ void DS_FN(add_rows)(float *dst, const float *x, const float *t, int64_t n, int6
 }
 
 /* Sums of columns, in float32 over runs of RUN rows, the runs in double. Strips of columns divide
- * the work; no sum depends on their width, which is large where few threads share, for the memory.
- */
+ * the work; no sum depends on their width, which is large where few threads share, for the
+ * memory. */
 enum { STRIP = 512, RUN = 64, ROWS = 4 };
 
 /* part [width] = sums of `rows` rows. */

@@ -44,8 +44,8 @@ static ds_status check_slice(const ds_daam *d, const ds_daam_map_options *o, ds_
     return st == DS_OK ? ds__select_check(o->resolutions, "--resolutions", false, err) : st;
 }
 
-/* A slot holds one layer, or (layers summed) one resolution: then any of its layers stands for it.
- */
+/* A slot holds one layer, or (layers summed) one resolution: then any of its layers stands for
+ * it. */
 static const daam_layer *layer_of_slot(const ds_daam *d, int slot)
 {
     int64_t i = 0;

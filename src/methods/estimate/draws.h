@@ -7,8 +7,8 @@
  *     p = frac(U_r / N + (n + 1/2) / M)         l > 0
  *
  * of the density's quantile function, U_r independent and uniform on [0,1), or with phases
- * frac(W + r / R), W uniform: all nodes so far are a lattice of 2 M points with one shift.
- */
+ * frac(W + r / R), W uniform: all nodes so far are a lattice of 2 M points with one
+ * shift. */
 
 #ifndef DS_METHODS_DRAWS_H
 #define DS_METHODS_DRAWS_H

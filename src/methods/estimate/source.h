@@ -37,8 +37,8 @@ typedef struct ds_source {
     int64_t table_count;
 } ds_source;
 
-/* The factors of x and e in z at a log-SNR, and those of the answer and z in the estimated noise.
- */
+/* The factors of x and e in z at a log-SNR, and those of the answer and z in the estimated
+ * noise. */
 typedef struct ds_mixing {
     double x, e;
     double answer, z;

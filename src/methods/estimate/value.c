@@ -59,8 +59,8 @@ static void readout_free(readout *o)
 
 #define MOST_TERMS 5 /* of the regression: 1 and two harmonics */
 
-/* Inverse of a symmetric positive matrix by Gauss and Jordan; false if it is as good as singular.
- */
+/* Inverse of a symmetric positive matrix by Gauss and Jordan; false if it is as good as
+ * singular. */
 static bool invert(double out[MOST_TERMS][MOST_TERMS], double m[MOST_TERMS][MOST_TERMS], int n)
 {
     const double least = 0.05 * m[0][0];
@@ -102,8 +102,8 @@ static void regressors(double *x, const ds_estimator *e, int64_t r, int terms)
     }
 }
 
-/* turn = 1 (row 0 of the pseudo-inverse) + kappa (I - projection): estimate plus scaled residuals.
- */
+/* turn = 1 (row 0 of the pseudo-inverse) + kappa (I - projection): estimate plus scaled
+ * residuals. */
 static void regress(readout *o, const ds_estimator *e)
 {
     const double n = (double)o->count;

@@ -60,7 +60,7 @@ SHARED  := $(BUILD)/libdiffuscope.so.$(VERSION)
 Q    = $(if $(V),,@echo '  $@';)
 JOBS := -j$(shell nproc 2>/dev/null || echo 2)
 
-.PHONY: all help demo deps test test-all check-layers bench fuzz install clean format
+.PHONY: all help demo deps test test-all check-layers check-format bench fuzz install clean format
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
@@ -142,8 +142,8 @@ install: all ## copy program, specimen, libraries, headers, manual to $(DESTDIR)
 	for c in $$($(PROGRAM) help --names); do \
 	    $(PROGRAM) help --man $$c > $(SHARE)/man/man1/diffuscope-$$c.1 || exit 1; done
 
-format: ## let clang-format lay out the sources
-	clang-format -i $$(git ls-files '*.c' '*.h')
+format: ## let clang-format 14 lay out the sources
+	$(or $(shell command -v clang-format-14),clang-format) -i $$(git ls-files '*.c' '*.h')
 
 clean: ## remove build output
 	rm -rf build build-*

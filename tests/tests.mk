@@ -40,8 +40,11 @@ test-all: ## everything: the slow tests and the sanitizers too
 run-slow: $(PROGRAM) $(SLOW_BIN)
 	@BUILD=$(BUILD) scripts/run-tests $(SLOW_BIN) $(SLOW_SH)
 
-check-layers: ## the rule on #include lines
+check-layers: ## the rules on #include lines and on circles of files
 	@scripts/check-layers
+
+check-format: ## whether clang-format 14 would change anything
+	@scripts/check-format
 
 .PHONY: tests run-tests run-slow
 .SECONDARY:

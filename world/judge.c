@@ -37,7 +37,7 @@ typedef struct palette {
 typedef struct candidate {
     int concept, style, gender, skin;
     ds_drawing d;
-    uint8_t *half; /* the cell at half size, for small things */
+    uint8_t *half;             /* the cell at half size, for small things */
     uint8_t *soft, *soft_half; /* both blurred, as a model's decoder may blur a picture */
 } candidate;
 

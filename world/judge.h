@@ -15,13 +15,13 @@ typedef struct ds_judge ds_judge;
 
 /* A concept is an object (0 .. objects-1) or what an occupation wears (objects + drawing). */
 typedef struct ds_verdict_thing {
-    int concept[DS_JUDGE_RANKS]; /* best first; -1 where there is no more */
-    float cost[DS_JUDGE_RANKS];  /* root mean square difference in levels of 255 */
-    int style;                   /* of the best */
-    int gender, skin;            /* of the best person, -1 if the best is an object */
-    float asked[DS_JUDGE_ASKED]; /* cost of the concepts that the caller asked about */
+    int concept[DS_JUDGE_RANKS];      /* best first; -1 where there is no more */
+    float cost[DS_JUDGE_RANKS];       /* root mean square difference in levels of 255 */
+    int style;                        /* of the best */
+    int gender, skin;                 /* of the best person, -1 if the best is an object */
+    float asked[DS_JUDGE_ASKED];      /* cost of the concepts that the caller asked about */
     int asked_gender[DS_JUDGE_ASKED]; /* of the drawing that fitted such a concept best */
-    float cx, cy, side; /* where the best stands */
+    float cx, cy, side;               /* where the best stands */
 } ds_verdict_thing;
 
 typedef struct ds_verdict {

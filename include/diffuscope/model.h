@@ -84,8 +84,9 @@ DS_API ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const cha
  *   text_encoder, text_encoder_2   input_ids [N,S]
  *                               -> last_hidden_state [N,S,D], hidden_states.0 .. .L,
  *                                  pooler_output or (with projection) text_embeds [N,D]
- *   unet                           sample [N,4,H,W], timestep [] or [N], encoder_hidden_states
- * [N,S,D]; SDXL also text_embeds [N,D], time_ids [N,6]
+ *   unet                           sample [N,4,H,W], timestep [] or [N],
+ *                                  encoder_hidden_states [N,S,D];
+ *                                  SDXL also text_embeds [N,D], time_ids [N,6]
  *                               -> sample [N,4,H,W]
  *   vae.encode                     image [N,3,H,W] in [-1,1] -> mean, logvar [N,4,H/8,W/8]
  *   vae.decode                     latent [N,4,h,w], divided by scaling_factor -> image [N,3,8h,8w]

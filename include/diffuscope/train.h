@@ -16,8 +16,7 @@ extern "C" {
 /* Example `index`: side * side * 3 bytes, RGB, rows from the top, and a caption that ends with NUL and
  * takes at most `room` bytes. The same index always gives the same example. */
 typedef struct ds_train_source {
-    int64_t
-        count; /* examples 0 .. count - 1; 0: without end */
+    int64_t count; /* examples 0 .. count - 1; 0: without end */
     ds_status (*get)(void *user, int64_t index, int64_t side, unsigned char *rgb, char *caption,
                      size_t room, ds_error *err);
     void *user;
@@ -26,31 +25,25 @@ typedef struct ds_train_source {
 /* A folder with captions.jsonl, whose lines name "file" (relative to the folder) and "caption".
  * Pictures are cut and scaled to the side. Close what is in `user` with ds_train_folder_close. */
 DS_API ds_status ds_train_folder_open(ds_train_source *out, const char *folder, ds_error *err);
-DS_API void ds_train_folder_close(
-    ds_train_source *s); /* an empty one is allowed */
+DS_API void ds_train_folder_close(ds_train_source *s); /* an empty one is allowed */
 
 typedef struct ds_train_progress {
     int64_t step, steps;
-    double loss, rate,
-        norm; /* of this step: loss, learning rate, gradient norm before clipping */
-    double
-        images_per_second; /* since the start */
-    double gflops;     /* of products, convolutions and attention per second, likewise */
-    const char *event; /* a line worth showing, or NULL */
+    double loss, rate, norm;  /* of this step: loss, learning rate, gradient norm before clipping */
+    double images_per_second; /* since the start */
+    double gflops;            /* of products, convolutions and attention per second, likewise */
+    const char *event;        /* a line worth showing, or NULL */
 } ds_train_progress;
 
 typedef struct ds_train_options {
-    size_t size; /* set by DS_TRAIN_OPTIONS_INIT */
-    const char
-        *config; /* JSON file */
-    const char
-        *out;    /* folder: checkpoint, model, sheets, log.jsonl */
-    bool resume; /* go on from the checkpoint in `out`, if there is one */
+    size_t size;                        /* set by DS_TRAIN_OPTIONS_INIT */
+    const char *config;                 /* JSON file */
+    const char *out;                    /* folder: checkpoint, model, sheets, log.jsonl */
+    bool resume;                        /* go on from the checkpoint in `out`, if there is one */
     const ds_train_source *data, *test; /* test: of the sheets; NULL: data, whose `get` then
                                            serves two threads at once */
-    const ds_cancel *cancel; /* or NULL. A cancelled training leaves a checkpoint */
-    void (*progress)(void *user,
-                     const ds_train_progress *p); /* after each step; or NULL */
+    const ds_cancel *cancel;            /* or NULL. A cancelled training leaves a checkpoint */
+    void (*progress)(void *user, const ds_train_progress *p); /* after each step; or NULL */
     void *user;
 } ds_train_options;
 

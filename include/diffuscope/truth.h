@@ -8,10 +8,11 @@
  *           file, or as "caption" of an image; polygons, and runs in both forms. A word of the
  *           caption names a category if it is its name, in the plural too, or a synonym of it; its
  *           mask is the union of all instances of that category. With a list of rows (COCO-IT.csv
- * of Info-Decomp, arXiv 2310.07972) each row is a scene of its own: its caption, and the one word
- * in it that names its category. DAAM    one folder per picture, as the DAAM package keeps its
- * experiments: prompt.txt, seed.txt, WORD.gt.png that is opaque where the word is, output.png here
- * or one folder deeper
+ *           of Info-Decomp, arXiv 2310.07972) each row is a scene of its own: its caption, and the
+ *           one word in it that names its category.
+ *   DAAM    one folder per picture, as the DAAM package keeps its experiments: prompt.txt,
+ *           seed.txt, WORD.gt.png that is opaque where the word is, output.png here or one folder
+ *           deeper
  *
  * Thread rule: constant after opening, except that ds_truth_mask must not run twice at once. */
 

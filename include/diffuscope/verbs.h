@@ -51,12 +51,13 @@ typedef struct ds_conditions ds_conditions;
 
 /* Room for K = count conditionings of T tokens by D numbers, and pooled numbers for the whole text (0:
  * none), all zero, for a caller who fills them in. */
-DS_API ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens, int64_t width,
-                                   int64_t pooled, ds_error *err);
+DS_API ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens,
+                                   int64_t width, int64_t pooled, ds_error *err);
 DS_API void ds_conditions_free(ds_conditions *c); /* NULL is allowed. Not for an encoder's own */
 
 DS_API ds_tensor ds_conditions_hidden(const ds_conditions *c); /* [K,T,D]; may be written */
-DS_API ds_tensor ds_conditions_pooled(const ds_conditions *c); /* [K,P]; P is 0 without pooled text */
+DS_API ds_tensor
+ds_conditions_pooled(const ds_conditions *c); /* [K,P]; P is 0 without pooled text */
 
 /* Token ids of prompt k [T], start, end and padding included; NULL for ds_conditions_new. */
 DS_API const int64_t *ds_conditions_ids(const ds_conditions *c, int64_t k);
@@ -79,10 +80,10 @@ typedef struct ds_place {
 typedef struct ds_encoder_options {
     size_t size;                /* set by DS_ENCODER_OPTIONS_INIT */
     const char *const *prompts; /* [count], UTF-8; a NULL among them: the absence of a prompt */
-    const int64_t *ids[2];      /* instead of prompts, for each encoder (the second: NULL for the same):
+    const int64_t *ids[2]; /* instead of prompts, for each encoder (the second: NULL for the same):
                                    [count,T] with T the tokenizer's length */
-    int64_t count;              /* of texts */
-    bool chunks;                /* long prompts are encoded in several chunks instead of cut */
+    int64_t count;         /* of texts */
+    bool chunks;           /* long prompts are encoded in several chunks instead of cut */
     const ds_place *places;
     int64_t n_places;
     bool pull_back; /* prepare ds_encoder_pull */
@@ -103,7 +104,7 @@ DS_API ds_status ds_encoder_new(ds_encoder **out, ds_model *m, const ds_encoder_
                                 ds_error *err);
 DS_API void ds_encoder_free(ds_encoder *e); /* NULL is allowed */
 
-DS_API int ds_encoder_count(const ds_encoder *e);                 /* of encoders: 1 or 2 */
+DS_API int ds_encoder_count(const ds_encoder *e);                  /* of encoders: 1 or 2 */
 DS_API int64_t ds_encoder_width(const ds_encoder *e, int encoder); /* numbers of a row */
 
 /* Row [width] of an encoder: read, and written between calls. */

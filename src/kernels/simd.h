@@ -29,19 +29,20 @@ typedef struct ds_group_norm {
     float eps;
     bool silu;
     const float *gamma, *beta; /* [c]; NULL: ones and zeros */
-    const float *shift; /* [n, c], or NULL: the time embedding, added to x before the norm */
+    const float *shift;        /* [n, c], or NULL: the time embedding, added to x before the norm */
 } ds_group_norm;
 
 /* One attention: head h of a row lies in columns h*d .. h*d+d-1; image b of q starts at row b*sq.
- *   p_ij = softmax_j(scale * <q_i, k_j>)   (causal: j <= i + sk - sq only),   out_i = sum_j p_ij
- * v_j */
+ *
+ *   p_ij  = softmax_j(scale * <q_i, k_j>)        (causal: j <= i + sk - sq only)
+ *   out_i = sum_j p_ij v_j */
 typedef struct ds_attention {
     int64_t n, heads, d;
-    int64_t sq, sk; /* rows of queries; of keys and values */
+    int64_t sq, sk;             /* rows of queries; of keys and values */
     int64_t ldq, ldk, ldv, ldo; /* elements from one row to the next */
     float scale;
     bool causal;
-    ds_dtype type; /* of q, k, v: F32 or BF16 */
+    ds_dtype type;     /* of q, k, v: F32 or BF16 */
     ds_dtype out_type; /* of out: F32 or BF16 */
 } ds_attention;
 
@@ -95,8 +96,8 @@ typedef struct ds_simd {
     void (*sub)(float *dst, const float *a, const float *b, int64_t count);
     void (*mul)(float *dst, const float *a, const float *b, int64_t count);
     void (*mul_add)(float *dst, const float *a, const float *b, int64_t count); /* dst += a b */
-    void (*scale)(float *dst, const float *x, float a, int64_t count); /* dst = a x */
-    void (*axpy)(float *dst, const float *x, float a, int64_t count);  /* dst += a x */
+    void (*scale)(float *dst, const float *x, float a, int64_t count);          /* dst = a x */
+    void (*axpy)(float *dst, const float *x, float a, int64_t count);           /* dst += a x */
     void (*axpby)(float *dst, const float *x, float a, const float *y, float b,
                   int64_t count); /* dst = a x + b y */
     void (*fill)(float *dst, float value, int64_t count);

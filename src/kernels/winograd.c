@@ -15,20 +15,20 @@
 #include <stdio.h>
 
 #define STRIPE_FLOATS       (1 << 20) /* of V or M, the larger: 4 MB */
-#define PACK                32 /* channels of a block while packing */
+#define PACK                32        /* channels of a block while packing */
 #define LEAST_CHANNELS      32
 #define LEAST_CHANNELS_BF16 256 /* narrower ones are bound by memory, where BF16 wins */
 #define LEAST_TILES         64
 #define MOST_WEIGHTS        (640 * 640) /* U has four times the weights: above, memory counts */
-#define LEAST_ROWS          128 /* of a stripe: below, reading U dominates */
+#define LEAST_ROWS          128         /* of a stripe: below, reading U dominates */
 
 typedef struct winograd {
     ds_kernel base;
     ds_kernel *product;
     const ds_simd *simd;
     ds_tiles tiles;
-    int64_t total, rows; /* tiles; tiles of a stripe */
-    int64_t cin, cout; /* of this direction */
+    int64_t total, rows;                       /* tiles; tiles of a stripe */
+    int64_t cin, cout;                         /* of this direction */
     size_t m_offset, u_offset, product_offset; /* into the scratch */
     char impl[80];
 } winograd;

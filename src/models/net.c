@@ -25,7 +25,7 @@ struct ds_net {
     ds_module module;
     ds_net_shape shape;
     int64_t rows, places; /* text encoders: see net.h */
-    ds_arena arena; /* names */
+    ds_arena arena;       /* names */
     ds_graph *g;
     ds_plan *plan;
     port_list in, out;
@@ -466,8 +466,8 @@ ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error 
     if (p->layout == DS_LAYOUT_IMAGE)
         set_image(ds__var_data(p->value), t);
     else
-        ds_convert(ds__var_data(p->value), integers ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data, t->dtype,
-                   ds_tensor_count(t));
+        ds_convert(ds__var_data(p->value), integers ? DS_DTYPE_I32 : DS_DTYPE_F32, t->data,
+                   t->dtype, ds_tensor_count(t));
     if (p->ids)
         set_ends(n, ds__var_data(p->value));
     return DS_OK;

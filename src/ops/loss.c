@@ -224,8 +224,7 @@ static ds_status run_edges_adjoint(ds_node *n, ds_error *err)
                 sum += sign(e - (x[i - c] - y[i - c]));
             if (i + c < row)
                 sum += sign(e - (x[i + c] - y[i + c]));
-            sum += sign(
-                e - (x[i - above] - y[i - above])); /* 0 at the border */
+            sum += sign(e - (x[i - above] - y[i - above])); /* 0 at the border */
             sum += sign(e - (x[i + below] - y[i + below]));
             out[r * row + i] = unit * sum;
         }

@@ -10,9 +10,9 @@
 
 /* What ds_denoiser_pull needs beside the network. */
 typedef struct ds_pull {
-    bool prepared; /* the network was planned with a pullback */
-    bool ready;    /* a call was made, and not pulled back yet */
-    bool done;     /* gradients are there */
+    bool prepared;      /* the network was planned with a pullback */
+    bool ready;         /* a call was made, and not pulled back yet */
+    bool done;          /* gradients are there */
     int64_t conditions; /* that the rows chose from */
     float *rows;        /* a gradient by rows, before it is summed */
     float *sample;      /* [B,C,h,w] */
@@ -27,12 +27,12 @@ struct ds_denoiser {
     int64_t rows; /* conditions * images */
     int64_t width, pooled_width;
     ds_net *net;
-    int64_t *which; /* [rows]: the conditioning that each was given */
-    float *sample;  /* [rows,C,h,w] */
-    float *time;    /* [rows] */
-    float *context; /* [rows,tokens,width] */
-    float *pooled;  /* [rows,pooled_width] */
-    bool ready;     /* conditionings are set */
+    int64_t *which;          /* [rows]: the conditioning that each was given */
+    float *sample;           /* [rows,C,h,w] */
+    float *time;             /* [rows] */
+    float *context;          /* [rows,tokens,width] */
+    float *pooled;           /* [rows,pooled_width] */
+    bool ready;              /* conditionings are set */
     const ds_cancel *cancel; /* of the public calls */
     ds_pull pull;
 };

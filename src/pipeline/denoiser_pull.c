@@ -227,10 +227,10 @@ ds_status ds_denoise(ds_denoiser *d, float *out, const float *z, const float *t,
 
 ds_status ds_denoiser_pull(ds_denoiser *d, const float *cotangent, ds_error *err)
 {
-    const ds_tensor c = {
-        DS_DTYPE_F32, 4, { d->rows, d->info.channels, d->shape.height, d->shape.width },
-        (void *)cotangent
-    };
+    const ds_tensor c = { DS_DTYPE_F32,
+                          4,
+                          { d->rows, d->info.channels, d->shape.height, d->shape.width },
+                          (void *)cotangent };
     ds_status st;
 
     if (!d->pull.prepared)

@@ -56,11 +56,12 @@ static ds_status check_places(ds_encoder *e, const ds_encoder_options *o, ds_err
 
         if (p->text < 0 || p->text >= c->count || p->place < 0 || p->place >= c->tokens ||
             p->row < 0 || p->row > o->n_places)
-            return ds_fail(err, DS_E_ARG,
-                           "row %lld at place %lld of text %lld: expected places 0 to %lld of texts "
-                           "0 to %lld, and rows counted from 0",
-                           (long long)p->row, (long long)p->place, (long long)p->text,
-                           (long long)c->tokens - 1, (long long)c->count - 1);
+            return ds_fail(
+                err, DS_E_ARG,
+                "row %lld at place %lld of text %lld: expected places 0 to %lld of texts "
+                "0 to %lld, and rows counted from 0",
+                (long long)p->row, (long long)p->place, (long long)p->text,
+                (long long)c->tokens - 1, (long long)c->count - 1);
         for (int64_t k = 0; k < i; k++)
             if (o->places[k].text == p->text && o->places[k].place == p->place)
                 return ds_fail(err, DS_E_ARG, "place %lld of text %lld is taken twice",
@@ -143,8 +144,7 @@ static ds_status begin_rows(ds_encoder *e, const ds_encoder_options *o, int i, d
             return ds_fail(err, DS_E_ARG, "id %lld at place %lld: the vocabulary has %lld",
                            (long long)id, (long long)at->place, (long long)table.dim[0]);
         ds_convert(p->row + at->row * p->width, DS_DTYPE_F32,
-                   (const char *)table.data +
-                       (size_t)(id * p->width) * ds_dtype_size(table.dtype),
+                   (const char *)table.data + (size_t)(id * p->width) * ds_dtype_size(table.dtype),
                    table.dtype, p->width);
     }
     return st;
@@ -184,8 +184,8 @@ static ds_status make_part(ds_encoder *e, const ds_encoder_options *o, int i, ds
     p->first = i > 0 ? e->model->clip[0].width : 0;
     p->width = clip->width;
     p->row = ds_calloc((size_t)(e->rows * p->width) + 1, sizeof *p->row);
-    p->scratch = ds_calloc((size_t)batch, (size_t)(hidden > pooled ? hidden : pooled) *
-                                              sizeof *p->scratch);
+    p->scratch =
+        ds_calloc((size_t)batch, (size_t)(hidden > pooled ? hidden : pooled) * sizeof *p->scratch);
     if (st == DS_OK && (p->row == NULL || p->scratch == NULL))
         st = ds_fail(err, DS_E_NOMEM, "no memory for a text encoder");
     if (st == DS_OK)
@@ -215,8 +215,7 @@ static ds_status build(ds_encoder *e, const ds_encoder_options *o, ds_error *err
     if (st == DS_OK && e->zeroed == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for %lld texts", (long long)o->count);
     for (int64_t k = 0; st == DS_OK && k < o->count; k++)
-        e->zeroed[k] =
-            o->prompts != NULL && o->prompts[k] == NULL && ds__text_zero_absent(e->text);
+        e->zeroed[k] = o->prompts != NULL && o->prompts[k] == NULL && ds__text_zero_absent(e->text);
     if (st == DS_OK)
         st = check_places(e, o, err);
     for (int i = 0; st == DS_OK && i < e->parts; i++)
@@ -387,11 +386,12 @@ ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens, 
     *out = NULL;
     if (count < 1 || count > most || tokens < 1 || tokens > most || width < 1 || width > most ||
         pooled < 0 || pooled > most)
-        return ds_fail(err, DS_E_ARG,
-                       "%lld conditionings of %lld tokens by %lld, pooled %lld: each must be from 1 "
-                       "(pooled: 0) to %lld",
-                       (long long)count, (long long)tokens, (long long)width, (long long)pooled,
-                       (long long)most);
+        return ds_fail(
+            err, DS_E_ARG,
+            "%lld conditionings of %lld tokens by %lld, pooled %lld: each must be from 1 "
+            "(pooled: 0) to %lld",
+            (long long)count, (long long)tokens, (long long)width, (long long)pooled,
+            (long long)most);
     c = ds_calloc(1, sizeof *c);
     if (c == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for conditionings");
@@ -400,7 +400,8 @@ ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens, 
     c->tokens = tokens;
     c->width = width;
     c->pooled_width = pooled;
-    c->hidden = ds__arena_alloc(&c->arena, (size_t)(count * tokens) * (size_t)width * sizeof(float));
+    c->hidden =
+        ds__arena_alloc(&c->arena, (size_t)(count * tokens) * (size_t)width * sizeof(float));
     c->pooled = ds__arena_alloc(&c->arena, (size_t)(count * pooled) * sizeof(float));
     if (c->hidden == NULL || c->pooled == NULL) {
         ds__conditions_free(c);

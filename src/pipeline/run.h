@@ -1,9 +1,9 @@
 /* run.h - a run with somebody watching: the networks' sites, and three of the sampling loop.
  *
- *   sampler.x     [B,C,h,w] the latent before a call of the network; an edit takes its place
- *   sampler.eps   [B,C,h,w] the network's answer under guidance, in its own parametrisation;
- * editable sampler.x0    [B,C,h,w] the clean latent that the sampler predicts from it; to look at
- * only
+ *   sampler.x     [B,C,h,w]  the latent before a call of the network; may be edited
+ *   sampler.eps   [B,C,h,w]  the network's answer under guidance, in its own parametrisation; may
+ *                            be edited
+ *   sampler.x0    [B,C,h,w]  the clean latent that the sampler predicts from it; to look at only
  *
  * They are shown in this order around each call, so that a watcher can count calls by sampler.x. */
 

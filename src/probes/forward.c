@@ -58,8 +58,7 @@ static ds_status set_inputs(ds_net *n, const ds_bundle *in, ds_error *err)
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < ds__net_inputs(n); i++)
-        if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL &&
-            !ds__net_input_optional(n, i)) {
+        if (ds_bundle_find(in, ds__net_input_name(n, i)) == NULL && !ds__net_input_optional(n, i)) {
             ds_fail(err, DS_E_NOMATCH, "input %s is missing", ds__net_input_name(n, i));
             st = ds_fail_at(err, DS_E_NOMATCH, ds__net_input_name(n, i), -1);
         }

@@ -11,16 +11,14 @@
 
 struct ds_feed {
     ds_feed_options o;
-    int64_t
-        length; /* ids per caption */
+    int64_t length; /* ids per caption */
     ds_batch ring[RING];
     unsigned char *rgb;
     pthread_t thread;
     bool started;
     pthread_mutex_t lock;
     pthread_cond_t moved;
-    int64_t made,
-        taken; /* batches, from o.first; one that was taken is in use until the next */
+    int64_t made, taken; /* batches, from o.first; one that was taken is in use until the next */
     bool stop;
     ds_status status;
     ds_error error;

@@ -15,15 +15,12 @@ enum { COLUMNS = 8, CAPTION = 4096 };
 
 typedef struct sheet {
     ds_trainer *t;
-    ds_model *
-        model; /* as exported */
+    ds_model *model; /* as exported */
     ds_image image;
-    unsigned char
-        *rgb;      /* one example */
-    float *planes; /* [3,side,side] in [0,1] */
+    unsigned char *rgb; /* one example */
+    float *planes;      /* [3,side,side] in [0,1] */
     char caption[CAPTION];
-    double
-        squares; /* of differences, in units of the full range */
+    double squares; /* of differences, in units of the full range */
     double sum, sum2;
     int64_t latents;
 } sheet;

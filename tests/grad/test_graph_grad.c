@@ -20,8 +20,7 @@ typedef struct op_case {
     const char *name;
     ds_var *(*build)(ds_graph *g, ds_var **in);
     dims in[INPUTS];
-    double
-        step; /* of the differences: small where the function has kinks */
+    double step; /* of the differences: small where the function has kinks */
 } op_case;
 
 static const ds_conv_geometry same = { 1, 1, 1, 1, 1 }, half = { 2, 0, 0, 1, 1 },
@@ -124,8 +123,7 @@ static ds_var *upsample(ds_graph *g, ds_var **v)
 
 static ds_var *gather(ds_graph *g, ds_var **v)
 {
-    return ds__gather(g, v[0],
-                      v[1]); /* v[1] are the row numbers */
+    return ds__gather(g, v[0], v[1]); /* v[1] are the row numbers */
 }
 
 static ds_var *add(ds_graph *g, ds_var **v)
@@ -180,8 +178,7 @@ static ds_var *kl(ds_graph *g, ds_var **v)
 
 static ds_var *draw(ds_graph *g, ds_var **v)
 {
-    return ds__draw_gaussian(
-        g, v[0], ds__scale(g, v[1], 1.0f)); /* v[1] is not asked for */
+    return ds__draw_gaussian(g, v[0], ds__scale(g, v[1], 1.0f)); /* v[1] is not asked for */
 }
 
 /* One value read three times, and two operators between. */

@@ -33,7 +33,8 @@ static ds_model *open_model(bool xl)
     ds_error err = { 0 };
     ds_model *m;
 
-    o.products = DS_PRODUCTS_REFERENCE; /* differences of sums in float32 would be mostly rounding */
+    o.products =
+        DS_PRODUCTS_REFERENCE; /* differences of sums in float32 would be mostly rounding */
     ts_ok(ds_model_open(&m, ts_tiny_model(xl), &o, &err), &err);
     return m;
 }
@@ -55,9 +56,8 @@ static ds_encoder *make_encoder(ds_model *m)
 
 static ds_denoiser *make_denoiser(ds_model *m, bool xl, bool recompute)
 {
-    static const char *const wrt[] = { "sample",       "encoder_hidden_states",
-                                       WEIGHT,         "gate.*",
-                                       "unet.conv_out.bias", "text_embeds" };
+    static const char *const wrt[] = { "sample", "encoder_hidden_states", WEIGHT,
+                                       "gate.*", "unet.conv_out.bias",    "text_embeds" };
     ds_denoiser_options o = DS_DENOISER_OPTIONS_INIT;
     ds_error err = { 0 };
     ds_denoiser *d;
@@ -136,7 +136,8 @@ static void agrees(fixture *f, const char *what, float *x, const float *gradient
         scale += (double)gradient[i] * gradient[i];
     assert_true(scale > 0.0);
     for (int64_t i = 0; i < n; i++) { /* mostly uphill, so that the difference stands out */
-        direction[i] = (float)(gradient[i] / sqrt(scale)) + 0.3f * ts_noise(&seed) / sqrtf((float)n);
+        direction[i] =
+            (float)(gradient[i] / sqrt(scale)) + 0.3f * ts_noise(&seed) / sqrtf((float)n);
         along += (double)gradient[i] * direction[i];
     }
     for (int64_t i = 0; i < n; i++)
@@ -433,9 +434,12 @@ static void misuse(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(rows_and_latents),     cmocka_unit_test(conditionings),
-        cmocka_unit_test(gates_and_parameters), cmocka_unit_test(recomputation),
-        cmocka_unit_test(own_rows_change_nothing), cmocka_unit_test(a_loop_allocates_nothing),
+        cmocka_unit_test(rows_and_latents),
+        cmocka_unit_test(conditionings),
+        cmocka_unit_test(gates_and_parameters),
+        cmocka_unit_test(recomputation),
+        cmocka_unit_test(own_rows_change_nothing),
+        cmocka_unit_test(a_loop_allocates_nothing),
         cmocka_unit_test(misuse),
     };
 

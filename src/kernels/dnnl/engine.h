@@ -37,8 +37,8 @@ typedef struct ds__dnnl_kernel {
     ds__md stored;          /* b as files have it */
     ds__md packed;          /* b as the primitive wants it; meaningful if desc.packed */
     ds__program program[2]; /* [1]: of a matmul whose `add` is dst itself */
-    int chosen;   /* by bind */
-    bool prefill; /* run copies `add` to dst first, unless they are the same */
+    int chosen;             /* by bind */
+    bool prefill;           /* run copies `add` to dst first, unless they are the same */
     char impl[64];
 } ds__dnnl_kernel;
 
@@ -50,9 +50,9 @@ typedef struct ds__mds {
 /* How `add` reaches the result. */
 typedef enum ds__add_mode {
     DS__ADD_NONE,
-    DS__ADD_TENSOR, /* binary post-op on a tensor that is not dst */
+    DS__ADD_TENSOR,   /* binary post-op on a tensor that is not dst */
     DS__ADD_IN_PLACE, /* sum post-op: dst holds it */
-    DS__ADD_STAGED /* the result goes to scratch, a reorder adds it to dst, which holds `add` */
+    DS__ADD_STAGED    /* the result goes to scratch, a reorder adds it to dst, which holds `add` */
 } ds__add_mode;
 
 ds_status ds__dnnl_plan_matmul(ds__dnnl_kernel *k, ds_error *err);

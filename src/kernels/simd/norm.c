@@ -7,11 +7,11 @@
 #include "kernels/simd/vec.h"
 
 enum {
-    GROUPS = 64, /* groups per sweep */
-    CHUNKS = 64, /* at most, per image */
-    RUN = 128,   /* rows between two foldings */
-    BLOCK = 512, /* channels per block */
-    UNROLL = 8,  /* rows whose sums stay in registers */
+    GROUPS = 64,     /* groups per sweep */
+    CHUNKS = 64,     /* at most, per image */
+    RUN = 128,       /* rows between two foldings */
+    BLOCK = 512,     /* channels per block */
+    UNROLL = 8,      /* rows whose sums stay in registers */
     CHUNK_MIN = 8192 /* elements */
 };
 

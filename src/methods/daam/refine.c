@@ -1,9 +1,10 @@
-/* refine.c - self-attention mends a map: pixels of one thing attend to each other.
+/* refine.c - self-attention refines a map: pixels of one thing attend to each other.
  *
  * A [q,p] is the mean over layers, heads and calls of the probability with which pixel q reads
  * pixel p, at one resolution; its rows sum to one. DAAM-I2I has one map M_p[q] = A[q,p] for each
- * pixel p that is read, and guides them by a word's map g:  sum_p g_p M_p / sum_p g_p = A g /
- * sum(g). */
+ * pixel p that is read, and guides them by a word's map g:
+ *
+ *     sum_p g_p M_p / sum_p g_p = A g / sum(g) */
 
 #include "methods/daam/daam.h"
 

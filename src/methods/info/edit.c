@@ -15,9 +15,8 @@
 #include <math.h>
 #include <string.h>
 
-#define MOST_SIGMA                                                                                 \
-    80.0 /* of schedules that end in next to pure noise: nothing is decided above                  \
-          */
+/* Of schedules that end in next to pure noise: nothing is decided above. */
+#define MOST_SIGMA 80.0
 
 struct ds_edit {
     ds_latent_size size;

@@ -101,6 +101,13 @@ $(BUILD)/gen/%.inc: src/report/%
 $(BUILD)/src/report/page.o: $(PAGE_PARTS)
 $(BUILD)/src/report/page.o: CPPFLAGS += -I$(BUILD)/gen
 
+# CLIP's merges, as numbers.
+$(BUILD)/gen/clip_merges.inc: src/models/clip_merges.bin
+	@mkdir -p $(@D)
+	$(Q)od -An -v -tu1 $< | sed -e 's/[0-9][0-9]*/&,/g' > $@
+$(BUILD)/src/models/tokenizer_clip.o: $(BUILD)/gen/clip_merges.inc
+$(BUILD)/src/models/tokenizer_clip.o: CPPFLAGS += -I$(BUILD)/gen
+
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
 $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)

@@ -3,25 +3,38 @@
 #ifndef DIFFUSCOPE_INSPECT_H
 #define DIFFUSCOPE_INSPECT_H
 
-#include <diffuscope/base.h>
+#include <diffuscope/model.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Describes a diffusers folder, or a name in the Hugging Face cache, as JSON (free with ds_free):
+/* Describes a diffusers folder, a name in the Hugging Face cache or a single file, as JSON (free with ds_free):
  *
  *   { "path": .., "class": "StableDiffusionPipeline", "components": { "unet": {
  *       "class": "UNet2DConditionModel", "config": { .. },
  *       "files": [ { "path": "unet/..safetensors", "bytes": n, "sha256": with `hashes` } ],
  *       "tensors": n, "parameters": n, "bytes": n,
  *       "dtypes": { "F16": { "tensors": n, "elements": n, "bytes": n } } }, .. },
- *     "parameters": n, "bytes": n }
+ *     "parameters": n, "bytes": n,
+ *     "prediction_type": "epsilon", "prediction_type_from": how that was decided }
+ *
+ * A single file also has "format", "family", "remark" (about tensors that are not used) and, if it is
+ * a pickle, "globals": the names of code that it mentions, which are never called. Where only
+ * a run of the network could tell the prediction type, epsilon is assumed and said to be.
  *
  * parameters counts the elements of floating-point tensors, bytes is the size of all tensors.
  * Components without weights (scheduler, tokenizer) lack what is about tensors. Hashing reads every
  * byte of the weights. Fails where the model could not be opened: DS_E_IO, DS_E_FORMAT, ... */
 DS_API ds_status ds_inspect_model(char **json, const char *model, bool hashes, ds_error *err);
+
+/* The same with the options that the model would be opened with; NULL: none. */
+DS_API ds_status ds_inspect_model_with(char **json, const char *model,
+                                       const ds_model_options *options, bool hashes,
+                                       ds_error *err);
+
+/* The same for an open model, whose prediction type is settled first (ds_model_prediction). */
+DS_API ds_status ds_inspect_open(char **json, ds_model *m, bool hashes, ds_error *err);
 
 /* The same for one safetensors file:
  *

@@ -1,7 +1,8 @@
 /* diffuscope/model.h - open a checkpoint, list what is inside, run one of its networks.
  *
- * A model is a diffusers folder of Stable Diffusion 1.x, 2.x or XL, or the name of one in the
- * Hugging Face cache ("owner/name"; nothing is downloaded). Weights stay mapped; what the kernels
+ * A model is a diffusers folder of Stable Diffusion 1.x, 2.x or XL, the name of one in the Hugging
+ * Face cache ("owner/name"; nothing is downloaded), or a single file of weights with the names that
+ * the models were published under (.safetensors). Weights stay mapped; what the kernels
  * want in another layout is converted once, when a network first needs it.
  *
  * Thread rule: a model may be shared by threads; each call below has its own state. */
@@ -10,6 +11,7 @@
 #define DIFFUSCOPE_MODEL_H
 
 #include <diffuscope/tensor.h>
+#include <diffuscope/tokenizer.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,11 +34,15 @@ typedef struct ds_model_options {
     const char
         *variant; /* "fp16": prefer these files where there are several; NULL: the plain ones */
     ds_products products;
+    const char *config; /* for a single file: folder with configurations and tokenizers; or NULL */
+    const char *prediction; /* "epsilon" or "v" instead of what the model says; NULL: what it says */
+    const char *vae, *text_encoder, *text_encoder_2; /* files or folders that replace that part */
 } ds_model_options;
 
 #define DS_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
-        sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO                             \
+        sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO, NULL, NULL, NULL, NULL,    \
+            NULL                                                                                   \
     }
 
 /* Opens every component that the folder has, and checks each parameter's presence, shape and type
@@ -45,6 +51,22 @@ typedef struct ds_model_options {
 DS_API ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options *options,
                                ds_error *err);
 DS_API void ds_model_close(ds_model *m); /* NULL is allowed */
+
+/* A sentence about tensors of the file that belong to no known part, or NULL. Borrowed. */
+DS_API const char *ds_model_remark(const ds_model *m);
+
+/* What the UNet predicts, "epsilon" or "v_prediction", and how that was decided, in words; borrowed.
+ * In this order: the option; the configuration of a folder; for a single file NAME.yaml beside it,
+ * its metadata, marker tensors, one run of the network (seconds), and else epsilon. */
+DS_API ds_status ds_model_prediction(ds_model *m, const char **type, const char **from,
+                                     ds_error *err);
+
+/* A tokenizer of an open model, or of one that need not be opened for it: `number` 1 or 2. The
+ * caller closes it. DS_E_NOMATCH if the model has no such tokenizer. */
+DS_API ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number,
+                                    ds_error *err);
+DS_API ds_status ds_model_tokenizer_open(ds_tokenizer **out, const char *path, int number,
+                                         const ds_model_options *options, ds_error *err);
 
 /* ---- sites ---------------------------------------------------------------------------------- */
 

@@ -6,7 +6,7 @@
 #ifndef DIFFUSCOPE_RECORD_H
 #define DIFFUSCOPE_RECORD_H
 
-#include <diffuscope/base.h>
+#include <diffuscope/model.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -47,6 +47,9 @@ DS_API ds_status ds_record_surroundings(ds_record *r, ds_error *err);
  * number for all: that of the lines "SHA-256, two blanks, path, newline" in the order of the paths'
  * bytes, which is what sha256sum prints. Reads every byte of the weights. */
 DS_API ds_status ds_record_model(ds_record *r, const char *model, ds_error *err);
+
+/* The same of an open model, with how a single file's prediction type was decided. */
+DS_API ds_status ds_record_open_model(ds_record *r, ds_model *m, ds_error *err);
 
 /* The text under a path, to be freed with ds_free. DS_E_NOMATCH if there is none. */
 DS_API ds_status ds_record_get_text(const ds_record *r, const char *path, char **out,

@@ -118,6 +118,7 @@ typedef struct ds_run_info {
 } ds_run_info;
 
 DS_API ds_run_info ds_run_describe(const ds_run *run);
+DS_API ds_model *ds_run_model(const ds_run *run); /* the one that was given to ds_run_new */
 
 /* Remarks that a user must see, such as a prompt that was cut: NULL past the end. */
 DS_API const char *ds_run_warning(const ds_run *run, int i);

@@ -22,8 +22,12 @@ typedef enum ds_dtype {
     DS_DTYPE_I32,
     DS_DTYPE_U8,
     DS_DTYPE_F64,
-    DS_DTYPE_BOOL
+    DS_DTYPE_BOOL,
+    DS_DTYPE_F8_E4M3, /* 4 exponent bits, bias 7, no infinity: largest 448 ("e4m3fn") */
+    DS_DTYPE_F8_E5M2  /* the upper byte of an F16 */
 } ds_dtype;
+
+#define DS_DTYPES 10
 
 DS_API size_t ds_dtype_size(ds_dtype t);      /* bytes per element */
 DS_API const char *ds_dtype_name(ds_dtype t); /* "F32", as in safetensors */
@@ -53,8 +57,8 @@ DS_API const char *ds_tensor_shape(const ds_tensor *t, char *buf, size_t size);
 
 DS_API bool ds_tensor_same_shape(const ds_tensor *a, const ds_tensor *b);
 
-/* Converts n elements between any two of F32, F16, BF16, F64, I64, I32, U8, BOOL. Rounding to a
- * shorter float is to nearest even. dst and src must not overlap. */
+/* Converts n elements between any two types. Rounding to a shorter float is to nearest even; above
+ * its range F16, BF16 and F8_E5M2 become infinite and F8_E4M3 NaN, as PyTorch has it. dst and src must not overlap. */
 DS_API void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t n);
 
 /* ---- named sets ------------------------------------------------------------------------------ */

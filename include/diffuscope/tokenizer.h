@@ -20,7 +20,7 @@ typedef struct ds_tokenizer ds_tokenizer;
  * tokenizer. */
 DS_API ds_status ds_tokenizer_open(ds_tokenizer **out, const char *folder, ds_error *err);
 
-/* The same for a model: a diffusers folder or a name in the Hugging Face cache, of which `number` 1
+/* The same for a model: a folder, a name in the Hugging Face cache or a single file, of which `number` 1
  * takes tokenizer/ and 2 tokenizer_2/, or for number 1 a tokenizer's folder itself.
  * DS_E_NOMATCH if the model has no such tokenizer. */
 DS_API ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int number,

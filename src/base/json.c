@@ -45,3 +45,37 @@ ds_status ds__json_load(json_t **out, const char *path, ds_error *err)
     ds_free(text);
     return st;
 }
+
+/* Python writes infinities as bare words, which JSON does not have: they become null. */
+static void hide_infinities(char *text)
+{
+    static const char infinity[] = "Infinity";
+    bool quoted = false;
+
+    for (char *p = text; *p != '\0'; p++) {
+        if (*p == '"') {
+            quoted = !quoted;
+        } else if (quoted && *p == '\\' && p[1] != '\0') {
+            p++;
+        } else if (!quoted && strncmp(p, infinity, strlen(infinity)) == 0) {
+            memcpy(p, "null    ", strlen(infinity));
+            if (p > text && p[-1] == '-')
+                p[-1] = ' ';
+        }
+    }
+}
+
+ds_status ds__json_load_python(json_t **out, const char *path, ds_error *err)
+{
+    char *text;
+    size_t size;
+    ds_status st = ds__file_read(&text, &size, path, MAX_BYTES, err);
+
+    *out = NULL;
+    if (st != DS_OK)
+        return st;
+    hide_infinities(text);
+    st = ds__json_parse(out, text, size, path, err);
+    ds_free(text);
+    return st;
+}

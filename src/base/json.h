@@ -11,6 +11,9 @@
  * "FILE:LINE:COLUMN: reason" and the byte offset. */
 ds_status ds__json_load(json_t **out, const char *path, ds_error *err);
 
+/* The same of what Python writes, where infinities are bare words: they become null. */
+ds_status ds__json_load_python(json_t **out, const char *path, ds_error *err);
+
 /* The same from memory; `path` is for messages. */
 ds_status ds__json_parse(json_t **out, const char *text, size_t size, const char *path,
                          ds_error *err);

@@ -29,6 +29,17 @@ static int by_path(const void *a, const void *b)
                   json_string_value(json_object_get(*(json_t *const *)b, "path")));
 }
 
+/* Components of a single file share it. */
+static size_t unique(json_t **file, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || by_path(&file[kept - 1], &file[i]) != 0)
+            file[kept++] = file[i];
+    return kept;
+}
+
 /* The files of all components in one list, borrowed from the description and sorted by path. */
 static ds_status list_files(json_t ***out, size_t *count, const json_t *description, ds_error *err)
 {
@@ -47,6 +58,7 @@ static ds_status list_files(json_t ***out, size_t *count, const json_t *descript
         json_array_foreach (json_object_get(c, "files"), i, file)
             (*out)[(*count)++] = file;
     qsort(*out, *count, sizeof **out, by_path);
+    *count = unique(*out, *count);
     return DS_OK;
 }
 
@@ -89,23 +101,50 @@ static ds_status add_model(ds_record *r, const json_t *description, json_t *cons
     return st == DS_OK ? ds_record_text(r, "model.sha256", hex, err) : st;
 }
 
-ds_status ds_record_model(ds_record *r, const char *model, ds_error *err)
+/* How a single file's prediction type was decided belongs to the record: pictures hang on it. */
+static ds_status add_prediction(ds_record *r, const json_t *description, ds_error *err)
 {
-    char *text;
-    json_t *description, **file = NULL;
-    size_t count = 0;
-    ds_status st = ds_inspect_model(&text, model, true, err);
+    const char *type = json_string_value(json_object_get(description, "prediction_type"));
+    const char *from = json_string_value(json_object_get(description, "prediction_type_from"));
+    ds_status st = type != NULL ? ds_record_text(r, "model.prediction_type", type, err) : DS_OK;
 
-    if (st != DS_OK)
-        return st;
-    description = json_loads(text, 0, NULL);
+    if (st == DS_OK && from != NULL)
+        st = ds_record_text(r, "model.prediction_type_from", from, err);
+    return st;
+}
+
+/* Takes over the description's text. */
+static ds_status record_description(ds_record *r, char *text, ds_error *err)
+{
+    json_t *description = json_loads(text, 0, NULL), **file = NULL;
+    size_t count = 0;
+    ds_status st;
+
     ds_free(text);
     if (description == NULL)
-        return ds_fail(err, DS_E_NOMEM, "record: the description of %s", model);
+        return ds_fail(err, DS_E_NOMEM, "record: the description of the model");
     st = list_files(&file, &count, description, err);
     if (st == DS_OK)
         st = add_model(r, description, file, count, err);
+    if (st == DS_OK)
+        st = add_prediction(r, description, err);
     ds_free(file);
     json_decref(description);
     return st;
+}
+
+ds_status ds_record_model(ds_record *r, const char *model, ds_error *err)
+{
+    char *text;
+    ds_status st = ds_inspect_model(&text, model, true, err);
+
+    return st == DS_OK ? record_description(r, text, err) : st;
+}
+
+ds_status ds_record_open_model(ds_record *r, ds_model *m, ds_error *err)
+{
+    char *text;
+    ds_status st = ds_inspect_open(&text, m, true, err);
+
+    return st == DS_OK ? record_description(r, text, err) : st;
 }

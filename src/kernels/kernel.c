@@ -16,6 +16,22 @@ const ds_kernel_info *ds__kernel_info(const ds_kernel *k)
     return &k->info;
 }
 
+/* Types that no kernel knows go through float32. */
+static ds_status pack_converted(ds_kernel *k, void *dst, const void *src, ds_dtype src_type,
+                                ds_error *err)
+{
+    int64_t n = ds__kernel_count(&k->desc, DS_ARG_B);
+    float *plain = ds_alloc((size_t)n * sizeof *plain);
+    ds_status st;
+
+    if (plain == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for %lld weights", (long long)n);
+    ds_convert(plain, DS_DTYPE_F32, src, src_type, n);
+    st = k->ops->pack(k, dst, plain, DS_DTYPE_F32, err);
+    ds_free(plain);
+    return st;
+}
+
 ds_status ds__kernel_pack(ds_kernel *k, void *dst, const void *src, ds_dtype src_type,
                           ds_error *err)
 {
@@ -25,8 +41,7 @@ ds_status ds__kernel_pack(ds_kernel *k, void *dst, const void *src, ds_dtype src
         return ds_fail(err, DS_E_ARG, "%s: its second operand is read as it is stored",
                        ds__kernel_text(&k->desc, text, sizeof text));
     if (src_type != DS_DTYPE_F32 && src_type != DS_DTYPE_F16 && src_type != DS_DTYPE_BF16)
-        return ds_fail(err, DS_E_UNSUPPORTED, "%s: weights of type %s; F32, F16 or BF16 expected",
-                       ds__kernel_text(&k->desc, text, sizeof text), ds_dtype_name(src_type));
+        return pack_converted(k, dst, src, src_type, err);
     return k->ops->pack(k, dst, src, src_type, err);
 }
 

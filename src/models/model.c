@@ -7,13 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-const char *const ds__component_names[DS_COMPONENTS] = {
-    [DS_TEXT_ENCODER] = "text_encoder",
-    [DS_TEXT_ENCODER_2] = "text_encoder_2",
-    [DS_UNET] = "unet",
-    [DS_VAE] = "vae",
-};
-
 void ds_model_close(ds_model *m)
 {
     ds_model *base;
@@ -25,7 +18,7 @@ void ds_model_close(ds_model *m)
     for (int c = 0; base == NULL && c < DS_COMPONENTS; c++)
         ds__weights_close(m->weights[c]);
     if (base == NULL)
-        ds__folder_close(m->folder);
+        ds__store_close(m->store);
     ds_free(m);
     ds_model_close(base);
 }
@@ -57,6 +50,10 @@ ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name
     return DS_OK;
 }
 
+const char *ds_model_remark(const ds_model *m)
+{
+    return ds__store_remark(m->store);
+}
 
 ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err)
 {
@@ -68,7 +65,7 @@ ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err)
         if (m->weights[i] != NULL)
             snprintf(have + strlen(have), sizeof have - strlen(have), " %s",
                      ds__component_names[i]);
-    ds_fail(err, DS_E_NOMATCH, "this model has no %s; it has:%s", ds__component_names[c],
-            have[0] != '\0' ? have : " nothing that is known here");
-    return ds_fail_at(err, DS_E_NOMATCH, ds__folder_path(m->folder), -1);
+    ds_fail(err, DS_E_NOMATCH, "this model has no %s%s; it has:%s", ds__component_names[c],
+            ds__store_hint(m->store, c), have[0] != '\0' ? have : " nothing that is known here");
+    return ds_fail_at(err, DS_E_NOMATCH, ds__store_path(m->store), -1);
 }

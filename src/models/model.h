@@ -10,22 +10,14 @@
 #include "models/clip.h"
 #include "models/unet.h"
 #include "models/vae.h"
-#include "weights/folder.h"
+#include "weights/store.h"
 #include "weights/weights.h"
-
-typedef enum ds_component {
-    DS_TEXT_ENCODER = 0,
-    DS_TEXT_ENCODER_2,
-    DS_UNET,
-    DS_VAE,
-    DS_COMPONENTS
-} ds_component;
 
 struct ds_model {
     atomic_int users; /* whoever opened it, and the models that were derived from it */
-    ds_model *base;   /* of a derived model: it owns folder and weights; else NULL */
-    ds_folder *folder;
-    ds_weights *weights[DS_COMPONENTS]; /* NULL: the folder has no such component */
+    ds_model *base;   /* of a derived model: it owns store and weights; else NULL */
+    ds_store *store;
+    ds_weights *weights[DS_COMPONENTS]; /* NULL: the model has no such component */
     ds_clip_config clip[2];
     ds_unet_config unet;
     ds_vae_config vae;
@@ -34,9 +26,7 @@ struct ds_model {
     ds_products products;
 };
 
-extern const char *const ds__component_names[DS_COMPONENTS];
-
-/* DS_E_NOMATCH, telling which components the folder has. */
+/* DS_E_NOMATCH, telling which components the model has. */
 ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err);
 
 #endif

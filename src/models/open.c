@@ -69,11 +69,12 @@ static ds_status read_config(ds_model *m, ds_component c, bool projected, ds_err
     const char *name = ds__component_names[c];
     char what[64];
     json_t *json;
-    ds_status st = ds__folder_config(m->folder, name, &json, err);
+    ds_status st = ds__store_config(m->store, name, &json, err);
 
     if (st != DS_OK)
         return st;
-    snprintf(what, sizeof what, "%s/config.json", name);
+    snprintf(what, sizeof what,
+             ds__store_is_file(m->store) ? "configuration of the %s" : "%s/config.json", name);
     switch (c) {
     case DS_TEXT_ENCODER:
     case DS_TEXT_ENCODER_2:
@@ -89,10 +90,9 @@ static ds_status read_config(ds_model *m, ds_component c, bool projected, ds_err
     return st;
 }
 
-static ds_status open_component(ds_model *m, ds_component c, const char *variant, ds_error *err)
+static ds_status open_component(ds_model *m, ds_component c, ds_error *err)
 {
-    const char *class_name = ds__folder_class(m->folder, ds__component_names[c]);
-    char *folder;
+    const char *class_name = ds__store_class(m->store, ds__component_names[c]);
     size_t i = 0;
     ds_status st;
 
@@ -106,14 +106,9 @@ static ds_status open_component(ds_model *m, ds_component c, const char *variant
                        "%s is a %s: only Stable Diffusion 1.x, 2.x and XL are implemented",
                        ds__component_names[c], class_name);
     st = read_config(m, c, classes[i].projected, err);
-    if (st != DS_OK)
-        return st;
-    folder = ds__folder_file(m->folder, ds__component_names[c], NULL);
-    if (folder == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a path");
-    st = ds__weights_open(&m->weights[c], folder, variant, err);
-    ds_free(folder);
-    return st;
+    return st == DS_OK
+               ? ds__store_weights(m->store, ds__component_names[c], &m->weights[c], err)
+               : st;
 }
 
 /* Builds every network once on a small shape: parameters are found or missed. */
@@ -145,6 +140,7 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
                         ds_error *err)
 {
     const ds_model_options defaults = DS_MODEL_OPTIONS_INIT;
+    ds_store_options where;
     ds_model *m = ds_calloc(1, sizeof *m);
     ds_status st;
 
@@ -157,11 +153,11 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     m->products = options->products;
     st = check_compute(m->compute, err);
     if (st == DS_OK)
-        st = ds__folder_open(&m->folder, path, err);
+        st = ds__store_open(&m->store, path, ds__store_where(&where, options), err);
     if (st == DS_OK)
         st = ds__params_new(&m->params, source, drop, m, err);
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)
-        st = open_component(m, (ds_component)c, options->variant, err);
+        st = open_component(m, (ds_component)c, err);
     if (st == DS_OK)
         st = check_parameters(m, err);
     if (st != DS_OK) {

@@ -178,7 +178,7 @@ ds_status ds_model_overlay(ds_model **out, ds_model *base, const ds_overlay *o, 
     atomic_init(&m->users, 1);
     atomic_fetch_add(&base->users, 1);
     m->base = base;
-    m->folder = base->folder;
+    m->store = base->store;
     memcpy(m->weights, base->weights, sizeof m->weights);
     memcpy(m->clip, base->clip, sizeof m->clip);
     m->unet = base->unet;

@@ -4,7 +4,7 @@
 #include "models/tokenizer.h"
 
 #include "base/file.h"
-#include "weights/folder.h"
+#include "models/model.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -17,15 +17,26 @@
 #define MAX_PIECE    ((size_t)1000) /* bytes of a token's spelling */
 #define USUAL_LENGTH 77
 
-/* The folder's JSON files; all but the vocabulary may be absent. */
+/* The folder's JSON files; all but the vocabulary may be absent. With tokenizer.json, merges holds
+ * what merges.txt would. */
 typedef struct folder {
     const char *path;
     json_t *vocab, *map, *config, *added;
+    char *merges;
+    size_t merges_size;
 } folder;
 
 static const char *file_path(ds_tokenizer *t, const char *dir, const char *name)
 {
     return ds__arena_printf(&t->arena, "%s/%s", dir, name);
+}
+
+static bool has_file(const char *dir, const char *name)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/%s", dir, name);
+
+    return n > 0 && (size_t)n < sizeof path && access(path, F_OK) == 0;
 }
 
 static ds_status no_memory(ds_error *err)
@@ -121,12 +132,15 @@ static ds_status add_ids(ds_tokenizer *t, char **pool, json_t *ids, const char *
     return DS_OK;
 }
 
-/* Spelling of byte b in the vocabulary: printing Latin-1 stands for itself, and the 68 others for
- * U+0100 onwards, in order (GPT-2's table). Both ranges take at most two bytes of UTF-8. */
-static void spell_byte(char out[3], int b, int *others)
+bool ds__byte_prints(int b)
 {
-    bool prints = (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-    int code = prints ? b : 0x100 + (*others)++;
+    return (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
+}
+
+/* Both ranges take at most two bytes of UTF-8. */
+void ds__spell_byte(char out[3], int b, int *others)
+{
+    int code = ds__byte_prints(b) ? b : 0x100 + (*others)++;
 
     memset(out, 0, 3);
     if (code < 0x80) {
@@ -137,14 +151,14 @@ static void spell_byte(char out[3], int b, int *others)
     }
 }
 
-static void find_symbols(ds_tokenizer *t)
+void ds__tokenizer_symbols(ds_tokenizer *t)
 {
     int others = 0;
 
     for (int b = 0; b < 256; b++) {
         char inside[3], final[8];
 
-        spell_byte(inside, b, &others);
+        ds__spell_byte(inside, b, &others);
         memcpy(final, inside, 3);
         strcat(final, "</w>");
         t->symbol[0][b] = (int32_t)ds__vocab_find(&t->vocab, inside);
@@ -193,7 +207,7 @@ static ds_status read_vocab(ds_tokenizer *t, const folder *f, ds_error *err)
     if (st == DS_OK)
         st = add_ids(t, &pool, f->added, "added_tokens.json", err);
     if (st == DS_OK)
-        find_symbols(t);
+        ds__tokenizer_symbols(t);
     return st;
 }
 
@@ -255,31 +269,27 @@ static ds_status read_merge_lines(ds_tokenizer *t, const char *text, size_t size
     return DS_OK;
 }
 
-static ds_status read_merges(ds_tokenizer *t, const char *dir, ds_error *err)
+static ds_status read_merges(ds_tokenizer *t, folder *f, ds_error *err)
 {
-    const char *path = file_path(t, dir, "merges.txt");
-    char *text = NULL;
-    size_t size = 0, lines = 1;
-    ds_status st;
+    const char *path = file_path(t, f->path, "merges.txt");
+    size_t lines = 1;
+    ds_status st = DS_OK;
 
     if (path == NULL)
         return no_memory(err);
-    st = ds__file_read(&text, &size, path, MAX_FILE, err);
+    if (f->merges == NULL)
+        st = ds__file_read(&f->merges, &f->merges_size, path, MAX_FILE, err);
     if (st != DS_OK)
         return st;
-    for (size_t i = 0; i < size; i++)
-        lines += text[i] == '\n';
+    for (size_t i = 0; i < f->merges_size; i++)
+        lines += f->merges[i] == '\n';
     st = ds__merges_new(&t->merges, &t->arena, lines, err);
-    if (st == DS_OK)
-        st = read_merge_lines(t, text, size, err);
-    ds_free(text);
-    return st;
+    return st == DS_OK ? read_merge_lines(t, f->merges, f->merges_size, err) : st;
 }
 
 /* ---- special tokens -------------------------------------------------------------------------- */
 
-/* Enters a special token once; what the files say of it first holds. */
-static ds_status add_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err)
+ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err)
 {
     int64_t id = ds__vocab_find(&t->vocab, text);
     ds_special *s;
@@ -335,7 +345,7 @@ static ds_status read_listed(ds_tokenizer *t, json_t *listed, ds_error *err)
                 "added_tokens_decoder: token \"%.60s\" has id %lld, but that spelling or "
                 "id is taken",
                 text, (long long)id);
-        st = add_special(t, text, folded, err);
+        st = ds__tokenizer_special(t, text, folded, err);
         if (st != DS_OK)
             return st;
     }
@@ -355,7 +365,7 @@ static ds_status read_role(int64_t *id, ds_tokenizer *t, const folder *f, const 
     if (value != NULL && !json_is_null(value))
         st = token_of(&text, &folded, value, name, err);
     if (st == DS_OK)
-        st = add_special(t, text, folded, err);
+        st = ds__tokenizer_special(t, text, folded, err);
     if (st == DS_OK)
         *id = ds__vocab_find(&t->vocab, text);
     return st;
@@ -383,11 +393,11 @@ static ds_status read_specials(ds_tokenizer *t, const folder *f, ds_error *err)
         if (st == DS_OK)
             st = token_of(&text, &folded, value, "additional_special_tokens", err);
         if (st == DS_OK)
-            st = add_special(t, text, folded, err);
+            st = ds__tokenizer_special(t, text, folded, err);
     }
     json_object_foreach (f->added, text, value)
         if (st == DS_OK)
-            st = add_special(t, text, false, err);
+            st = ds__tokenizer_special(t, text, false, err);
     return st;
 }
 
@@ -421,9 +431,24 @@ static ds_status read_config(ds_tokenizer *t, const folder *f, ds_error *err)
     return DS_OK;
 }
 
+/* tokenizer.json alone. */
+static ds_status read_one_file(ds_tokenizer *t, folder *f, ds_error *err)
+{
+    json_t *file = NULL;
+    ds_status st = read_json(&file, t, f->path, "tokenizer.json", false, err);
+
+    if (st == DS_OK && f->config == NULL && (f->config = json_object()) == NULL)
+        st = no_memory(err);
+    if (st == DS_OK)
+        st = ds__tokenizer_json_split(file, f->config, &f->vocab, &f->merges, &f->merges_size, err);
+    json_decref(file);
+    return st;
+}
+
 static ds_status open_folder(ds_tokenizer *t, folder *f, ds_error *err)
 {
-    ds_status st = read_json(&f->vocab, t, f->path, "vocab.json", false, err);
+    bool one = !has_file(f->path, "vocab.json") && has_file(f->path, "tokenizer.json");
+    ds_status st = one ? DS_OK : read_json(&f->vocab, t, f->path, "vocab.json", false, err);
 
     if (st == DS_OK)
         st = read_json(&f->map, t, f->path, "special_tokens_map.json", true, err);
@@ -431,12 +456,14 @@ static ds_status open_folder(ds_tokenizer *t, folder *f, ds_error *err)
         st = read_json(&f->config, t, f->path, "tokenizer_config.json", true, err);
     if (st == DS_OK)
         st = read_json(&f->added, t, f->path, "added_tokens.json", true, err);
+    if (st == DS_OK && one)
+        st = read_one_file(t, f, err);
     if (st == DS_OK)
         st = read_config(t, f, err);
     if (st == DS_OK)
         st = read_vocab(t, f, err);
     if (st == DS_OK)
-        st = read_merges(t, f->path, err);
+        st = read_merges(t, f, err);
     if (st == DS_OK)
         st = read_specials(t, f, err);
     return st == DS_OK ? st : ds_fail_at(err, st, f->path, -1);
@@ -456,6 +483,7 @@ ds_status ds_tokenizer_open(ds_tokenizer **out, const char *path, ds_error *err)
     json_decref(f.map);
     json_decref(f.config);
     json_decref(f.added);
+    ds_free(f.merges);
     if (st != DS_OK) {
         ds_tokenizer_close(t);
         return st;
@@ -464,31 +492,47 @@ ds_status ds_tokenizer_open(ds_tokenizer **out, const char *path, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int number, ds_error *err)
+ds_status ds__tokenizer_open_store(ds_tokenizer **out, const ds_store *store, int number,
+                                   ds_error *err)
 {
-    const char *name = number == 2 ? "tokenizer_2" : "tokenizer";
-    ds_arena arena = { NULL };
-    const char *vocab = ds__arena_printf(&arena, "%s/vocab.json", model);
-    bool direct = vocab != NULL && number == 1 && access(vocab, F_OK) == 0;
-    ds_folder *f = NULL;
     char *path = NULL;
-    ds_status st = vocab == NULL ? no_memory(err) : DS_OK;
+    int64_t pad = 0;
+    ds_status st = ds__store_tokenizer(store, number, &path, &pad, err);
 
     *out = NULL;
-    ds__arena_free(&arena);
-    if (st == DS_OK && direct)
-        return ds_tokenizer_open(out, model, err);
     if (st == DS_OK)
-        st = ds__folder_open(&f, model, err);
-    if (st == DS_OK && ds__folder_class(f, name) == NULL)
-        st = ds_fail(err, DS_E_NOMATCH, "the model has no component %s", name);
-    if (st == DS_OK && (path = ds__folder_file(f, name, NULL)) == NULL)
-        st = no_memory(err);
-    if (st == DS_OK)
-        st = ds_tokenizer_open(out, path, err);
+        st = path != NULL ? ds_tokenizer_open(out, path, err)
+                          : ds__tokenizer_open_clip(out, pad, err);
     ds_free(path);
-    ds__folder_close(f);
-    return st == DS_OK ? st : ds_fail_at(err, st, model, -1);
+    return st == DS_OK ? st : ds_fail_at(err, st, ds__store_path(store), -1);
+}
+
+ds_status ds_model_tokenizer_open(ds_tokenizer **out, const char *model, int number,
+                                  const ds_model_options *options, ds_error *err)
+{
+    ds_store_options where;
+    ds_store *store;
+    ds_status st;
+
+    *out = NULL;
+    if (number == 1 && (has_file(model, "vocab.json") || has_file(model, "tokenizer.json")))
+        return ds_tokenizer_open(out, model, err);
+    st = ds__store_open(&store, model, ds__store_where(&where, options), err);
+    if (st == DS_OK)
+        st = ds__tokenizer_open_store(out, store, number, err);
+    if (st == DS_OK)
+        ds__store_close(store);
+    return st;
+}
+
+ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int number, ds_error *err)
+{
+    return ds_model_tokenizer_open(out, model, number, NULL, err);
+}
+
+ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number, ds_error *err)
+{
+    return ds__tokenizer_open_store(out, m->store, number, err);
 }
 
 void ds_tokenizer_close(ds_tokenizer *t)

@@ -4,6 +4,8 @@
  *   tokenizer_vocab.c     spelling <-> id, and the table of merges
  *   tokenizer_text.c      prompt -> normalised characters, special tokens marked
  *   tokenizer_encode.c    characters -> pieces -> tokens and words
+ *   tokenizer_json.c      tokenizer.json, taken apart into the older files
+ *   tokenizer_clip.c      CLIP's own vocabulary, which is part of this library
  *   bpe.c                 byte-pair encoding of one piece */
 
 #ifndef DS_MODELS_TOKENIZER_H
@@ -11,7 +13,10 @@
 
 #include <diffuscope/tokenizer.h>
 
+#include <jansson.h>
+
 #include "base/arena.h"
+#include "weights/store.h"
 
 #define DS__MAX_TEXT ((size_t)1 << 20) /* bytes of a prompt */
 #define DS__MAX_IDS  ((int64_t)1 << 20)
@@ -66,6 +71,32 @@ struct ds_tokenizer {
     size_t special_count, special_room;
     ds_tokenizer_info info;
 };
+
+/* ---- tokenizer.c ----------------------------------------------------------------------------- */
+
+/* Spelling of byte b in a vocabulary: printing Latin-1 stands for itself, and the 68 others for
+ * U+0100 onwards in order (GPT-2's table): *others counts them. At most two bytes and a NUL. */
+void ds__spell_byte(char out[3], int b, int *others);
+bool ds__byte_prints(int b);
+
+/* Looks the 512 single-byte tokens up. */
+void ds__tokenizer_symbols(ds_tokenizer *t);
+
+/* Enters a special token of the vocabulary once; what is said of it first holds. */
+ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err);
+
+ds_status ds__tokenizer_open_store(ds_tokenizer **out, const ds_store *store, int number,
+                                   ds_error *err);
+
+/* ---- tokenizer_json.c, tokenizer_clip.c ------------------------------------------------------ */
+
+/* Takes tokenizer.json apart: the vocabulary (to be released), the text of merges.txt (of
+ * ds_alloc), and the added tokens, which go to config as "added_tokens_decoder". */
+ds_status ds__tokenizer_json_split(json_t *file, json_t *config, json_t **vocab, char **merges,
+                                   size_t *size, ds_error *err);
+
+/* CLIP's 49,408 tokens, 77 positions, padding with that id. */
+ds_status ds__tokenizer_open_clip(ds_tokenizer **out, int64_t pad, ds_error *err);
 
 /* ---- tokenizer_vocab.c ----------------------------------------------------------------------- */
 

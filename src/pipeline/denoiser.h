@@ -46,14 +46,14 @@ ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, co
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
                       const ds_cancel *cancel, ds_error *err);
 
-/* ---- the noise schedule, from the folder's scheduler file ------------------------------------ */
+/* ---- the noise schedule, from the model's configuration ------------------------------------ */
 
 struct ds_noise {
     ds_schedule schedule;
     ds_prediction prediction; /* what the network's answer is */
 };
 
-ds_status ds__noise_open(ds_noise *n, const ds_model *m, ds_error *err);
+ds_status ds__noise_open(ds_noise *n, ds_model *m, ds_error *err);
 void ds__noise_close(ds_noise *n);
 
 /* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of
@@ -69,7 +69,8 @@ void ds__noise_to_eps(const ds_noise *n, float *out, const float *answer, const 
 void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
                      ds_noise_level at, int64_t count);
 
-/* Path of the folder's scheduler file, to be freed with ds_free; NULL with DS_OK if it has none. */
-ds_status ds__noise_file(char **out, const ds_model *m, ds_error *err);
+/* The model's scheduler configuration, with the prediction type settled; root NULL if it has none.
+ * Release with ds__schedule_file_close. */
+ds_status ds__noise_config(ds_schedule_file *f, ds_model *m, ds_error *err);
 
 #endif

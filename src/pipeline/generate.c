@@ -6,6 +6,7 @@
  * first latent; then come the sampler's own. */
 
 #include "pipeline/run_impl.h"
+#include "pipeline/sampler_impl.h"
 
 #include <math.h>
 #include <string.h>
@@ -163,10 +164,11 @@ static ds_status make_networks(ds_run *r, const ds_run_options *o, ds_error *err
 static ds_status make_samplers(ds_run *r, const ds_run_options *o, ds_error *err)
 {
     ds_sampler_options s = DS_SAMPLER_OPTIONS_INIT;
-    char *path;
-    ds_status st = ds__noise_file(&path, r->model, err);
+    ds_schedule_file f;
+    ds_status st = ds__noise_config(&f, r->model, err);
 
-    s.config = path;
+    if (f.root == NULL)
+        s.prediction_type = ds__store_prediction(r->model->store)->type;
     s.sampler = o->sampler;
     s.scheduler = o->scheduler;
     s.spacing = o->spacing;
@@ -180,10 +182,10 @@ static ds_status make_samplers(ds_run *r, const ds_run_options *o, ds_error *err
     if (st == DS_OK && (r->sampler == NULL || r->rng == NULL))
         st = no_memory(err);
     for (int64_t b = 0; st == DS_OK && b < r->images; b++) {
-        st = ds_sampler_new(&r->sampler[b], &s, err);
+        st = ds__sampler_new(&r->sampler[b], &s, &f, err);
         ds_rng_init(&r->rng[b], o->rng, o->seed + (uint64_t)b);
     }
-    ds_free(path);
+    ds__schedule_file_close(&f);
     if (st == DS_OK)
         r->steps = ds_sampler_steps(r->sampler[0]);
     return st;

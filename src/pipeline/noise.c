@@ -1,57 +1,60 @@
 /* noise.c - the schedule that a model was trained with, and its parametrisations. See
  * denoiser.h. */
 
+#include "models/prediction.h"
 #include "pipeline/denoiser.h"
 #include "pipeline/sampler_impl.h"
 
 #include <math.h>
 #include <string.h>
 
-ds_status ds__noise_file(char **out, const ds_model *m, ds_error *err)
+ds_status ds__noise_config(ds_schedule_file *f, ds_model *m, ds_error *err)
 {
-    *out = NULL;
-    if (ds__folder_class(m->folder, "scheduler") == NULL)
-        return DS_OK;
-    *out = ds__folder_file(m->folder, "scheduler", "scheduler_config.json");
-    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a path");
-}
+    json_t *root = NULL;
+    ds_status st = ds__model_settle(m, err);
 
-static ds_status configure(ds_schedule_config *c, ds_sampler_kind *kind, const char *path,
-                           ds_error *err)
-{
-    const ds_sampler_class *class;
-    ds_schedule_file f = { 0 };
-    bool karras;
-    ds_status st = path != NULL ? ds__schedule_file_open(&f, path, err) : DS_OK;
-
-    *kind = DS_DDIM;
-    if (st == DS_OK && path != NULL &&
-        ds__sampler_find(&class, &karras, f.class_name, NULL) == DS_OK)
-        *kind = class->kind;
-    ds__schedule_defaults(c, *kind, false);
-    if (path == NULL)
-        ds__schedule_stable_diffusion(c);
-    else if (st == DS_OK)
-        st = ds__schedule_file_fields(c, &f, *kind, err);
-    ds__schedule_file_close(&f);
+    *f = (ds_schedule_file){ .class_name = "" };
+    if (st != DS_OK || ds__store_class(m->store, "scheduler") == NULL)
+        return st;
+    st = ds__store_config(m->store, "scheduler", &root, err);
+    if (st == DS_OK)
+        ds__schedule_file_take(f, root, "the model's scheduler configuration");
     return st;
 }
 
-ds_status ds__noise_open(ds_noise *n, const ds_model *m, ds_error *err)
+static ds_status configure(ds_schedule_config *c, ds_sampler_kind *kind, const ds_schedule_file *f,
+                           ds_error *err)
+{
+    const ds_sampler_class *class;
+    bool karras;
+
+    *kind = DS_DDIM;
+    if (ds__sampler_find(&class, &karras, f->class_name, NULL) == DS_OK)
+        *kind = class->kind;
+    ds__schedule_defaults(c, *kind, false);
+    if (f->root != NULL)
+        return ds__schedule_file_fields(c, f, *kind, err);
+    ds__schedule_stable_diffusion(c);
+    return DS_OK;
+}
+
+ds_status ds__noise_open(ds_noise *n, ds_model *m, ds_error *err)
 {
     ds_schedule_config c;
     ds_sampler_kind kind;
-    char *path;
-    ds_status st = ds__noise_file(&path, m, err);
+    ds_schedule_file f;
+    ds_status st = ds__noise_config(&f, m, err);
 
     memset(n, 0, sizeof *n);
     if (st == DS_OK)
-        st = configure(&c, &kind, path, err);
+        st = configure(&c, &kind, &f, err);
+    if (st == DS_OK && f.root == NULL && ds__store_prediction(m->store)->type != NULL)
+        st = ds__prediction_parse(&c.prediction, ds__store_prediction(m->store)->type, err);
     if (st == DS_OK)
         st = ds__schedule_new(&n->schedule, &c, kind, err);
     if (st == DS_OK)
         n->prediction = (ds_prediction)c.prediction;
-    ds_free(path);
+    ds__schedule_file_close(&f);
     return st;
 }
 

@@ -30,8 +30,7 @@ static ds_status open_encoder(ds_text *t, int i, ds_error *err)
     ds_status st = ds__module_need(t->model, modules[i], err);
 
     if (st == DS_OK)
-        st = ds_tokenizer_open_model(&t->tokenizer[i], ds__folder_path(t->model->folder), i + 1,
-                                     err);
+        st = ds_model_tokenizer(t->model, &t->tokenizer[i], i + 1, err);
     if (st != DS_OK)
         return st;
     info = ds_tokenizer_describe(t->tokenizer[i]);
@@ -76,7 +75,6 @@ static ds_status check_widths(const ds_text *t, ds_error *err)
 ds_status ds__text_open(ds_text **out, ds_model *m, ds_error *err)
 {
     ds_text *t = ds_calloc(1, sizeof *t);
-    const json_t *zeros;
     ds_status st = DS_OK;
 
     *out = NULL;
@@ -92,8 +90,8 @@ ds_status ds__text_open(ds_text **out, ds_model *m, ds_error *err)
         ds__text_close(t);
         return st;
     }
-    zeros = json_object_get(ds__folder_index(m->folder), "force_zeros_for_empty_prompt");
-    t->zero_absent = t->encoders == 2 && !json_is_false(zeros); /* the pipeline's default is true */
+    t->zero_absent = t->encoders == 2 &&
+                     ds__store_flag(m->store, "force_zeros_for_empty_prompt", true);
     *out = t;
     return DS_OK;
 }

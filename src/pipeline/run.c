@@ -179,6 +179,11 @@ ds_status ds_run_preview(ds_run *r, float *rgb, int64_t b, ds_error *err)
     return DS_OK;
 }
 
+ds_model *ds_run_model(const ds_run *r)
+{
+    return r->model;
+}
+
 ds_run_info ds_run_describe(const ds_run *r)
 {
     const ds_conditions *c = r->conditions;

@@ -70,6 +70,10 @@ typedef struct ds_level {
 } ds_level;
 ds_level ds__level_at(const ds_sampler *s, int i);
 
+/* ds_sampler_new with an open configuration (root NULL: none) instead of o->config. */
+ds_status ds__sampler_new(ds_sampler **out, const ds_sampler_options *o, const ds_schedule_file *f,
+                          ds_error *err);
+
 /* sampler_alpha.c */
 ds_status ds__plan_alpha(ds_sampler *s, ds_error *err);
 ds_status ds__plan_inverse(ds_sampler *s, ds_error *err);

@@ -186,6 +186,20 @@ ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, ds_error
 {
     ds_schedule_file f = { 0 };
     ds_status st = DS_OK;
+
+    *out = NULL;
+    if (o->config != NULL)
+        st = ds__schedule_file_open(&f, o->config, err);
+    if (st == DS_OK)
+        st = ds__sampler_new(out, o, &f, err);
+    ds__schedule_file_close(&f);
+    return st;
+}
+
+ds_status ds__sampler_new(ds_sampler **out, const ds_sampler_options *o, const ds_schedule_file *f,
+                          ds_error *err)
+{
+    ds_status st;
     ds_sampler *s;
 
     *out = NULL;
@@ -194,11 +208,7 @@ ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, ds_error
     s = ds_calloc(1, sizeof *s);
     if (s == NULL)
         return ds_fail(err, DS_E_NOMEM, "sampler: %zu bytes", sizeof *s);
-    if (o->config != NULL)
-        st = ds__schedule_file_open(&f, o->config, err);
-    if (st == DS_OK)
-        st = prepare(s, o, &f, err);
-    ds__schedule_file_close(&f);
+    st = prepare(s, o, f, err);
     if (st != DS_OK) {
         ds_sampler_free(s);
         return st;

@@ -70,6 +70,8 @@ typedef struct ds_schedule_file {
 } ds_schedule_file;
 
 ds_status ds__schedule_file_open(ds_schedule_file *f, const char *path, ds_error *err);
+/* The same of a configuration that was read already; takes over root (which may be NULL). */
+void ds__schedule_file_take(ds_schedule_file *f, struct json_t *root, const char *path);
 ds_status ds__schedule_file_fields(ds_schedule_config *c, const ds_schedule_file *f,
                                    ds_sampler_kind kind, ds_error *err);
 void ds__schedule_file_close(ds_schedule_file *f);

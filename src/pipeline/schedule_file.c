@@ -6,7 +6,6 @@
 
 #include "pipeline/schedule.h"
 
-#include "base/file.h"
 #include "base/json.h"
 
 #include <math.h>
@@ -26,8 +25,6 @@
 #define RESCALED                                                                                   \
     (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_EULER) | BIT(DS_EULER_A) |        \
      BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | FEW)
-
-enum { MAX_FILE = 1 << 20 };
 
 typedef struct word {
     const char *text;
@@ -203,40 +200,20 @@ ds_status ds__spacing_parse(int *out, const char *text, ds_error *err)
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
-/* Python writes infinities as bare words, which JSON does not have: they become null. */
-static void hide_infinities(char *text)
-{
-    static const char infinity[] = "Infinity";
-    bool quoted = false;
-
-    for (char *p = text; *p != '\0'; p++) {
-        if (*p == '"') {
-            quoted = !quoted;
-        } else if (quoted && *p == '\\' && p[1] != '\0') {
-            p++;
-        } else if (!quoted && strncmp(p, infinity, strlen(infinity)) == 0) {
-            memcpy(p, "null    ", strlen(infinity));
-            if (p > text && p[-1] == '-')
-                p[-1] = ' ';
-        }
-    }
-}
-
 ds_status ds__schedule_file_open(ds_schedule_file *f, const char *path, ds_error *err)
 {
-    char *text;
-    size_t size;
-    ds_status st = ds__file_read(&text, &size, path, MAX_FILE, err);
+    json_t *root;
+    ds_status st = ds__json_load_python(&root, path, err);
 
-    *f = (ds_schedule_file){ .path = path, .class_name = "" };
-    if (st != DS_OK)
-        return st;
-    hide_infinities(text);
-    st = ds__json_parse(&f->root, text, size, path, err);
-    ds_free(text);
-    if (st == DS_OK && json_is_string(json_object_get(f->root, "_class_name")))
-        f->class_name = json_string_value(json_object_get(f->root, "_class_name"));
+    ds__schedule_file_take(f, root, path);
     return st;
+}
+
+void ds__schedule_file_take(ds_schedule_file *f, json_t *root, const char *path)
+{
+    const char *name = json_string_value(json_object_get(root, "_class_name"));
+
+    *f = (ds_schedule_file){ root, path, name != NULL ? name : "" };
 }
 
 void ds__schedule_file_close(ds_schedule_file *f)

@@ -5,6 +5,7 @@
 
 #include "tensor/convert.h"
 
+#include <math.h>
 #include <string.h>
 
 float ds__f16_to_f32(uint16_t h)
@@ -49,6 +50,56 @@ uint16_t ds__f32_to_f16(float f)
     return sign | (uint16_t)((a - 0x38000000u) >> 13);
 }
 
+/* E4M3: sign, 4 bits of exponent with bias 7, 3 of mantissa; all ones is NaN (arXiv 2209.05433,
+ * section 3.1). Every value is a float32. */
+static float e4m3_to_f32(uint8_t v)
+{
+    int e = v >> 3 & 15, m = v & 7;
+    float f = e == 0 ? (float)m * 0x1p-9f
+                     : ds__bits_f32((uint32_t)(e + 120) << 23 | (uint32_t)m << 20);
+
+    if (e == 15 && m == 7)
+        f = NAN;
+    return v & 0x80 ? -f : f;
+}
+
+/* To nearest even by adding 2^k, whose last place is the step of the numbers near f. */
+static uint8_t f32_to_e4m3(float f)
+{
+    uint8_t sign = ds__f32_bits(f) >> 31 ? 0x80 : 0;
+    float a = fabsf(f), step;
+    int e;
+
+    if (!(a <= 464.0f)) /* halfway to the number that 448's successor would be; NaN */
+        return sign | 0x7f;
+    frexpf(a, &e); /* a < 2^e */
+    e = e < -5 ? -5 : e;
+    step = ldexpf(1.0f, e - 4);
+    a = rintf(a / step) * step;
+    if (a > 448.0f)
+        a = 448.0f; /* 464 itself ties to even, which is 448 */
+    if (a < 0x1p-6f)
+        return sign | (uint8_t)(a * 0x1p9f);
+    return sign | (uint8_t)((ds__f32_bits(a) >> 20) - (120 << 3));
+}
+
+/* Twice rounded numbers would not be to nearest: the float32 goes to 8 bits in one step. */
+static uint8_t f32_to_e5m2(float f)
+{
+    uint32_t u = ds__f32_bits(f), sign = u >> 24 & 0x80;
+    float a = fabsf(f), step;
+    int e;
+
+    if (isnan(f))
+        return (uint8_t)(sign | 0x7f);
+    if (a >= 61440.0f) /* halfway from 57344 to 65536 */
+        return (uint8_t)(sign | 0x7c);
+    frexpf(a, &e);
+    e = e < -13 ? -13 : e;
+    step = ldexpf(1.0f, e - 3);
+    return (uint8_t)(sign | ds__f32_to_f16(rintf(a / step) * step) >> 8);
+}
+
 static double load(const void *src, ds_dtype t, int64_t i)
 {
     switch (t) {
@@ -67,6 +118,10 @@ static double load(const void *src, ds_dtype t, int64_t i)
     case DS_DTYPE_U8:
     case DS_DTYPE_BOOL:
         return ((const uint8_t *)src)[i];
+    case DS_DTYPE_F8_E4M3:
+        return e4m3_to_f32(((const uint8_t *)src)[i]);
+    case DS_DTYPE_F8_E5M2:
+        return ds__f16_to_f32((uint16_t)(((const uint8_t *)src)[i] << 8));
     }
     return 0.0;
 }
@@ -97,6 +152,12 @@ static void store(void *dst, ds_dtype t, int64_t i, double v)
         break;
     case DS_DTYPE_BOOL:
         ((uint8_t *)dst)[i] = v != 0.0;
+        break;
+    case DS_DTYPE_F8_E4M3:
+        ((uint8_t *)dst)[i] = f32_to_e4m3((float)v);
+        break;
+    case DS_DTYPE_F8_E5M2:
+        ((uint8_t *)dst)[i] = f32_to_e5m2((float)v);
         break;
     }
 }
@@ -136,6 +197,18 @@ static void f32_to_bf16(uint16_t *dst, const float *src, int64_t n)
         dst[i] = ds__f32_to_bf16(src[i]);
 }
 
+static void f8_to_f32(float *dst, const uint8_t *src, ds_dtype from, int64_t n)
+{
+    float table[256];
+
+    for (int i = 0; i < 256; i++)
+        table[i] = from == DS_DTYPE_F8_E4M3 ? e4m3_to_f32((uint8_t)i)
+                                            : ds__f16_to_f32((uint16_t)(i << 8));
+#pragma omp parallel for if (n > 65536) schedule(static)
+    for (int64_t i = 0; i < n; i++)
+        dst[i] = table[src[i]];
+}
+
 void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t n)
 {
     if (to == from)
@@ -144,6 +217,8 @@ void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t 
         f16_to_f32(dst, src, n);
     else if (from == DS_DTYPE_BF16 && to == DS_DTYPE_F32)
         bf16_to_f32(dst, src, n);
+    else if ((from == DS_DTYPE_F8_E4M3 || from == DS_DTYPE_F8_E5M2) && to == DS_DTYPE_F32)
+        f8_to_f32(dst, src, from, n);
     else if (from == DS_DTYPE_F32 && to == DS_DTYPE_BF16)
         f32_to_bf16(dst, src, n);
     else if (from == DS_DTYPE_F32 && to == DS_DTYPE_F16)

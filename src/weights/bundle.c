@@ -148,10 +148,10 @@ ds_status ds_bundle_add(ds_bundle *b, const char *name, ds_dtype dtype, int rank
     int64_t at;
 
     *out = NULL;
-    if (rank < 0 || rank > DS_MAX_RANK || (unsigned)dtype > DS_DTYPE_BOOL)
+    if (rank < 0 || rank > DS_MAX_RANK || (unsigned)dtype >= DS_DTYPES)
         return ds_fail(err, DS_E_ARG,
                        "tensor '%.120s': rank %d, type %d: expected 0 to %d, 0 to %d", name, rank,
-                       (int)dtype, DS_MAX_RANK, DS_DTYPE_BOOL);
+                       (int)dtype, DS_MAX_RANK, DS_DTYPES - 1);
     for (int i = 0; i < rank; i++)
         t.dim[i] = dim[i];
     if ((st = check_name(b, name, err)) != DS_OK ||

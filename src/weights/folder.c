@@ -183,7 +183,7 @@ ds_status ds__folder_config(const ds_folder *f, const char *name, json_t **out, 
     *out = NULL;
     if (path == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory", f->path);
-    st = ds__json_load(out, path, err);
+    st = scheduler ? ds__json_load_python(out, path, err) : ds__json_load(out, path, err);
     ds_free(path);
     return st;
 }

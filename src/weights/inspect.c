@@ -11,10 +11,9 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "weights/bundle.h"
-#include "weights/folder.h"
-#include "weights/weights.h"
+#include "weights/store.h"
 
-#define DTYPES (DS_DTYPE_BOOL + 1)
+#define DTYPES DS_DTYPES
 
 typedef struct tally {
     int64_t tensors[DTYPES], elements[DTYPES], bytes[DTYPES];
@@ -40,7 +39,8 @@ static void put(json_t **object, const char *key, json_t *value)
 
 static bool is_real(ds_dtype t)
 {
-    return t == DS_DTYPE_F32 || t == DS_DTYPE_F16 || t == DS_DTYPE_BF16 || t == DS_DTYPE_F64;
+    return t == DS_DTYPE_F32 || t == DS_DTYPE_F16 || t == DS_DTYPE_BF16 || t == DS_DTYPE_F64 ||
+           t == DS_DTYPE_F8_E4M3 || t == DS_DTYPE_F8_E5M2;
 }
 
 static void count(tally *s, const ds_tensor *t)
@@ -79,7 +79,17 @@ static ds_status dump(char **out, json_t *j, const char *path, ds_error *err)
     return DS_OK;
 }
 
-/* ---- folders --------------------------------------------------------------------------------- */
+/* ---- models --------------------------------------------------------------------------------- */
+
+/* The path inside the model's folder; the name alone of a file that is the model. */
+static const char *below(const char *path, const char *root)
+{
+    size_t n = strlen(root);
+
+    if (strncmp(path, root, n) == 0 && path[n] == '/')
+        return path + n + 1;
+    return strcmp(path, root) == 0 && strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
+}
 
 static ds_status files_json(json_t **out, ds_weights *w, const char *root, bool hashes,
                             ds_error *err)
@@ -91,7 +101,7 @@ static ds_status files_json(json_t **out, ds_weights *w, const char *root, bool 
 
         if (st != DS_OK)
             return st;
-        append(out, json_pack("{s:s, s:I, s:s*}", "path", path + strlen(root) + 1, "bytes",
+        append(out, json_pack("{s:s, s:I, s:s*}", "path", below(path, root), "bytes",
                               (json_int_t)ds__weights_file_bytes(w, i), "sha256", hex));
     }
     return DS_OK;
@@ -133,12 +143,14 @@ static bool needs_weights(const char *class_name)
     return false;
 }
 
-static ds_status add_config(json_t *into, const ds_folder *f, const char *name, bool needed,
+static ds_status add_config(json_t *into, const ds_store *s, const char *name, bool needed,
                             ds_error *err)
 {
     json_t *config = NULL;
     ds_error why = { 0 };
-    ds_status st = ds__folder_config(f, name, &config, &why);
+    ds_status st = strncmp(name, "tokenizer", 9) == 0 && ds__store_is_file(s)
+                       ? DS_E_IO
+                       : ds__store_config(s, name, &config, &why);
 
     if (st == DS_E_IO && !needed)
         return DS_OK;
@@ -151,18 +163,16 @@ static ds_status add_config(json_t *into, const ds_folder *f, const char *name, 
     return DS_OK;
 }
 
-static ds_status add_weights(json_t *into, tally *total, const ds_folder *f, const char *name,
+static ds_status add_weights(json_t *into, tally *total, const ds_store *s, const char *name,
                              bool needed, bool hashes, ds_error *err)
 {
-    char *path = ds__folder_file(f, name, NULL);
     ds_weights *w = NULL;
     ds_error why = { 0 };
-    ds_status st = path == NULL ? ds_fail(&why, DS_E_NOMEM, "no memory to describe '%s'", name)
-                                : ds__weights_open(&w, path, NULL, &why);
+    ds_status st = ds__store_is_file(s) && !needed ? DS_E_IO
+                                                   : ds__store_weights(s, name, &w, &why);
 
-    ds_free(path);
     if (st == DS_OK)
-        st = weights_json(into, total, w, ds__folder_path(f), hashes, &why);
+        st = weights_json(into, total, w, ds__store_path(s), hashes, &why);
     else if ((st == DS_E_IO || st == DS_E_UNSUPPORTED) && !needed)
         st = DS_OK;
     ds__weights_close(w);
@@ -173,38 +183,73 @@ static ds_status add_weights(json_t *into, tally *total, const ds_folder *f, con
     return DS_OK;
 }
 
-static ds_status add_component(json_t *into, tally *total, const ds_folder *f, const char *name,
+static ds_status add_component(json_t *into, tally *total, const ds_store *s, const char *name,
                                bool hashes, ds_error *err)
 {
-    const char *class_name = ds__folder_class(f, name);
+    const char *class_name = ds__store_class(s, name);
     json_t *j = json_pack("{s:s}", "class", class_name);
     bool needed = needs_weights(class_name);
     ds_status st;
 
     if (json_object_set_new(into, name, j) != 0)
         return ds_fail(err, DS_E_NOMEM, "no memory to describe '%s'", name);
-    st = add_config(j, f, name, needed, err);
-    return st == DS_OK ? add_weights(j, total, f, name, needed, hashes, err) : st;
+    st = add_config(j, s, name, needed, err);
+    return st == DS_OK ? add_weights(j, total, s, name, needed, hashes, err) : st;
+}
+
+/* What is known without running a network. */
+static void add_prediction(json_t *j, const ds_store *s)
+{
+    const ds_prediction_note *p = ds__store_prediction(s);
+
+    put(&j, "prediction_type", json_string(p->type != NULL ? p->type : "epsilon"));
+    put(&j, "prediction_type_from",
+        json_string(p->type != NULL ? p->from
+                                    : "assumed: the file does not say; a run measures it"));
+}
+
+ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, ds_error *err)
+{
+    json_t *components = json_object(), *j;
+    tally total = { 0 };
+    ds_status st = DS_OK;
+
+    *json = NULL;
+    for (int64_t i = 0; st == DS_OK && i < ds__store_components(s); i++)
+        st = add_component(components, &total, s, ds__store_component(s, i), hashes, err);
+    if (st == DS_OK) {
+        j = json_pack("{s:s, s:s, s:O, s:I, s:I}", "path", ds__store_path(s), "class",
+                      ds__store_pipeline(s), "components", components, "parameters",
+                      (json_int_t)total.parameters, "bytes", (json_int_t)total.all_bytes);
+        if (j != NULL && ds__store_notes(s) != NULL)
+            json_object_update(j, (json_t *)ds__store_notes(s));
+        if (j != NULL && ds__store_remark(s) != NULL)
+            json_object_set_new(j, "remark", json_string(ds__store_remark(s)));
+        if (j != NULL && ds__store_class(s, "unet") != NULL)
+            add_prediction(j, s);
+        st = dump(json, j, ds__store_path(s), err);
+    }
+    json_decref(components);
+    return st;
 }
 
 ds_status ds_inspect_model(char **json, const char *model, bool hashes, ds_error *err)
 {
-    json_t *components = json_object();
-    tally total = { 0 };
-    ds_folder *f = NULL;
-    ds_status st = ds__folder_open(&f, model, err);
+    return ds_inspect_model_with(json, model, NULL, hashes, err);
+}
+
+ds_status ds_inspect_model_with(char **json, const char *model, const ds_model_options *options,
+                                bool hashes, ds_error *err)
+{
+    ds_store_options where;
+    ds_store *s;
+    ds_status st = ds__store_open(&s, model, ds__store_where(&where, options), err);
 
     *json = NULL;
-    for (int64_t i = 0; st == DS_OK && i < ds__folder_components(f); i++)
-        st = add_component(components, &total, f, ds__folder_component(f, i), hashes, err);
-    if (st == DS_OK)
-        st = dump(json,
-                  json_pack("{s:s, s:s, s:O, s:I, s:I}", "path", ds__folder_path(f), "class",
-                            ds__folder_pipeline(f), "components", components, "parameters",
-                            (json_int_t)total.parameters, "bytes", (json_int_t)total.all_bytes),
-                  model, err);
-    json_decref(components);
-    ds__folder_close(f);
+    if (st == DS_OK) {
+        st = ds__inspect_store(json, s, hashes, err);
+        ds__store_close(s);
+    }
     return st;
 }
 

@@ -61,11 +61,28 @@ static bool find_projection(const char *name, bool old, size_t *entry, size_t *a
     return false;
 }
 
+/* transformers 5 leaves the outer module of a text encoder out, as some early merges did. */
+static bool lacks_text_model(const char *name)
+{
+    static const char *const parts[] = { "embeddings.token_embedding.",
+                                         "embeddings.position_", "encoder.layers.",
+                                         "final_layer_norm." };
+
+    for (size_t i = 0; i < DS_COUNT(parts); i++)
+        if (strncmp(name, parts[i], strlen(parts[i])) == 0)
+            return true;
+    return false;
+}
+
 const char *ds__names_modern(const char *name, char *buf, size_t size)
 {
     size_t i, at;
     int n;
 
+    if (lacks_text_model(name)) {
+        n = snprintf(buf, size, "text_model.%s", name);
+        return n > 0 && (size_t)n < size ? buf : name;
+    }
     if (!find_projection(name, true, &i, &at))
         return name;
     n = snprintf(buf, size, "%.*s%s%s", (int)at, name, projections[i].new_name,

@@ -146,14 +146,14 @@ static ds_status read_dtype(const reader *r, ds_bundle_entry *e, const json_t *j
         return FAIL_TENSOR(r, DS_E_FORMAT, e->name,
                            "%s: tensor '%.120s': expected \"dtype\" to be a string", r->path,
                            e->name);
-    for (int t = 0; t <= DS_DTYPE_BOOL; t++)
+    for (int t = 0; t < DS_DTYPES; t++)
         if (strcmp(text, ds_dtype_name((ds_dtype)t)) == 0) {
             e->tensor.dtype = (ds_dtype)t;
             return DS_OK;
         }
     return FAIL_TENSOR(r, DS_E_UNSUPPORTED, e->name,
                        "%s: tensor '%.120s': dtype '%.40s' is not supported; expected one of F64, "
-                       "F32, F16, BF16, I64, I32, U8, BOOL",
+                       "F32, F16, BF16, F8_E4M3, F8_E5M2, I64, I32, U8, BOOL",
                        r->path, e->name, text);
 }
 

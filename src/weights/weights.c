@@ -23,17 +23,18 @@ typedef struct param {
     bool used;
 } param;
 
-typedef struct weights_file {
-    const char *path;
+struct ds_weights_file {
+    char *path;
     ds_bundle *bundle;
     char hash[65];
-} weights_file;
+};
 
 struct ds_weights {
     ds_arena arena;
-    weights_file *file;
+    ds_weights_file **file;
+    bool shared;  /* the file is somebody else's */
     param *param; /* sorted by name */
-    int64_t files, params;
+    int64_t files, params, room;
 };
 
 static int compare_params(const void *a, const void *b)
@@ -41,15 +42,16 @@ static int compare_params(const void *a, const void *b)
     return strcmp(((const param *)a)->name, ((const param *)b)->name);
 }
 
-static ds_status add_param(ds_weights *w, int64_t file, const ds_bundle_entry *e, ds_error *err)
+static ds_status add_param(ds_weights *w, int64_t file, const char *given, const ds_tensor *t,
+                           ds_error *err)
 {
     char buf[NAME_SIZE];
-    const char *name = ds__names_modern(e->name, buf, sizeof buf);
+    const char *name = ds__names_modern(given, buf, sizeof buf);
     param *p = &w->param[w->params];
 
-    if (name == buf && (name = ds__arena_printf(&w->arena, "%s", buf)) == NULL)
-        return ds_fail(err, DS_E_NOMEM, "%s: no memory for names", w->file[file].path);
-    *p = (param){ .name = name, .tensor = e->tensor, .file = file };
+    if ((name == buf || w->shared) && (name = ds__arena_printf(&w->arena, "%s", name)) == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory for names", w->file[file]->path);
+    *p = (param){ .name = name, .tensor = *t, .file = file };
     ds__names_flatten(name, &p->tensor);
     w->params++;
     return DS_OK;
@@ -58,8 +60,8 @@ static ds_status add_param(ds_weights *w, int64_t file, const ds_bundle_entry *e
 /* A tensor of a shard must be the one that the index means. */
 static ds_status check_shard(const ds_weights *w, int64_t file, const ds_shards *s, ds_error *err)
 {
-    const char *path = w->file[file].path, *base = strrchr(path, '/') + 1;
-    const ds_bundle *b = w->file[file].bundle;
+    const char *path = w->file[file]->path, *base = strrchr(path, '/') + 1;
+    const ds_bundle *b = w->file[file]->bundle;
 
     for (int64_t i = 0; s->index != NULL && i < b->count; i++) {
         const char *listed = ds__shards_file_of(s, b->entry[i]->name);
@@ -83,7 +85,7 @@ static ds_status check_index(const ds_weights *w, const ds_shards *s, ds_error *
         bool found = false;
 
         for (int64_t f = 0; !found && f < w->files; f++)
-            found = ds_bundle_find(w->file[f].bundle, tensor) != NULL;
+            found = ds_bundle_find(w->file[f]->bundle, tensor) != NULL;
         if (!found) {
             ds_fail(err, DS_E_FORMAT, "%s: tensor '%.120s' is not in %.80s", s->index_path, tensor,
                     json_string_value(value));
@@ -101,12 +103,84 @@ static ds_status check_twice(const ds_weights *w, ds_error *err)
         if (strcmp(a->name, b->name) == 0) {
             ds_fail(err, DS_E_FORMAT,
                     "%s: tensor '%.120s' is there twice (in another file, or under an old name)",
-                    w->file[b->file].path, b->name);
+                    w->file[b->file]->path, b->name);
             return ds_fail_at(err, DS_E_FORMAT, b->name, -1);
         }
     }
     return DS_OK;
 }
+
+/* ---- by hand --------------------------------------------------------------------------------- */
+
+ds_status ds__weights_file_new(ds_weights_file **out, const char *path, ds_bundle *takes,
+                               ds_error *err)
+{
+    ds_weights_file *f = ds_calloc(1, sizeof *f);
+
+    *out = NULL;
+    if (f == NULL || (f->path = ds_strdup(path)) == NULL) {
+        ds_free(f);
+        ds_bundle_free(takes);
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory", path);
+    }
+    f->bundle = takes;
+    *out = f;
+    return DS_OK;
+}
+
+void ds__weights_file_free(ds_weights_file *f)
+{
+    if (f == NULL)
+        return;
+    ds_bundle_free(f->bundle);
+    ds_free(f->path);
+    ds_free(f);
+}
+
+ds_status ds__weights_new(ds_weights **out, ds_weights_file *file, ds_error *err)
+{
+    ds_weights *w = ds_calloc(1, sizeof *w);
+
+    *out = w;
+    if (w == NULL || (w->file = ds__arena_alloc(&w->arena, sizeof *w->file)) == NULL)
+        return ds_fail(err, DS_E_NOMEM, "%s: no memory", file->path);
+    w->file[0] = file;
+    w->files = 1;
+    w->shared = true;
+    return DS_OK;
+}
+
+ds_status ds__weights_add(ds_weights *w, const char *name, const ds_tensor *t, ds_error *err)
+{
+    if (w->params == w->room) {
+        int64_t room = w->room == 0 ? 512 : 2 * w->room;
+        param *p = ds_calloc((size_t)room, sizeof *p);
+
+        if (p == NULL)
+            return ds_fail(err, DS_E_NOMEM, "%s: no memory for %lld tensors", w->file[0]->path,
+                           (long long)room);
+        if (w->params > 0)
+            memcpy(p, w->param, (size_t)w->params * sizeof *p);
+        ds_free(w->param);
+        w->param = p;
+        w->room = room;
+    }
+    return add_param(w, 0, name, t, err);
+}
+
+void *ds__weights_room(ds_weights *w, size_t bytes)
+{
+    return ds__arena_alloc(&w->arena, bytes);
+}
+
+ds_status ds__weights_seal(ds_weights *w, ds_error *err)
+{
+    if (w->params > 0)
+        qsort(w->param, (size_t)w->params, sizeof *w->param, compare_params);
+    return check_twice(w, err);
+}
+
+/* ---- from a folder --------------------------------------------------------------------------- */
 
 static ds_status open_files(ds_weights *w, const ds_shards *s, ds_error *err)
 {
@@ -117,26 +191,29 @@ static ds_status open_files(ds_weights *w, const ds_shards *s, ds_error *err)
     if (w->file == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory for a list of files", s->path[0]);
     for (; w->files < s->count; w->files++) {
-        weights_file *f = &w->file[w->files];
+        ds_bundle *b;
 
-        f->path = s->path[w->files];
-        if ((st = ds__bundle_map(&f->bundle, f->path, false, err)) != DS_OK ||
-            (st = check_shard(w, w->files, s, err)) != DS_OK) {
+        if ((st = ds__bundle_map(&b, s->path[w->files], false, err)) != DS_OK ||
+            (st = ds__weights_file_new(&w->file[w->files], s->path[w->files], b, err)) != DS_OK)
+            return st;
+        if ((st = check_shard(w, w->files, s, err)) != DS_OK) {
             w->files++;
             return st;
         }
-        total += f->bundle->count;
+        total += b->count;
     }
     w->param = ds_calloc((size_t)total + 1, sizeof *w->param);
     if (w->param == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory for %lld tensors", s->path[0],
                        (long long)total);
     for (int64_t f = 0; f < w->files; f++)
-        for (int64_t i = 0; i < w->file[f].bundle->count; i++)
-            if ((st = add_param(w, f, w->file[f].bundle->entry[i], err)) != DS_OK)
+        for (int64_t i = 0; i < w->file[f]->bundle->count; i++) {
+            const ds_bundle_entry *e = w->file[f]->bundle->entry[i];
+
+            if ((st = add_param(w, f, e->name, &e->tensor, err)) != DS_OK)
                 return st;
-    qsort(w->param, (size_t)w->params, sizeof *w->param, compare_params);
-    st = check_twice(w, err);
+        }
+    st = ds__weights_seal(w, err);
     return st == DS_OK ? check_index(w, s, err) : st;
 }
 
@@ -165,8 +242,8 @@ void ds__weights_close(ds_weights *w)
 {
     if (w == NULL)
         return;
-    for (int64_t i = 0; i < w->files; i++)
-        ds_bundle_free(w->file[i].bundle);
+    for (int64_t i = 0; !w->shared && i < w->files; i++)
+        ds__weights_file_free(w->file[i]);
     ds_free(w->param);
     ds__arena_free(&w->arena);
     ds_free(w);
@@ -192,7 +269,8 @@ const ds_tensor *ds__weights_find(ds_weights *w, const char *name)
 
 static bool is_weight_type(ds_dtype t)
 {
-    return t == DS_DTYPE_F32 || t == DS_DTYPE_F16 || t == DS_DTYPE_BF16;
+    return t == DS_DTYPE_F32 || t == DS_DTYPE_F16 || t == DS_DTYPE_BF16 || t == DS_DTYPE_F64 ||
+           t == DS_DTYPE_F8_E4M3 || t == DS_DTYPE_F8_E5M2;
 }
 
 ds_status ds__weights_bind(ds_weights *w, const char *name, int rank, const int64_t *dim,
@@ -209,7 +287,7 @@ ds_status ds__weights_bind(ds_weights *w, const char *name, int rank, const int6
     ds_tensor_shape(&want, expected, sizeof expected);
     if (p == NULL) {
         ds_fail(err, DS_E_NOMATCH, "%s%s: expected a tensor '%.120s' of shape %s, found none",
-                w->file[0].path, w->files > 1 ? " and the other shards" : "", name, expected);
+                w->file[0]->path, w->files > 1 ? " and the other shards" : "", name, expected);
         return ds_fail_at(err, DS_E_NOMATCH, name, -1);
     }
     same = p->tensor.rank == rank && is_weight_type(p->tensor.dtype);
@@ -217,8 +295,8 @@ ds_status ds__weights_bind(ds_weights *w, const char *name, int rank, const int6
         same = same && (dim[i] == -1 || dim[i] == p->tensor.dim[i]);
     if (!same) {
         ds_fail(err, DS_E_SHAPE,
-                "%s: tensor '%.120s': expected shape %s of F32, F16 or BF16, found %s of %s",
-                w->file[p->file].path, name, expected,
+                "%s: tensor '%.120s': expected shape %s of F32, F16, BF16 or F8, found %s of %s",
+                w->file[p->file]->path, name, expected,
                 ds_tensor_shape(&p->tensor, found, sizeof found), ds_dtype_name(p->tensor.dtype));
         return ds_fail_at(err, DS_E_SHAPE, name, -1);
     }
@@ -247,7 +325,7 @@ ds_status ds__weights_check_all_used(const ds_weights *w, ds_error *err)
         return DS_OK;
     ds_fail(err, DS_E_UNSUPPORTED,
             "%s: %lld tensors belong to no part of the network that config.json describes: %s%s",
-            w->file[first->file].path, (long long)extra, names, extra > SHOWN ? ", ..." : "");
+            w->file[first->file]->path, (long long)extra, names, extra > SHOWN ? ", ..." : "");
     return ds_fail_at(err, DS_E_UNSUPPORTED, first->name, -1);
 }
 
@@ -260,11 +338,11 @@ void ds__weights_drop_pages(const ds_weights *w, const ds_tensor *t)
     if (ds_tensor_bytes(t, &bytes, NULL) != DS_OK)
         return;
     for (int64_t i = 0; i < w->files; i++) {
-        uintptr_t map = (uintptr_t)w->file[i].bundle->map;
+        uintptr_t map = (uintptr_t)w->file[i]->bundle->map;
         uintptr_t first = (begin + page - 1) / page * page, last = (begin + bytes) / page * page;
 
         /* a copy of misaligned data is not in the map, and would lose its values */
-        if (begin >= map && begin < map + w->file[i].bundle->map_size && first < last)
+        if (begin >= map && begin < map + w->file[i]->bundle->map_size && first < last)
             madvise((void *)first, last - first, MADV_DONTNEED);
     }
 }
@@ -291,17 +369,17 @@ int64_t ds__weights_files(const ds_weights *w)
 
 const char *ds__weights_file_path(const ds_weights *w, int64_t i)
 {
-    return w->file[i].path;
+    return w->file[i]->path;
 }
 
 int64_t ds__weights_file_bytes(const ds_weights *w, int64_t i)
 {
-    return (int64_t)w->file[i].bundle->map_size;
+    return (int64_t)w->file[i]->bundle->map_size;
 }
 
 ds_status ds__weights_file_hash(ds_weights *w, int64_t i, const char **hex, ds_error *err)
 {
-    weights_file *f = &w->file[i];
+    ds_weights_file *f = w->file[i];
     ds_status st = f->hash[0] != '\0' ? DS_OK : ds__sha256_file(f->hash, f->path, err);
 
     *hex = st == DS_OK ? f->hash : NULL;

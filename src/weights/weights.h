@@ -17,8 +17,22 @@ typedef struct ds_weights ds_weights;
 ds_status ds__weights_open(ds_weights **out, const char *folder, const char *prefer, ds_error *err);
 void ds__weights_close(ds_weights *w);
 
-/* Finds a parameter, insists on its shape (-1 accepts any size) and on F32, F16 or BF16, and marks
- * it as used. DS_E_NOMATCH or DS_E_SHAPE with file, expectation and finding. */
+/* A file that several components share: mapped once, hashed once. Takes over the bundle, also on
+ * failure; the path is copied. It must outlive the weights that are made from it. */
+typedef struct ds_weights_file ds_weights_file;
+ds_status ds__weights_file_new(ds_weights_file **out, const char *path, ds_bundle *takes,
+                               ds_error *err);
+void ds__weights_file_free(ds_weights_file *f);
+
+/* Weights of which each parameter is added by hand (data borrowed from the file), then put in
+ * order. _room is memory with the life of the weights, for a tensor that must be made. */
+ds_status ds__weights_new(ds_weights **out, ds_weights_file *file, ds_error *err);
+ds_status ds__weights_add(ds_weights *w, const char *name, const ds_tensor *t, ds_error *err);
+void *ds__weights_room(ds_weights *w, size_t bytes); /* NULL when memory is exhausted */
+ds_status ds__weights_seal(ds_weights *w, ds_error *err);
+
+/* Finds a parameter, insists on its shape (-1 accepts any size) and on real numbers, and marks it
+ * as used. DS_E_NOMATCH or DS_E_SHAPE with file, expectation and finding. */
 ds_status ds__weights_bind(ds_weights *w, const char *name, int rank, const int64_t *dim,
                            const ds_tensor **out, ds_error *err);
 

@@ -77,8 +77,8 @@ static const struct {
     { "{\"__metadata__\":{},\"__metadata__\":{}}", 0, DS_E_FORMAT, "duplicate" },
 
     /* element types */
-    { "{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, DS_E_UNSUPPORTED,
-      "tensor 'a': dtype 'F8_E4M3' is not supported" },
+    { "{\"a\":{\"dtype\":\"F8_E8M0\",\"shape\":[2],\"data_offsets\":[0,2]}}", 2, DS_E_UNSUPPORTED,
+      "tensor 'a': dtype 'F8_E8M0' is not supported" },
     { "{\"a\":{\"dtype\":\"f32\",\"shape\":[2],\"data_offsets\":[0,8]}}", 8, DS_E_UNSUPPORTED,
       "'f32'" },
     { "{\"a\":{\"dtype\":3,\"shape\":[2],\"data_offsets\":[0,8]}}", 8, DS_E_FORMAT, "\"dtype\"" },

@@ -275,7 +275,7 @@ static void with_tensor(int change, const char *victim, ds_status want, const ch
         if (it && change == DROP)
             continue;
         t.dim[0] -= it && change == SHRINK;
-        t.dtype = it && change == RETYPE ? DS_DTYPE_F64 : t.dtype;
+        t.dtype = it && change == RETYPE ? DS_DTYPE_I32 : t.dtype;
         ts_ok(add(some, name, t.dtype, t.rank, t.dim, &err), &err);
     }
     if (change == EXTRA)
@@ -295,9 +295,9 @@ static void wrong_tensors(void **state)
     with_tensor(DROP, "conv_in.bias", DS_E_NOMATCH,
                 "expected a tensor 'conv_in.bias' of shape [8]");
     with_tensor(SHRINK, "conv_in.weight", DS_E_SHAPE,
-                "tensor 'conv_in.weight': expected shape [8, 4, 3, 3] of F32, F16 or BF16, found "
+                "tensor 'conv_in.weight': expected shape [8, 4, 3, 3] of F32, F16, BF16 or F8, found "
                 "[7, 4, 3, 3] of F32");
-    with_tensor(RETYPE, "conv_out.bias", DS_E_SHAPE, "found [4] of F64");
+    with_tensor(RETYPE, "conv_out.bias", DS_E_SHAPE, "found [4] of I32");
     with_tensor(EXTRA, "conv_out.bias", DS_E_UNSUPPORTED, "unknown.weight");
     ts_ok(open_and_close(&err), &err);
 }

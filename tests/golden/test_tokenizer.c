@@ -68,6 +68,13 @@ static void small_vocabulary(void **state)
     check_file("small-vocab.json", "sd15/tokenizer");
 }
 
+/* tokenizer.json alone, which is all that transformers 5 writes. */
+static void one_file(void **state)
+{
+    (void)state;
+    check_file("small-vocab.json", "../files/tokenizer-transformers5");
+}
+
 static void clip_vocabulary(void **state)
 {
     (void)state;
@@ -110,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_vocabulary),
+        cmocka_unit_test(one_file),
         cmocka_unit_test(clip_vocabulary),
         cmocka_unit_test(padding_differs),
     };

@@ -37,6 +37,37 @@ static void ties_go_to_even(void **state)
     assert_int_equal(ds__f32_to_bf16(1.0f + 3 * 0x1p-8f), 0x3f82);
 }
 
+/* All 256 numbers of both formats, and that halfway points go to the even neighbour. */
+static void bytes_are_floats(void **state)
+{
+    static const ds_dtype types[] = { DS_DTYPE_F8_E4M3, DS_DTYPE_F8_E5M2 };
+    static const uint8_t largest[] = { 0x7e, 0x7b };
+    static const float value[] = { 448.0f, 57344.0f };
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        uint8_t all[256], back[256], one;
+        float f[256], middle;
+
+        for (int i = 0; i < 256; i++)
+            all[i] = (uint8_t)i;
+        ds_convert(f, DS_DTYPE_F32, all, types[k], 256);
+        ds_convert(back, types[k], f, DS_DTYPE_F32, 256);
+        for (int i = 0; i < 256; i++)
+            assert_true(isnan(f[i]) ? isnan(f[back[i]]) : back[i] == i);
+        assert_true(f[largest[k]] == value[k]);
+        assert_true(f[1] > 0 && f[0x81] == -f[1]);
+        for (int i = 0; i < largest[k]; i++) {
+            middle = (f[i] + f[i + 1]) / 2;
+            ds_convert(&one, types[k], &middle, DS_DTYPE_F32, 1);
+            assert_int_equal(one, i & 1 ? i + 1 : i);
+            middle = nextafterf(middle, INFINITY);
+            ds_convert(&one, types[k], &middle, DS_DTYPE_F32, 1);
+            assert_int_equal(one, i + 1);
+        }
+    }
+}
+
 static void shapes_are_checked(void **state)
 {
     ds_tensor t = { DS_DTYPE_F32, 3, { INT64_MAX, 8, 8 }, NULL };
@@ -59,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_short_float_survives),
         cmocka_unit_test(ties_go_to_even),
+        cmocka_unit_test(bytes_are_floats),
         cmocka_unit_test(shapes_are_checked),
     };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "model_option.h"
 
 /* The fields of a configuration that tell one model from another, in the order of the output. */
 static const char *const key_fields[] = {
@@ -132,11 +133,19 @@ static void print_model(const json_t *j)
     json_t *c;
     const char *name;
     char path[256], class_name[256];
+    size_t i;
 
     printf("%s: %s\n", plain(path, json_object_get(j, "path")),
            plain(class_name, json_object_get(j, "class")));
     json_object_foreach (json_object_get(j, "components"), name, c)
         print_component(name, c);
+    if (json_object_get(j, "prediction_type") != NULL)
+        printf("\nprediction: %s (%s)\n", plain(path, json_object_get(j, "prediction_type")),
+               plain(class_name, json_object_get(j, "prediction_type_from")));
+    json_array_foreach (json_object_get(j, "globals"), i, c)
+        printf("mentions code (never called): %s\n", plain(path, c));
+    if (json_object_get(j, "remark") != NULL)
+        printf("%s\n", plain(path, json_object_get(j, "remark")));
     printf("\ntotal: ");
     print_totals(j);
 }
@@ -237,6 +246,22 @@ static ds_status print_description(const char *text, bool model, ds_error *err)
     return DS_OK;
 }
 
+static ds_status inspect_model(char **text, const ds_args *a, ds_error *err)
+{
+    const ds_model_options o = model_options(a);
+    ds_model *m;
+    ds_status st;
+
+    if (!opt_flag(a, "measure"))
+        return ds_inspect_model_with(text, opt_text(a, "model"), &o, opt_flag(a, "sha256"), err);
+    st = ds_model_open(&m, opt_text(a, "model"), &o, err);
+    if (st != DS_OK)
+        return st;
+    st = ds_inspect_open(text, m, opt_flag(a, "sha256"), err);
+    ds_model_close(m);
+    return st;
+}
+
 static ds_status run(const ds_args *a, ds_error *err)
 {
     const char *file = opts_count(a) > 0 ? opts_positional(a, 0) : NULL;
@@ -250,8 +275,7 @@ static ds_status run(const ds_args *a, ds_error *err)
                        model == NULL ? ": no model comes with this program" : "");
     if (file != NULL && is_png(file))
         return inspect_picture(file, as_json, err);
-    st = model != NULL ? ds_inspect_model(&text, model, hashes, err)
-                       : ds_inspect_file(&text, file, hashes, err);
+    st = model != NULL ? inspect_model(&text, a, err) : ds_inspect_file(&text, file, hashes, err);
     if (st != DS_OK)
         return st;
     if (as_json)
@@ -266,6 +290,10 @@ static const ds_opt options[] = {
     { .name = "sha256",
       .kind = OPT_FLAG,
       .help = "also give the SHA-256 of every file of weights, which reads them whole" },
+    { .name = "measure",
+      .kind = OPT_FLAG,
+      .help = "where a single file does not say what its UNet predicts, run it once and see: takes "
+              "seconds, and the memory of a picture" },
     { 0 },
 };
 
@@ -273,10 +301,10 @@ const ds_command cmd_inspect = {
     .name = "inspect",
     .purpose = "tell what a model folder, a tensor file or a picture holds",
     .positional = "[FILE]",
-    .description = "Without FILE: the components of a diffusers folder (or of a model in the "
-                   "Hugging Face cache), their files, parameters and configuration. With FILE: "
+    .description = "Without FILE: the components of a model (a folder, one in the Hugging Face cache, "
+                   "or a single file), their files, parameters and configuration. With FILE: "
                    "the tensors of a safetensors file, or the size of a PNG and the settings that "
-                   "made it. Nothing is run.",
+                   "made it. Nothing is run, unless --measure asks for it.",
     .example = "diffuscope inspect -m runwayml/stable-diffusion-v1-5",
     .options = options,
     .common = COMMON_MODEL_OPTIONAL | COMMON_JSON,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "model_option.h"
 #include "report.h"
 
 #define MAX_INPUT ((size_t)1 << 20)
@@ -109,7 +110,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     ds_status st = strcmp(text, "-") == 0 ? read_input(&input, err) : DS_OK;
 
     if (st == DS_OK)
-        st = ds_tokenizer_open_model(&t, opt_text(a, "model"), (int)opt_int(a, "tokenizer"), err);
+        st = tokenizer_from_options(&t, a, (int)opt_int(a, "tokenizer"), err);
     if (st == DS_OK)
         st = ds_tokenizer_encode(t, &k, input != NULL ? input : text, err);
     if (st == DS_OK)

@@ -170,7 +170,7 @@ static ds_status show(const ds_args *a, const ds_run *run, ds_error *err)
 ds_status generate_save(const ds_args *a, const ds_run *run, ds_run_record *record, ds_error *err)
 {
     json_t *paths = json_array();
-    ds_status st = generated_record(record->record, opt_text(a, "model"), run, err);
+    ds_status st = generated_record(record->record, run, err);
 
     if (st == DS_OK && opt_text(a, "output") != NULL)
         st = save_pictures(opt_text(a, "output"), a, run, record->record, paths, err);

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-ds_status generated_record(ds_record *r, const char *model, const ds_run *run, ds_error *err)
+ds_status generated_record(ds_record *r, const ds_run *run, ds_error *err)
 {
     const ds_run_info i = ds_run_describe(run);
-    ds_status st = ds_record_model(r, model, err);
+    ds_status st = ds_record_open_model(r, ds_run_model(run), err);
 
     if (st == DS_OK)
         st = ds_record_ints(r, "prompt_ids", i.prompt_ids, i.tokens, err);

@@ -10,7 +10,7 @@
 #include "run_folder.h"
 
 /* Model (a folder or file), token ids, sampler, calls, sizes and warnings into the record. */
-ds_status generated_record(ds_record *r, const char *model, const ds_run *run, ds_error *err);
+ds_status generated_record(ds_record *r, const ds_run *run, ds_error *err);
 
 /* A picture of the run, from this prompt and with this seed, as PNG: with the text "parameters", as
  * other front ends write it, and the record (complete but for times) as "diffuscope". */

@@ -2,9 +2,10 @@
 
 #include "model_option.h"
 
+#include <stdio.h>
 #include <string.h>
 
-ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
+ds_model_options model_options(const ds_args *a)
 {
     ds_model_options o = DS_MODEL_OPTIONS_INIT;
 
@@ -13,5 +14,27 @@ ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
         o.products =
             strcmp(opt_text(a, "compute"), "ref") == 0 ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
     }
-    return ds_model_open(out, opt_text(a, "model"), &o, err);
+    o.config = opt_text(a, "config");
+    o.prediction = opt_text(a, "prediction");
+    o.vae = opt_text(a, "vae");
+    o.text_encoder = opt_text(a, "text-encoder");
+    o.text_encoder_2 = opt_text(a, "text-encoder-2");
+    return o;
+}
+
+ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
+{
+    const ds_model_options o = model_options(a);
+    ds_status st = ds_model_open(out, opt_text(a, "model"), &o, err);
+
+    if (st == DS_OK && ds_model_remark(*out) != NULL && !opt_flag(a, "quiet"))
+        fprintf(stderr, "diffuscope: %s\n", ds_model_remark(*out));
+    return st;
+}
+
+ds_status tokenizer_from_options(ds_tokenizer **out, const ds_args *a, int number, ds_error *err)
+{
+    const ds_model_options o = model_options(a);
+
+    return ds_model_tokenizer_open(out, opt_text(a, "model"), number, &o, err);
 }

@@ -48,9 +48,26 @@ static const struct {
 } common[] = {
     { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
       { "model", 'm', OPT_TEXT, "MODEL", SPECIMEN, 0, 0,
-        "model: a diffusers folder, owner/name in the Hugging Face cache, or the model that comes "
-        "with this program; " SPECIMEN_VARIABLE " names another default",
+        "model: a single file (.safetensors), a diffusers folder, owner/name in the Hugging Face "
+        "cache, or the model that comes with this program; " SPECIMEN_VARIABLE " names another default",
         NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "config", 0, OPT_TEXT, "FOLDER", NULL, 0, 0,
+        "configurations and tokenizers of a model that is a single file, from a diffusers folder; "
+        "without it they follow from the file's shapes",
+        NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "prediction", 0, OPT_CHOICE, "epsilon|v", NULL, 0, 0,
+        "what the UNet predicts, instead of what the model says (`inspect` tells)", NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "vae", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+        "file or folder whose autoencoder is used instead of the model's", NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "text-encoder", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+        "file or folder whose text encoder is used instead of the model's", NULL, false } },
+    { COMMON_MODEL | COMMON_MODEL_OPTIONAL,
+      { "text-encoder-2", 0, OPT_TEXT, "FILE", NULL, 0, 0,
+        "the same for the second text encoder of SDXL", NULL, false } },
     { COMMON_THREADS,
       { "threads", 't', OPT_INT, "N", NULL, 1, 1024,
         "threads; without it OMP_NUM_THREADS or the number of cores", NULL, false } },

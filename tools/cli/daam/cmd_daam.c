@@ -231,7 +231,7 @@ static ds_status record_run(const daam_job *j, ds_error *err)
     const char *model = j->folder_model != NULL ? j->folder_model : opt_text(j->args, "model");
     const ds_run *run = ds_daam_run(j->d);
 
-    return run != NULL ? generated_record(j->record->record, model, run, err)
+    return run != NULL ? generated_record(j->record->record, run, err)
                        : ds_record_model(j->record->record, model, err);
 }
 

@@ -146,7 +146,7 @@ static ds_status finish(eval *e, const json_t *lines, ds_run_record *record, ds_
     if (st == DS_OK)
         st = save_result(e, result, err);
     if (st == DS_OK && e->model != NULL)
-        st = ds_record_model(record->record, opt_text(e->a, "model"), err);
+        st = ds_record_open_model(record->record, e->model, err);
     if (st == DS_OK)
         st = eval_report(e, result, record, err);
     if (st == DS_OK)

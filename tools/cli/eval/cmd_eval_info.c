@@ -91,7 +91,7 @@ static ds_status finish(const eval_info *e, const json_t *lines, const char *dir
     if (st == DS_OK && json_dump_file(result, path, JSON_INDENT(2)) != 0)
         st = ds_fail(err, DS_E_IO, "%s: cannot be written", path);
     if (st == DS_OK)
-        st = ds_record_model(record->record, opt_text(e->args, "model"), err);
+        st = ds_record_open_model(record->record, e->model, err);
     if (st == DS_OK)
         st = run_record_end(record, dir, err);
     if (st == DS_OK && opt_flag(e->args, "json"))
@@ -169,7 +169,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = model_from_options(&e.model, a, err);
     if (st == DS_OK)
-        st = ds_tokenizer_open_model(&e.tokenizer, opt_text(a, "model"), 1, err);
+        st = tokenizer_from_options(&e.tokenizer, a, 1, err);
     if (st == DS_OK)
         st = evaluate(&e, &record, err);
     ds_tokenizer_close(e.tokenizer);

@@ -76,7 +76,7 @@ ds_status info_job_begin(info_job *j, const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = model_from_options(&j->model, a, err);
     if (st == DS_OK)
-        st = ds_tokenizer_open_model(&j->tokenizer, opt_text(a, "model"), 1, err);
+        st = tokenizer_from_options(&j->tokenizer, a, 1, err);
     if (st == DS_OK)
         st = picture_from_options(&j->pic, j->model, a, draw, err);
     if (st == DS_OK)
@@ -249,7 +249,7 @@ static ds_status save_folder(info_job *j, const json_t *result, const char *svg,
     if (st == DS_OK)
         st = info_save_pictures(j, dir, err);
     if (st == DS_OK)
-        st = ds_record_model(j->record.record, opt_text(j->args, "model"), err);
+        st = ds_record_open_model(j->record.record, j->model, err);
     if (st == DS_OK)
         st = info_save_page(j, svg, dir, err);
     return st == DS_OK ? run_record_end(&j->record, dir, err) : st;

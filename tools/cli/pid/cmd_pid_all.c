@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "model_option.h"
 #include "pid_pair.h"
 #include "report.h"
 
@@ -103,7 +104,7 @@ static ds_status collect(list *l, const ds_args *a, int enough, ds_error *err)
         l->word[l->count++] = given[i];
     if (count >= enough)
         return DS_OK;
-    st = ds_tokenizer_open_model(&t, opt_text(a, "model"), 1, err);
+    st = tokenizer_from_options(&t, a, 1, err);
     if (st == DS_OK)
         st = ds_tokenizer_encode(t, &tokens, opt_text(a, "prompt"), err);
     if (st == DS_OK)

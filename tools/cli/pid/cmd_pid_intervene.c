@@ -8,6 +8,7 @@
 #include <diffuscope/stats.h>
 
 #include "commands.h"
+#include "model_option.h"
 #include "pid_pair.h"
 #include "report.h"
 
@@ -111,7 +112,7 @@ static ds_status draw_all(trial *t, const ds_pid_options *o, ds_error *err)
 {
     pid_job *j = t->job;
     ds_tokenizer *tokenizer = NULL;
-    ds_status st = ds_tokenizer_open_model(&tokenizer, opt_text(j->args, "model"), 1, err);
+    ds_status st = tokenizer_from_options(&tokenizer, j->args, 1, err);
 
     if (st == DS_OK)
         st = check_words(tokenizer, o->prompt, t->words, err);

@@ -334,7 +334,7 @@ static ds_status save_json(const pid_job *j, ds_error *err)
 static ds_status save_folder(pid_job *j, ds_error *err)
 {
     char path[PATH_SIZE];
-    ds_status st = ds_record_model(j->record.record, opt_text(j->args, "model"), err);
+    ds_status st = ds_record_open_model(j->record.record, j->model, err);
 
     if (st == DS_OK)
         st = save_json(j, err);

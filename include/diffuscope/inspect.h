@@ -3,7 +3,7 @@
 #ifndef DIFFUSCOPE_INSPECT_H
 #define DIFFUSCOPE_INSPECT_H
 
-#include <diffuscope/model.h>
+#include <diffuscope/base.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -27,14 +27,6 @@ extern "C" {
  * Components without weights (scheduler, tokenizer) lack what is about tensors. Hashing reads every
  * byte of the weights. Fails where the model could not be opened: DS_E_IO, DS_E_FORMAT, ... */
 DS_API ds_status ds_inspect_model(char **json, const char *model, bool hashes, ds_error *err);
-
-/* The same with the options that the model would be opened with; NULL: none. */
-DS_API ds_status ds_inspect_model_with(char **json, const char *model,
-                                       const ds_model_options *options, bool hashes,
-                                       ds_error *err);
-
-/* The same for an open model, whose prediction type is settled first (ds_model_prediction). */
-DS_API ds_status ds_inspect_open(char **json, ds_model *m, bool hashes, ds_error *err);
 
 /* The same for one safetensors file:
  *

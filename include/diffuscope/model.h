@@ -61,6 +61,12 @@ DS_API const char *ds_model_remark(const ds_model *m);
 DS_API ds_status ds_model_prediction(ds_model *m, const char **type, const char **from,
                                      ds_error *err);
 
+/* ds_inspect_model (inspect.h) with the options that the model would be opened with; and of an open
+ * model, whose prediction type is settled first. Free with ds_free. */
+DS_API ds_status ds_model_inspect(char **json, const char *path, const ds_model_options *options,
+                                  bool hashes, ds_error *err);
+DS_API ds_status ds_model_describe(char **json, ds_model *m, bool hashes, ds_error *err);
+
 /* A tokenizer of an open model, or of one that need not be opened for it: `number` 1 or 2. The
  * caller closes it. DS_E_NOMATCH if the model has no such tokenizer. */
 DS_API ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number,

@@ -207,7 +207,7 @@ typedef struct ds_noise_level {
     double alpha, sigma, logsnr;
 } ds_noise_level;
 
-DS_API ds_status ds_noise_new(ds_noise **out, const ds_model *m, ds_error *err);
+DS_API ds_status ds_noise_new(ds_noise **out, ds_model *m, ds_error *err);
 DS_API void ds_noise_free(ds_noise *n); /* NULL is allowed */
 
 /* At a time step, which may lie between two (log-SNR is interpolated linearly), and the reverse. */

@@ -144,7 +144,7 @@ ds_status ds_record_model(ds_record *r, const char *model, ds_error *err)
 ds_status ds_record_open_model(ds_record *r, ds_model *m, ds_error *err)
 {
     char *text;
-    ds_status st = ds_inspect_open(&text, m, true, err);
+    ds_status st = ds_model_describe(&text, m, true, err);
 
     return st == DS_OK ? record_description(r, text, err) : st;
 }

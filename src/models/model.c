@@ -7,6 +7,20 @@
 #include <stdio.h>
 #include <string.h>
 
+const ds_store_options *ds__model_where(ds_store_options *out, const ds_model_options *o)
+{
+    *out = (ds_store_options){ 0 };
+    if (o == NULL)
+        return out;
+    out->variant = o->variant;
+    out->config = o->config;
+    out->prediction = o->prediction;
+    out->part[DS_VAE] = o->vae;
+    out->part[DS_TEXT_ENCODER] = o->text_encoder;
+    out->part[DS_TEXT_ENCODER_2] = o->text_encoder_2;
+    return out;
+}
+
 void ds_model_close(ds_model *m)
 {
     ds_model *base;

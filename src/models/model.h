@@ -26,6 +26,9 @@ struct ds_model {
     ds_products products;
 };
 
+/* The part of the options that says where a model lies; o may be NULL. */
+const ds_store_options *ds__model_where(ds_store_options *out, const ds_model_options *o);
+
 /* DS_E_NOMATCH, telling which components the model has. */
 ds_status ds__model_need(const ds_model *m, ds_component c, ds_error *err);
 

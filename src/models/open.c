@@ -153,7 +153,7 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     m->products = options->products;
     st = check_compute(m->compute, err);
     if (st == DS_OK)
-        st = ds__store_open(&m->store, path, ds__store_where(&where, options), err);
+        st = ds__store_open(&m->store, path, ds__model_where(&where, options), err);
     if (st == DS_OK)
         st = ds__params_new(&m->params, source, drop, m, err);
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++)

@@ -9,8 +9,6 @@
 
 #include "models/prediction.h"
 
-#include <diffuscope/inspect.h>
-
 #include "models/net.h"
 
 #include <math.h>
@@ -191,7 +189,22 @@ ds_status ds__model_settle(ds_model *m, ds_error *err)
     return st;
 }
 
-ds_status ds_inspect_open(char **json, ds_model *m, bool hashes, ds_error *err)
+ds_status ds_model_inspect(char **json, const char *path, const ds_model_options *options,
+                           bool hashes, ds_error *err)
+{
+    ds_store_options where;
+    ds_store *s;
+    ds_status st = ds__store_open(&s, path, ds__model_where(&where, options), err);
+
+    *json = NULL;
+    if (st == DS_OK) {
+        st = ds__inspect_store(json, s, hashes, err);
+        ds__store_close(s);
+    }
+    return st;
+}
+
+ds_status ds_model_describe(char **json, ds_model *m, bool hashes, ds_error *err)
 {
     ds_status st = ds__model_settle(m, err);
 

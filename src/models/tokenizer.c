@@ -132,40 +132,6 @@ static ds_status add_ids(ds_tokenizer *t, char **pool, json_t *ids, const char *
     return DS_OK;
 }
 
-bool ds__byte_prints(int b)
-{
-    return (b >= '!' && b <= '~') || (b >= 0xa1 && b <= 0xac) || b >= 0xae;
-}
-
-/* Both ranges take at most two bytes of UTF-8. */
-void ds__spell_byte(char out[3], int b, int *others)
-{
-    int code = ds__byte_prints(b) ? b : 0x100 + (*others)++;
-
-    memset(out, 0, 3);
-    if (code < 0x80) {
-        out[0] = (char)code;
-    } else {
-        out[0] = (char)(0xc0 | code >> 6);
-        out[1] = (char)(0x80 | (code & 0x3f));
-    }
-}
-
-void ds__tokenizer_symbols(ds_tokenizer *t)
-{
-    int others = 0;
-
-    for (int b = 0; b < 256; b++) {
-        char inside[3], final[8];
-
-        ds__spell_byte(inside, b, &others);
-        memcpy(final, inside, 3);
-        strcat(final, "</w>");
-        t->symbol[0][b] = (int32_t)ds__vocab_find(&t->vocab, inside);
-        t->symbol[1][b] = (int32_t)ds__vocab_find(&t->vocab, final);
-    }
-}
-
 /* The largest id + 1 and the bytes of all spellings, over the three places that list tokens. */
 static ds_status measure_vocab(int64_t *size, size_t *bytes, const folder *f, ds_error *err)
 {
@@ -288,25 +254,6 @@ static ds_status read_merges(ds_tokenizer *t, folder *f, ds_error *err)
 }
 
 /* ---- special tokens -------------------------------------------------------------------------- */
-
-ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err)
-{
-    int64_t id = ds__vocab_find(&t->vocab, text);
-    ds_special *s;
-
-    if (id < 0 || text[0] == '\0')
-        return ds_fail(err, DS_E_FORMAT, "the special token \"%.60s\" is not in vocab.json", text);
-    for (size_t i = 0; i < t->special_count; i++)
-        if (t->special[i].id == id)
-            return DS_OK;
-    s = ds__grow(t->special, &t->special_room, t->special_count, 1, sizeof *s);
-    if (s == NULL)
-        return no_memory(err);
-    t->special = s;
-    s += t->special_count++;
-    *s = (ds_special){ t->vocab.piece[id], strlen(text), id, folded, { 0 } };
-    return ds__normalise(&s->letters, text, s->bytes, NULL, err);
-}
 
 /* A special token is written as a string or as an object with content and flags. */
 static ds_status token_of(const char **text, bool *folded, json_t *value, const char *name,
@@ -492,8 +439,8 @@ ds_status ds_tokenizer_open(ds_tokenizer **out, const char *path, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds__tokenizer_open_store(ds_tokenizer **out, const ds_store *store, int number,
-                                   ds_error *err)
+static ds_status open_store(ds_tokenizer **out, const ds_store *store, int number,
+                            ds_error *err)
 {
     char *path = NULL;
     int64_t pad = 0;
@@ -517,9 +464,9 @@ ds_status ds_model_tokenizer_open(ds_tokenizer **out, const char *model, int num
     *out = NULL;
     if (number == 1 && (has_file(model, "vocab.json") || has_file(model, "tokenizer.json")))
         return ds_tokenizer_open(out, model, err);
-    st = ds__store_open(&store, model, ds__store_where(&where, options), err);
+    st = ds__store_open(&store, model, ds__model_where(&where, options), err);
     if (st == DS_OK)
-        st = ds__tokenizer_open_store(out, store, number, err);
+        st = open_store(out, store, number, err);
     if (st == DS_OK)
         ds__store_close(store);
     return st;
@@ -532,31 +479,5 @@ ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int num
 
 ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number, ds_error *err)
 {
-    return ds__tokenizer_open_store(out, m->store, number, err);
-}
-
-void ds_tokenizer_close(ds_tokenizer *t)
-{
-    if (t == NULL)
-        return;
-    for (size_t i = 0; i < t->special_count; i++)
-        ds_free(t->special[i].letters.at);
-    ds_free(t->special);
-    ds__arena_free(&t->arena);
-    ds_free(t);
-}
-
-ds_tokenizer_info ds_tokenizer_describe(const ds_tokenizer *t)
-{
-    return t->info;
-}
-
-const char *ds_tokenizer_piece(const ds_tokenizer *t, int64_t id)
-{
-    return id >= 0 && id < t->vocab.size ? t->vocab.piece[id] : NULL;
-}
-
-int64_t ds_tokenizer_find(const ds_tokenizer *t, const char *piece)
-{
-    return ds__vocab_find(&t->vocab, piece);
+    return open_store(out, m->store, number, err);
 }

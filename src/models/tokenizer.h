@@ -1,6 +1,7 @@
 /* tokenizer.h - what the files of the tokenizer share. See diffuscope/tokenizer.h for the rules.
  *
- *   tokenizer.c           opening a folder
+ *   tokenizer.c           opening a folder, or a model's
+ *   tokenizer_parts.c     what every way of opening needs
  *   tokenizer_vocab.c     spelling <-> id, and the table of merges
  *   tokenizer_text.c      prompt -> normalised characters, special tokens marked
  *   tokenizer_encode.c    characters -> pieces -> tokens and words
@@ -72,7 +73,7 @@ struct ds_tokenizer {
     ds_tokenizer_info info;
 };
 
-/* ---- tokenizer.c ----------------------------------------------------------------------------- */
+/* ---- tokenizer_parts.c ----------------------------------------------------------------------- */
 
 /* Spelling of byte b in a vocabulary: printing Latin-1 stands for itself, and the 68 others for
  * U+0100 onwards in order (GPT-2's table): *others counts them. At most two bytes and a NUL. */
@@ -84,9 +85,6 @@ void ds__tokenizer_symbols(ds_tokenizer *t);
 
 /* Enters a special token of the vocabulary once; what is said of it first holds. */
 ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err);
-
-ds_status ds__tokenizer_open_store(ds_tokenizer **out, const ds_store *store, int number,
-                                   ds_error *err);
 
 /* ---- tokenizer_json.c, tokenizer_clip.c ------------------------------------------------------ */
 

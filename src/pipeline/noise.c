@@ -136,7 +136,7 @@ void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const f
 
 /* ---- public ----------------------------------------------------------------------------------- */
 
-ds_status ds_noise_new(ds_noise **out, const ds_model *m, ds_error *err)
+ds_status ds_noise_new(ds_noise **out, ds_model *m, ds_error *err)
 {
     ds_noise *n = ds_calloc(1, sizeof *n);
     ds_status st = n != NULL ? ds__noise_open(n, m, err)

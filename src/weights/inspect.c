@@ -235,15 +235,8 @@ ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, ds_erro
 
 ds_status ds_inspect_model(char **json, const char *model, bool hashes, ds_error *err)
 {
-    return ds_inspect_model_with(json, model, NULL, hashes, err);
-}
-
-ds_status ds_inspect_model_with(char **json, const char *model, const ds_model_options *options,
-                                bool hashes, ds_error *err)
-{
-    ds_store_options where;
     ds_store *s;
-    ds_status st = ds__store_open(&s, model, ds__store_where(&where, options), err);
+    ds_status st = ds__store_open(&s, model, NULL, err);
 
     *json = NULL;
     if (st == DS_OK) {

@@ -9,7 +9,6 @@
 #ifndef DS_WEIGHTS_STORE_H
 #define DS_WEIGHTS_STORE_H
 
-#include <diffuscope/model.h>
 #include <jansson.h>
 
 #include "weights/component.h"
@@ -23,9 +22,6 @@ typedef struct ds_store_options {
     const char *part[DS_COMPONENTS]; /* replaces that part: a folder or a file; NULL: none */
     const char *prediction; /* "epsilon", "v" or "v_prediction" instead of what the model says */
 } ds_store_options;
-
-/* The part of a caller's options that says where a model lies; o may be NULL. */
-const ds_store_options *ds__store_where(ds_store_options *out, const ds_model_options *o);
 
 /* `model` is a folder, "owner/name" in the hub cache, or a file. options may be NULL.
  * DS_E_IO, DS_E_FORMAT, DS_E_UNSUPPORTED tell what was expected and found. */

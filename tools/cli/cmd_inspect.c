@@ -253,11 +253,11 @@ static ds_status inspect_model(char **text, const ds_args *a, ds_error *err)
     ds_status st;
 
     if (!opt_flag(a, "measure"))
-        return ds_inspect_model_with(text, opt_text(a, "model"), &o, opt_flag(a, "sha256"), err);
+        return ds_model_inspect(text, opt_text(a, "model"), &o, opt_flag(a, "sha256"), err);
     st = ds_model_open(&m, opt_text(a, "model"), &o, err);
     if (st != DS_OK)
         return st;
-    st = ds_inspect_open(text, m, opt_flag(a, "sha256"), err);
+    st = ds_model_describe(text, m, opt_flag(a, "sha256"), err);
     ds_model_close(m);
     return st;
 }

@@ -92,9 +92,12 @@ DS_API ds_status ds_folder_make(const char *path, ds_error *err);
 
 /* ---- threads and cancellation --------------------------------------------------------------- */
 
-/* One pool (OpenMP's) serves everything. 0 means: OMP_NUM_THREADS or the number of cores. */
+/* How many threads (OpenMP's) the calling thread may use from here on: the number belongs to the thread that
+ * calls, and another begins with OMP_NUM_THREADS or the number of cores, which is also what 0 means. A network
+ * runs on the number that it was planned with, whichever thread runs it. Options with a field `threads`
+ * set the number for one object and leave this one alone. */
 DS_API void ds_set_threads(int count);
-DS_API int ds_threads(void);
+DS_API int ds_threads(void); /* of the calling thread */
 
 /* Set from any thread or from a signal handler; polled between the operators of a network. */
 typedef struct ds_cancel {

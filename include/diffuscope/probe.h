@@ -48,6 +48,61 @@ typedef struct ds_watcher {
     bool (*wants_image)(void *user, const char *site, int64_t image);
 } ds_watcher;
 
+/* ---- taps: values by step, branch and image, looked at or changed ------------------------------- */
+
+typedef enum ds_branch {
+    DS_BRANCH_BOTH = 0, /* of an event: the value belongs to no branch (sampler.x, vae.decode....) */
+    DS_BRANCH_PROMPT,   /* the last conditioning: the only one without guidance */
+    DS_BRANCH_NEGATIVE  /* those before it */
+} ds_branch;
+
+/* One row of a batch, while it is computed. */
+typedef struct ds_event {
+    const char *site;
+    int step;         /* of a run, from 0; of a denoiser its calls; -1 outside of them (text, picture) */
+    int call;         /* of the network so far: more than steps for samplers of several calls; or -1 */
+    ds_branch branch;
+    int64_t image;    /* of the run; the text of an encoder */
+    ds_tensor value;  /* F32 [1,...] in PyTorch's axis order, borrowed for the call */
+} ds_event;
+
+typedef ds_status ds_event_fn(void *user, ds_event *e, ds_error *err);
+
+typedef enum ds_tap_kind {
+    DS_TAP_LOOK = 0, /* show it to `call`, which must not change it */
+    DS_TAP_CALL,     /* show it to `call`, and go on with what that leaves there */
+    DS_TAP_REPLACE,  /* by `value` */
+    DS_TAP_SCALE,    /* by `strength` */
+    DS_TAP_ADD       /* strength times `value`: a direction */
+} ds_tap_kind;
+
+/* What is done at each site that matches, row by row. Taps are done in their order.
+ *
+ * `value` has the shape of the site, of one row of it (the first axis left out, or 1), or is one number for each
+ * channel: the second axis of maps and probabilities [N,C,H,W], the last of tokens [N,S,C] and vectors. It is
+ * read whenever the tap is done, so that it may change between steps. */
+typedef struct ds_tap {
+    const char *site; /* a glob, as in ds_model_sites; copied */
+    ds_tap_kind kind;
+    int from, to;     /* steps from <= step < to; to 0: until the end. With both 0 values outside of the
+                         steps too */
+    ds_branch branch; /* BOTH: whatever the branch */
+    int64_t image;    /* -1: all */
+    int64_t part, parts; /* only part `part` of `parts` equal parts of the channels, or of the heads of
+                            probabilities and of "attn1.out"; parts 0: the whole */
+    const ds_tensor *value;
+    float strength;
+    ds_event_fn *call;
+    void *user;
+} ds_tap;
+
+#define DS_TAP_INIT                                                                                \
+    {                                                                                              \
+        .image = -1, .strength = 1.0f                                                              \
+    }
+
+/* ---- gates: numbers that a site is multiplied by, with gradients ---------------------------------- */
+
 /* A gate multiplies a site's value by numbers of the caller's: one for all, or one for each of `parts`
  * equal parts of its channels (the heads of "...attn1.out", the hidden units of "...ff.net.0"), the
  * same for every row of the batch or not, and the same for all places of a row or not. Gates are ones

@@ -12,12 +12,13 @@
  * Results are those of diffusers' pipelines with the same scheduler and a generator on the same
  * device. Nothing is allocated between ds_run_new and the end of the last step.
  *
- * Thread rule: a run belongs to one thread. Several runs may share a model. */
+ * Thread rule: a run belongs to one thread at a time. Several runs may share a model. */
 
 #ifndef DIFFUSCOPE_RUN_H
 #define DIFFUSCOPE_RUN_H
 
 #include <diffuscope/model.h>
+#include <diffuscope/probe.h>
 #include <diffuscope/rng.h>
 
 #ifdef __cplusplus
@@ -65,12 +66,22 @@ typedef struct ds_run_options {
     bool chunks; /* prompts that do not fit are encoded in several chunks instead of cut */
 
     const char *compat; /* "0.42", "0.21", or NULL: as in ds_sampler_options */
+
+    /* Experimental, see probe.h. Sites are the networks' (ds_model_sites) and the loop's own: sampler.x
+     * [B,C,h,w], the latent before a call of the network; sampler.eps, its answer under guidance; sampler.x0,
+     * the clean latent predicted from it, which cannot be changed. */
+    const ds_watcher *watcher; /* or NULL; lives as long as the run */
+    const ds_tap *taps;        /* copied; their tensors and users live as long as the run */
+    int n_taps;
+
+    int threads; /* 0: as many as the calling thread may use */
 } ds_run_options;
 
 #define DS_RUN_OPTIONS_INIT                                                                        \
     {                                                                                              \
         sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, -1.0, 0, 0, 0, 42,      \
-            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false, NULL     \
+            DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false, NULL,    \
+            NULL, NULL, 0, 0                                                                       \
     }
 
 /* Encodes the prompts, plans the network, draws the noise. Options are read here; cancel and user

@@ -1,19 +1,45 @@
-/* threads.c - the size of the one thread pool, which is OpenMP's. */
+/* threads.c - how many threads work, which is OpenMP's matter.
+ *
+ * OpenMP keeps the number for each thread that calls. What the process began with is read once. */
+
+#include "base/threads.h"
 
 #include <diffuscope/base.h>
 
 #include <omp.h>
+#include <pthread.h>
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static int initial;
+
+static void look(void)
+{
+    initial = omp_get_max_threads();
+}
 
 void ds_set_threads(int count)
 {
-    static int initial;
-
-    if (initial == 0)
-        initial = omp_get_max_threads();
+    pthread_once(&once, look);
     omp_set_num_threads(count > 0 ? count : initial);
 }
 
 int ds_threads(void)
 {
     return omp_get_max_threads();
+}
+
+int ds__threads_enter(int count)
+{
+    const int before = omp_get_max_threads();
+
+    if (count < 1 || count == before)
+        return 0;
+    omp_set_num_threads(count);
+    return before;
+}
+
+void ds__threads_leave(int before)
+{
+    if (before > 0)
+        omp_set_num_threads(before);
 }

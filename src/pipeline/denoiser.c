@@ -146,6 +146,7 @@ void ds__denoiser_free(ds_denoiser *d)
     if (d == NULL)
         return;
     ds__pull_free(&d->pull);
+    ds__taps_free(d->taps);
     ds_free(d->which);
     ds__net_free(d->net);
     ds_free(d->sample);

@@ -7,6 +7,7 @@
 #define DS_PIPELINE_DENOISER_IMPL_H
 
 #include "pipeline/denoiser.h"
+#include "pipeline/taps.h"
 
 /* What ds_denoiser_pull needs beside the network. */
 typedef struct ds_pull {
@@ -34,6 +35,8 @@ struct ds_denoiser {
     float *pooled;           /* [rows,pooled_width] */
     bool ready;              /* conditionings are set */
     const ds_cancel *cancel; /* of the public calls */
+    ds_taps *taps;
+    int64_t calls; /* of ds_denoise so far */
     ds_pull pull;
 };
 

@@ -147,41 +147,60 @@ static ds_status read_shape(ds_denoiser_shape *s, const ds_model *m, const ds_de
     return DS_OK;
 }
 
+/* Plans for options that are complete; what is wrong with taps, gates and wrt shows afterwards. */
+static ds_status plan(ds_denoiser **out, ds_model *m, const ds_denoiser_options *o,
+                      const ds_watcher *watcher, ds_error *err)
+{
+    request ask = { o, o->images * o->conditions };
+    const ds_net_pullback pullback = { has_cotangent, wants, &ask, o->recompute };
+    const ds_gates gates = { wants_gate, &ask };
+    const ds_net_options net = { .watcher = watcher,
+                                 .pullback = o->n_wrt > 0 ? &pullback : NULL,
+                                 .gates = o->n_gates > 0 ? &gates : NULL,
+                                 .reference = o->exact,
+                                 .threads = o->threads };
+    ds_denoiser_shape shape;
+    ds_status st = read_shape(&shape, m, o, err);
+
+    return st == DS_OK ? ds__denoiser_plan(out, m, &shape, &net, err) : st;
+}
+
+static ds_status check(ds_denoiser *d, ds_model *m, const ds_denoiser_options *o, ds_error *err)
+{
+    ds_status st = ds__taps_check(d->taps, m, err);
+
+    if (st == DS_OK)
+        st = check_gates(d, m, o, err);
+    if (st == DS_OK)
+        st = check_wrt(d, m, o, err);
+    return st == DS_OK && o->n_wrt > 0 ? prepare_pull(d, err) : st;
+}
+
 ds_status ds_denoiser_new(ds_denoiser **out, ds_model *m, const ds_denoiser_options *options,
                           ds_error *err)
 {
     const ds_denoiser_options defaults = DS_DENOISER_OPTIONS_INIT;
+    const ds_watcher *watcher;
     ds_denoiser_options o;
-    request ask = { &o, 0 };
-    const ds_net_pullback pullback = { has_cotangent, wants, &ask, false };
-    const ds_gates gates = { wants_gate, &ask };
-    ds_net_pullback with = pullback;
-    ds_net_options net = { 0 };
-    ds_denoiser_shape shape;
+    ds_taps *taps = NULL;
     ds_status st = ds__options_take(&o, sizeof o, &defaults, options, "options of a denoiser",
                                     "DS_DENOISER_OPTIONS_INIT", err);
 
     *out = NULL;
+    if (st == DS_OK && o.n_wrt > 0 && ds__taps_change(o.taps, o.n_taps))
+        st = ds_fail(err, DS_E_UNSUPPORTED,
+                     "a tap that changes values has no gradient: use a gate, or leave out wrt");
     if (st == DS_OK)
-        st = read_shape(&shape, m, &o, err);
-    if (st != DS_OK)
+        st = ds__taps_new(&taps, &watcher, o.watcher, NULL, o.taps, o.n_taps, err);
+    if (st == DS_OK)
+        st = plan(out, m, &o, watcher, err);
+    if (st != DS_OK) {
+        ds__taps_free(taps);
         return st;
-    ask.rows = shape.images * shape.conditions;
-    with.recompute = o.recompute;
-    net = (ds_net_options){ .watcher = o.watcher,
-                            .pullback = o.n_wrt > 0 ? &with : NULL,
-                            .gates = o.n_gates > 0 ? &gates : NULL,
-                            .reference = o.exact,
-                            .threads = o.threads };
-    st = ds__denoiser_plan(out, m, &shape, &net, err);
-    if (st != DS_OK)
-        return st;
+    }
     (*out)->cancel = o.cancel;
-    st = check_gates(*out, m, &o, err);
-    if (st == DS_OK)
-        st = check_wrt(*out, m, &o, err);
-    if (st == DS_OK && o.n_wrt > 0)
-        st = prepare_pull(*out, err);
+    (*out)->taps = taps;
+    st = check(*out, m, &o, err);
     if (st != DS_OK) {
         ds__denoiser_free(*out);
         *out = NULL;
@@ -222,6 +241,13 @@ ds_status ds_denoiser_set(ds_denoiser *d, const char *input, const ds_tensor *t,
 
 ds_status ds_denoise(ds_denoiser *d, float *out, const float *z, const float *t, ds_error *err)
 {
+    ds__taps_at(d->taps, (ds_taps_place){ .rows = DS_ROWS_BATCH,
+                                          .step = (int)d->calls,
+                                          .call = (int)d->calls,
+                                          .conditions = d->shape.conditions,
+                                          .negatives = d->shape.conditions - 1,
+                                          .images = d->shape.images });
+    d->calls++;
     return ds__denoise(d, out, z, t, d->cancel, err);
 }
 

@@ -8,6 +8,9 @@
 #include "pipeline/run_impl.h"
 #include "pipeline/sampler_impl.h"
 
+#include "base/options.h"
+#include "base/threads.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -117,6 +120,11 @@ static ds_status encode_prompts(ds_run *r, const ds_run_options *o, ds_error *er
     }
     if (st == DS_OK)
         ds__text_allow_chunks(r->text, o->chunks);
+    ds__taps_at(r->taps, (ds_taps_place){ .rows = DS_ROWS_TEXTS,
+                                          .step = -1,
+                                          .call = -1,
+                                          .conditions = count,
+                                          .negatives = first });
     if (st == DS_OK)
         st = ds__text_encode(r->text, &r->conditions, prompt, count, r->watcher, o->cancel, err);
     for (int64_t k = first, told = 0; st == DS_OK && k < count && told == 0; k++) {
@@ -297,10 +305,12 @@ ds_status ds__run_measure(ds_run_sizes *out, ds_model *m, const ds_run_options *
 
 /* ---- the object ------------------------------------------------------------------------------ */
 
-static ds_status build(ds_run *r, const ds_run_options *o, ds_error *err)
+static ds_status build(ds_run *r, const ds_run_options *o, const ds_watcher *watcher, ds_error *err)
 {
     ds_status st = check_options(o, err);
 
+    if (st == DS_OK)
+        st = ds__taps_new(&r->taps, &r->watcher, watcher, o->watcher, o->taps, o->n_taps, err);
     if (st == DS_OK)
         st = choose_sizes(r, o, err);
     if (st == DS_OK)
@@ -313,25 +323,32 @@ static ds_status build(ds_run *r, const ds_run_options *o, ds_error *err)
         st = encode_prompts(r, o, err);
     if (st == DS_OK)
         st = make_networks(r, o, err);
+    if (st == DS_OK)
+        st = ds__taps_check(r->taps, r->model, err);
     return st == DS_OK ? begin(r, o, err) : st;
 }
 
-ds_status ds__run_new(ds_run **out, ds_model *m, const ds_run_options *o, const ds_watcher *watcher,
-                      ds_error *err)
+ds_status ds__run_new(ds_run **out, ds_model *m, const ds_run_options *options,
+                      const ds_watcher *watcher, ds_error *err)
 {
+    const ds_run_options defaults = DS_RUN_OPTIONS_INIT;
+    ds_run_options o;
     ds_run *r;
-    ds_status st;
+    int before;
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, options, "run options",
+                                    "DS_RUN_OPTIONS_INIT", err);
 
     *out = NULL;
-    if (o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG, "run options: start from DS_RUN_OPTIONS_INIT");
+    if (st != DS_OK)
+        return st;
     r = ds_calloc(1, sizeof *r);
     if (r == NULL)
         return no_memory(err);
     r->model = m;
-    r->options = *o;
-    r->watcher = watcher;
-    st = build(r, o, err);
+    r->options = o;
+    before = ds__threads_enter(o.threads);
+    st = build(r, &o, watcher, err);
+    ds__threads_leave(before);
     if (st != DS_OK) {
         ds_run_free(r);
         return st;
@@ -363,6 +380,7 @@ void ds_run_free(ds_run *r)
     ds__autoencoder_free(r->autoencoder);
     ds__conditions_free(r->conditions);
     ds__text_close(r->text);
+    ds__taps_free(r->taps);
     ds__arena_free(&r->arena);
     ds_free(r);
 }

@@ -1,15 +1,11 @@
 /* run.c - the sampling loop and the state of a run. Allocates nothing before ds_run_decode. */
 
 #include "pipeline/run_impl.h"
+
+#include "base/threads.h"
 #include "pipeline/sampler_impl.h"
 
 #include <string.h>
-
-const char *const ds__run_sites[DS_RUN_SITES] = {
-    [DS_SITE_X] = "sampler.x",
-    [DS_SITE_EPS] = "sampler.eps",
-    [DS_SITE_X0] = "sampler.x0",
-};
 
 /* ---- watching -------------------------------------------------------------------------------- */
 
@@ -55,17 +51,32 @@ static void guide(ds_run *r)
         r->output[i] += s * (c[i] - r->output[i]);
 }
 
+/* Tells the taps whose the rows are that come now. */
+static void say(ds_run *r, ds_rows rows)
+{
+    ds__taps_at(r->taps, (ds_taps_place){ .rows = rows,
+                                          .step = r->step,
+                                          .call = r->call,
+                                          .conditions = r->branches,
+                                          .negatives = r->branches - 1,
+                                          .images = r->images });
+}
+
 static ds_status one_call(ds_run *r, ds_error *err)
 {
-    ds_status st = show_x(r, err);
+    ds_status st;
 
+    say(r, DS_ROWS_LOOP);
+    st = show_x(r, err);
     for (int64_t b = 0; b < r->images; b++)
         ds_sampler_input(r->sampler[b], r->call, r->input + b * r->n, &r->time[b]);
+    say(r, DS_ROWS_BATCH);
     if (st == DS_OK)
         st = ds__denoise(r->denoiser, r->output, r->input, r->time, r->options.cancel, err);
     if (st != DS_OK)
         return st;
     guide(r);
+    say(r, DS_ROWS_LOOP);
     if (r->interest[DS_SITE_EPS] != DS_IGNORE)
         st = show(r, DS_SITE_EPS, r->output, err);
     for (int64_t b = 0; st == DS_OK && b < r->images; b++)
@@ -98,13 +109,16 @@ static ds_status advance(ds_run *r, ds_error *err)
 
 ds_status ds_run_step(ds_run *r, ds_error *err)
 {
+    int before;
     ds_status st;
 
     if (r->failed)
         return ds_fail(err, DS_E_ARG, "this run has failed before: it can only be freed");
     if (ds_run_done(r))
         return ds_fail(err, DS_E_ARG, "all %d steps are done", r->steps);
+    before = ds__threads_enter(r->options.threads);
     st = advance(r, err);
+    ds__threads_leave(before);
     r->failed = st != DS_OK;
     return st;
 }
@@ -121,13 +135,19 @@ ds_status ds_run_all(ds_run *r, ds_error *err)
 ds_status ds_run_decode(ds_run *r, ds_error *err)
 {
     int64_t pixels = 3 * r->height * r->width * r->factor * r->factor;
+    int before;
     ds_status st = DS_OK;
 
     if (r->failed)
         return ds_fail(err, DS_E_ARG, "this run has failed before: it can only be freed");
-    for (int64_t b = 0; st == DS_OK && b < r->images; b++)
+    before = ds__threads_enter(r->options.threads);
+    for (int64_t b = 0; st == DS_OK && b < r->images; b++) {
+        ds__taps_at(r->taps, (ds_taps_place){
+                                 .rows = DS_ROWS_PICTURE, .step = -1, .call = -1, .image = b });
         st = ds__decode(r->autoencoder, r->image + b * pixels, ds_sampler_x(r->sampler[b]),
                         r->options.cancel, err);
+    }
+    ds__threads_leave(before);
     return st;
 }
 

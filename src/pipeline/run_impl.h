@@ -10,6 +10,7 @@
 #include "pipeline/autoencoder.h"
 #include "pipeline/denoiser.h"
 #include "pipeline/run.h"
+#include "pipeline/taps.h"
 
 #include <diffuscope/sampler.h>
 
@@ -26,6 +27,7 @@ struct ds_run {
     ds_model *model;
     ds_run_options options; /* strings and tensors are not read after ds_run_new */
     const ds_watcher *watcher;
+    ds_taps *taps; /* what the watcher stands for, or NULL */
     ds_interest interest[DS_RUN_SITES];
     ds_text *text;
     ds_conditions *conditions; /* the negative prompt first, where there is guidance */

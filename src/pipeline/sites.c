@@ -10,6 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 
+const char *const ds__run_sites[DS_RUN_SITES] = {
+    [DS_SITE_X] = "sampler.x",
+    [DS_SITE_EPS] = "sampler.eps",
+    [DS_SITE_X0] = "sampler.x0",
+};
+
 bool ds__site_matches(const char *pattern, const char *name)
 {
     return fnmatch(pattern, name, 0) == 0;

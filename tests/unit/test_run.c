@@ -328,7 +328,7 @@ static void refusals(void **state)
     ds_error err = { 0 };
 
     (void)state;
-    o.size = 8;
+    o.size = 1;
     refused(DS_E_ARG, o);
     o = options();
     o.width = 100;

@@ -43,6 +43,9 @@ ds_status ds__bundle_append_meta(ds_bundle *b, const char *key, const char *valu
 /* Maps a safetensors file: private and writable, or read-only. */
 ds_status ds__bundle_map(ds_bundle **out, const char *path, bool writable, ds_error *err);
 
+/* The mapping alone, of a file of another format, into an empty bundle. */
+ds_status ds__bundle_map_bytes(ds_bundle *b, const char *path, bool writable, ds_error *err);
+
 /* Reads the header of a file image into an empty bundle, whose tensors then point into the image.
  * `path` is for messages. */
 ds_status ds__safetensors_parse(ds_bundle *b, unsigned char *image, size_t size, const char *path,

@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
-#include "weights/bundle.h"
+#include "weights/checkpoint.h"
 #include "weights/store.h"
 
 #define DTYPES DS_DTYPES
@@ -168,8 +168,7 @@ static ds_status add_weights(json_t *into, tally *total, const ds_store *s, cons
 {
     ds_weights *w = NULL;
     ds_error why = { 0 };
-    ds_status st = ds__store_is_file(s) && !needed ? DS_E_IO
-                                                   : ds__store_weights(s, name, &w, &why);
+    ds_status st = ds__store_is_file(s) && !needed ? DS_E_IO : ds__store_weights(s, name, &w, &why);
 
     if (st == DS_OK)
         st = weights_json(into, total, w, ds__store_path(s), hashes, &why);
@@ -279,7 +278,7 @@ ds_status ds_inspect_file(char **json, const char *path, bool hashes, ds_error *
 {
     ds_bundle *b;
     char hex[65];
-    ds_status st = ds__bundle_map(&b, path, false, err);
+    ds_status st = ds__tensors_map(&b, path, err);
 
     *json = NULL;
     if (st == DS_OK && hashes)

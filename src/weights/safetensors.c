@@ -327,7 +327,7 @@ ds_status ds__safetensors_parse(ds_bundle *b, unsigned char *image, size_t size,
     return st;
 }
 
-static ds_status map_file(ds_bundle *b, const char *path, bool writable, ds_error *err)
+ds_status ds__bundle_map_bytes(ds_bundle *b, const char *path, bool writable, ds_error *err)
 {
     int fd;
     int64_t size;
@@ -355,7 +355,7 @@ ds_status ds__bundle_map(ds_bundle **out, const char *path, bool writable, ds_er
 
     *out = NULL;
     if (st == DS_OK)
-        st = map_file(b, path, writable, err);
+        st = ds__bundle_map_bytes(b, path, writable, err);
     if (st == DS_OK)
         st = ds__safetensors_parse(b, b->map, b->map_size, path, err);
     if (st != DS_OK) {

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "weights/checkpoint.h"
 #include "weights/folder.h"
 #include "weights/original.h"
 
@@ -19,8 +20,8 @@ typedef struct file_store {
     ds_original o;
     ds_weights_file *file;
     const ds_bundle *bundle;
-    ds_folder *config;  /* --config, or NULL */
-    json_t *configs;    /* of what the file has, and "scheduler" */
+    ds_folder *config; /* --config, or NULL */
+    json_t *configs;   /* of what the file has, and "scheduler" */
     const char *name[DS_COMPONENTS + 3];
     int64_t names;
     char path[4096];
@@ -91,8 +92,7 @@ static ds_status config(const void *self, const char *name, json_t **out, ds_err
     return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a configuration");
 }
 
-static ds_status tokenizer(const void *self, int number, char **folder, int64_t *pad,
-                           ds_error *err)
+static ds_status tokenizer(const void *self, int number, char **folder, int64_t *pad, ds_error *err)
 {
     const file_store *f = self;
     const char *name = number == 2 ? "tokenizer_2" : "tokenizer";
@@ -265,8 +265,8 @@ static bool read_yaml(ds_store *s)
     char path[4096], *text, *at;
     size_t size;
     const char *dot = strrchr(s->path, '.');
-    int n = snprintf(path, sizeof path, "%.*s.yaml", (int)(dot != NULL ? dot - s->path : 0),
-                     s->path);
+    int n =
+        snprintf(path, sizeof path, "%.*s.yaml", (int)(dot != NULL ? dot - s->path : 0), s->path);
 
     if (dot == NULL || n <= 0 || (size_t)n >= sizeof path ||
         ds__file_read(&text, &size, path, (size_t)1 << 20, NULL) != DS_OK)
@@ -383,9 +383,8 @@ static void find_unknown(ds_store *s, const file_store *f)
         char name[NAME_SIZE];
 
         if (ds__original_idle(&f->o, full) ||
-            (c < DS_COMPONENTS &&
-             (f->o.spelling[c] != DS_SPELLING_LDM ||
-              ds__name_to_ours(&f->o.map[c], rest, name, sizeof name))))
+            (c < DS_COMPONENTS && (f->o.spelling[c] != DS_SPELLING_LDM ||
+                                   ds__name_to_ours(&f->o.map[c], rest, name, sizeof name))))
             continue;
         if (count++ < SHOWN)
             snprintf(names + strlen(names), sizeof names - strlen(names), "%s%.70s",
@@ -409,7 +408,7 @@ ds_status ds__store_open_file(ds_store *s, const ds_store_options *o, ds_error *
     s->self = f;
     s->is_file = true;
     snprintf(f->path, sizeof f->path, "%s", s->path);
-    st = ds__bundle_map(&b, s->path, false, err);
+    st = ds__tensors_map(&b, s->path, err);
     if (st == DS_OK)
         st = ds__weights_file_new(&f->file, s->path, b, err);
     if (st != DS_OK)
@@ -423,8 +422,11 @@ ds_status ds__store_open_file(ds_store *s, const ds_store_options *o, ds_error *
     if (st != DS_OK)
         return st;
     s->is_sd2 = f->o.family == DS_FAMILY_SD2;
-    s->notes = json_pack("{s:s, s:s}", "format", "safetensors", "family",
+    s->notes = json_pack("{s:s, s:s}", "format", ds__tensors_format(b->map, b->map_size), "family",
                          ds__family_name(f->o.family));
+    if (ds_bundle_meta(b, DS_PICKLE_GLOBALS) != NULL)
+        json_object_set_new(s->notes, "globals",
+                            json_loads(ds_bundle_meta(b, DS_PICKLE_GLOBALS), 0, NULL));
     find_prediction(s, f);
     list_components(f);
     find_unknown(s, f);

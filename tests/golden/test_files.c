@@ -18,9 +18,8 @@
 static const struct {
     const char *file, *model;
 } files[] = {
-    { "sd15.safetensors", "sd15" },
-    { "sd21.safetensors", "sd21" },
-    { "sdxl.safetensors", "sdxl" },
+    { "sd15.safetensors", "sd15" }, { "sd21.safetensors", "sd21" }, { "sdxl.safetensors", "sdxl" },
+    { "sd15.ckpt", "sd15" },        { "sd15-legacy.ckpt", "sd15" },
 };
 
 static const struct {
@@ -176,8 +175,7 @@ static void real_headers_open(void **state)
         assert_null(ds_model_remark(m));
         check_topology(m, names[i]);
         for (int level = 0; level < m->unet.levels; level++)
-            assert_int_equal(m->unet.heads[level],
-                             i == 0 ? 8 : m->unet.channels[level] / 64);
+            assert_int_equal(m->unet.heads[level], i == 0 ? 8 : m->unet.channels[level] / 64);
         assert_true(m->vae.scaling_factor == (i == 2 ? 0.13025 : 0.18215));
         assert_int_equal(m->clip[0].act, i == 1 ? DS_ACT_GELU : DS_ACT_QUICK_GELU);
         ts_ok(ds_model_tokenizer(m, &t, i == 2 ? 2 : 1, &err), &err);
@@ -200,7 +198,8 @@ static void built_in_vocabulary(void **state)
     ds_error err = { 0 };
     ds_tokenizer *ours, *theirs;
     ds_tokens *a, *b;
-    static const char text[] = "a photograph of an astronaut riding a horse, 4k!! \u00e9t\u00e9 \u732b";
+    static const char text[] =
+        "a photograph of an astronaut riding a horse, 4k!! \u00e9t\u00e9 \u732b";
 
     (void)state;
     if (dir == NULL)

@@ -4,6 +4,7 @@
 #include "models/tokenizer.h"
 
 #include "base/file.h"
+#include "base/text.h"
 #include "models/model.h"
 
 #include <errno.h>
@@ -147,8 +148,8 @@ static ds_status measure_vocab(int64_t *size, size_t *bytes, const folder *f, ds
         int64_t id = 0;
 
         if (st == DS_OK)
-            st =
-                check_id(&id, atof(key), "added_tokens_decoder in tokenizer_config.json", key, err);
+            st = check_id(&id, ds__text_int(&id, key) ? (double)id : -1.0,
+                          "added_tokens_decoder in tokenizer_config.json", key, err);
         *size = id + 1 > *size ? id + 1 : *size;
     }
     return st;
@@ -277,9 +278,9 @@ static ds_status read_listed(ds_tokenizer *t, json_t *listed, ds_error *err)
     json_t *value;
 
     json_object_foreach (listed, key, value) {
-        int64_t id = (int64_t)atof(key);
+        int64_t id = 0;
         const char *text, *copy;
-        bool folded;
+        bool folded = ds__text_int(&id, key); /* checked while ids were measured */
         ds_status st = token_of(&text, &folded, value, "added_tokens_decoder", err);
 
         if (st != DS_OK)

@@ -121,7 +121,7 @@ void ds__lms(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__dpm2(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__dpm2_a(ds_sampler *s, int call, const float *output, ds_rng *rng);
 
-/* samplers.c: the table. sampler_names.c: finding a row. */
+/* sampler_table.c: the table. sampler_names.c: finding a row. */
 extern const ds_sampler_class ds__samplers[];
 extern const int ds__sampler_count;
 

@@ -1,30 +1,10 @@
-/* samplers.c - the table of samplers, and the object that drives them. The formulas are in
- * the files of their families. */
+/* samplers.c - the object that drives a sampler. The formulas are in the files of their families,
+ * sampler_table.c lists them. */
 
 #include "pipeline/sampler_impl.h"
 
 #include <math.h>
 #include <string.h>
-
-const ds_sampler_class ds__samplers[] = {
-    { "ddim", "DDIMScheduler", DS_DDIM, { 0 }, FORM_ALPHA, 1, ds__plan_alpha, ds__ddim },
-    { "ddpm", "DDPMScheduler", DS_DDPM, { 0 }, FORM_ALPHA, 1, ds__plan_alpha, ds__ddpm },
-    { "pndm", "PNDMScheduler", DS_PNDM, { "plms" }, FORM_ALPHA, 1, ds__plan_pndm, ds__pndm },
-    { "euler", "EulerDiscreteScheduler", DS_EULER, { "keuler" }, FORM_SIGMA, 1, ds__plan_sigma, ds__euler },
-    { "euler_a", "EulerAncestralDiscreteScheduler", DS_EULER_A, { "eulerancestral", "keulera" }, FORM_SIGMA, 1, ds__plan_sigma, ds__euler_a },
-    { "heun", "HeunDiscreteScheduler", DS_HEUN, { "kheun" }, FORM_SIGMA, 2, ds__plan_heun, ds__heun },
-    { "lms", "LMSDiscreteScheduler", DS_LMS, { "klms" }, FORM_SIGMA, 1, ds__plan_sigma, ds__lms },
-    { "dpm++2m", "DPMSolverMultistepScheduler", DS_DPMPP_2M, { "dpmpp2m", "kdpmpp2m" }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__dpmpp_2m },
-    { "dpm++2s", "DPMSolverSinglestepScheduler", DS_DPMPP_2S, { "dpmpp2s" }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__dpmpp_2s },
-    { "dpm2", "KDPM2DiscreteScheduler", DS_DPM2, { "kdpm2" }, FORM_SIGMA, 2, ds__plan_dpm2, ds__dpm2 },
-    { "dpm2_a", "KDPM2AncestralDiscreteScheduler", DS_DPM2_A, { "dpm2ancestral", "kdpm2a" }, FORM_SIGMA, 2, ds__plan_dpm2, ds__dpm2_a },
-    { "unipc", "UniPCMultistepScheduler", DS_UNIPC, { 0 }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__unipc },
-    { "deis", "DEISMultistepScheduler", DS_DEIS, { 0 }, FORM_LOGSNR, 1, ds__plan_logsnr, ds__deis },
-    { "lcm", "LCMScheduler", DS_LCM, { 0 }, FORM_ALPHA, 1, ds__plan_few, ds__lcm },
-    { "tcd", "TCDScheduler", DS_TCD, { 0 }, FORM_ALPHA, 1, ds__plan_few, ds__tcd },
-    { "ddim-inverse", "DDIMInverseScheduler", DS_DDIM_INVERSE, { 0 }, FORM_ALPHA, 1, ds__plan_inverse, ds__ddim_inverse },
-};
-const int ds__sampler_count = DS_COUNT(ds__samplers);
 
 const char *ds_sampler_list(int i, const char **diffusers_class)
 {
@@ -227,19 +207,6 @@ void ds_sampler_free(ds_sampler *s)
     ds_free(s);
 }
 
-ds_status ds__sampler_arrays(ds_sampler *s, int calls, int sigmas, ds_error *err)
-{
-    /* A third part for the levels of dpm2. */
-    s->timestep = ds_calloc((size_t)calls + 2 * (size_t)sigmas, sizeof *s->timestep);
-    if (s->timestep == NULL)
-        return ds_fail(err, DS_E_NOMEM, "sampler: %d calls", calls);
-    s->sigma = s->timestep + calls;
-    s->count = calls;
-    s->sigma_count = sigmas;
-    s->level = s->sigma;
-    return DS_OK;
-}
-
 ds_sampler_form ds__sampler_form(const ds_sampler *s)
 {
     return s->class->form == FORM_LOGSNR && s->config.old ? FORM_ALPHA : s->class->form;
@@ -432,21 +399,4 @@ const float *ds_sampler_x0(const ds_sampler *s)
 const float *ds_sampler_noise(const ds_sampler *s)
 {
     return s->noise;
-}
-
-float *ds__sampler_remember(ds_sampler *s)
-{
-    float *oldest = s->past[DS_SAMPLER_PAST - 1];
-
-    for (int i = DS_SAMPLER_PAST - 1; i > 0; i--)
-        s->past[i] = s->past[i - 1];
-    s->past[0] = oldest;
-    if (s->kept < DS_SAMPLER_PAST)
-        s->kept++;
-    return oldest;
-}
-
-float ds__sampler_alpha(const ds_sampler *s, int t, float beyond)
-{
-    return t >= 0 ? s->schedule.alpha_bar[t] : beyond;
 }

@@ -32,8 +32,11 @@ static int64_t columns(void)
 {
     struct winsize size;
     const char *given = getenv("COLUMNS");
-    int64_t n = given != NULL ? atoll(given) : 0;
+    char *end = "";
+    long n = given != NULL ? strtol(given, &end, 10) : 0;
 
+    if (*end != '\0' || n > 10000)
+        n = 0;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
         n = size.ws_col;
     return n > 0 ? n : 80;

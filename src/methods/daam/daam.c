@@ -118,7 +118,7 @@ static ds_status choose_layers(ds_daam *d, const ds_attention_layers *l, ds_erro
     if (st == DS_OK && d->trace.layers == 0)
         return ds_fail(err, DS_E_NOMATCH,
                        "no layer, head or resolution is left of the %lld layers that read the "
-                       "text: `--layers`, `--heads` and `--resolutions` exclude all",
+                       "text: layers, heads and resolutions exclude all",
                        (long long)index);
     return st;
 }
@@ -260,7 +260,7 @@ static ds_status copy_options(ds_daam *d, const ds_daam_options *o, ds_error *er
 {
     const char **ask = ds__arena_alloc(&d->arena, (size_t)(o->n_ask + 1) * sizeof *ask);
     bool failed = ask == NULL;
-    ds_status st = ds__select_check(o->layers, "--layers", true, err);
+    ds_status st = ds__select_check(o->layers, "layers", true, err);
 
     d->options = *o;
     d->options.layers = copy(d, o->layers, &failed);
@@ -276,11 +276,11 @@ static ds_status copy_options(ds_daam *d, const ds_daam_options *o, ds_error *er
     if (d->options.budget == 0)
         d->options.budget = DS_DAAM_BUDGET;
     if (st == DS_OK)
-        st = ds__select_check(o->heads, "--heads", false, err);
+        st = ds__select_check(o->heads, "heads", false, err);
     if (st == DS_OK)
-        st = ds__select_check(o->steps, "--steps", false, err);
+        st = ds__select_check(o->steps, "steps", false, err);
     if (st == DS_OK)
-        st = ds__select_check(o->resolutions, "--resolutions", false, err);
+        st = ds__select_check(o->resolutions, "resolutions", false, err);
     return st == DS_OK && failed ? no_memory(err) : st;
 }
 

@@ -8,6 +8,8 @@
 
 #include "methods/daam/daam.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,6 +65,7 @@ static ds_status begin_call(ds_daam *d, ds_error *err)
 {
     struct daam_heads *h = d->tap.heads;
     const int64_t calls = ds_run_describe(d->tap.run).calls;
+    int64_t made;
     char path[4096];
     const char *meta;
     ds_status st = path_of(path, sizeof path, h, err);
@@ -72,7 +75,7 @@ static ds_status begin_call(ds_daam *d, ds_error *err)
     if (st == DS_OK)
         st = ds_bundle_load(&h->b, path, err);
     meta = st == DS_OK ? ds_bundle_meta(h->b, "calls") : NULL;
-    if (st == DS_OK && (meta == NULL || atoll(meta) != calls))
+    if (st == DS_OK && (!ds__text_int(&made, meta) || made != calls))
         return ds_fail(err, DS_E_SHAPE,
                        "the heads in %s are of %s calls of the network, this run makes %lld: "
                        "sampler and steps must be the same",

@@ -25,7 +25,7 @@ static ds_status no_memory(ds_error *err)
 static ds_status apart(const char *list, bool is, const char *what, ds_error *err)
 {
     if (list == NULL || is)
-        return ds__select_check(list, what, strcmp(what, "--layers") == 0, err);
+        return ds__select_check(list, what, strcmp(what, "layers") == 0, err);
     return ds_fail(err, DS_E_ARG,
                    "%s: these were summed to fit the budget; repeat with a larger one", what);
 }
@@ -33,15 +33,15 @@ static ds_status apart(const char *list, bool is, const char *what, ds_error *er
 static ds_status check_slice(const ds_daam *d, const ds_daam_map_options *o, ds_error *err)
 {
     int64_t kept = 0;
-    ds_status st = apart(o->layers, d->trace.layers_apart, "--layers", err);
+    ds_status st = apart(o->layers, d->trace.layers_apart, "layers", err);
 
     for (int64_t s = 0; s < d->trace.steps; s++)
         kept += ds__daam_step_kept(d, s);
     if (st == DS_OK)
-        st = apart(o->heads, d->trace.heads_apart, "--heads", err);
+        st = apart(o->heads, d->trace.heads_apart, "heads", err);
     if (st == DS_OK)
-        st = apart(o->steps, d->trace.groups == kept, "--steps", err);
-    return st == DS_OK ? ds__select_check(o->resolutions, "--resolutions", false, err) : st;
+        st = apart(o->steps, d->trace.groups == kept, "steps", err);
+    return st == DS_OK ? ds__select_check(o->resolutions, "resolutions", false, err) : st;
 }
 
 /* A slot holds one layer, or (layers summed) one resolution: then any of its layers stands for

@@ -7,6 +7,8 @@
 
 #include "methods/daam/daam.h"
 
+#include "base/text.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,9 +119,8 @@ ds_status ds__daam_ask_saved(ds_daam *d, const char *folder, int64_t first, ds_e
         if (st == DS_OK)
             st = ds_bundle_load(&b, path, err);
         step = st == DS_OK ? ds_bundle_meta(b, "step") : NULL;
-        d->tap.step = step != NULL ? atoll(step) : -1;
-        if (st == DS_OK && (d->tap.step < 0 || d->tap.step >= d->trace.steps ||
-                            !ds__daam_step_kept(d, d->tap.step)))
+        if (st == DS_OK && (!ds__text_int(&d->tap.step, step) || d->tap.step < 0 ||
+                            d->tap.step >= d->trace.steps || !ds__daam_step_kept(d, d->tap.step)))
             st = ds_fail(err, DS_E_FORMAT, "%s: this is no step of the trace", path);
         if (st == DS_OK)
             st = ask_call(d, b, first, err);

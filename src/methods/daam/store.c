@@ -75,7 +75,7 @@ static ds_status divide(ds_daam *d, ds_error *err)
     const int64_t most = kept_steps(d);
 
     if (most == 0)
-        return ds_fail(err, DS_E_NOMATCH, "--steps: none of the %lld steps is in \"%s\"",
+        return ds_fail(err, DS_E_NOMATCH, "steps: none of the %lld steps of the run is in \"%s\"",
                        (long long)d->trace.steps, d->options.steps);
     d->trace.heads_apart = d->trace.layers_apart = true;
     d->trace.groups = groups_that_fit(d, true, true, most);

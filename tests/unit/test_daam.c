@@ -69,7 +69,8 @@ static void rows_sum_to_one_per_call(void **state)
 
     (void)state;
     tokens_sum_to_the_calls(&r, 77);
-    r.sampler = "pndm"; /* one call more than steps */
+    r.sampler = "pndm"; /* more calls than steps, of which it needs 4 */
+    r.steps = 4;
     tokens_sum_to_the_calls(&r, 77);
     r.cfg_scale = 1.0;
     tokens_sum_to_the_calls(&r, 77);

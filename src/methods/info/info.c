@@ -215,6 +215,11 @@ static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err
             most = ROWS / n->conditions > 2 ? ROWS / n->conditions : 2;
         st = ds__plan_check(&n->plan, n->channels, n->height, n->width, err);
     }
+    if (st == DS_OK && o->design != DS_INFO_PUBLISHED && o->draws == NULL && o->replicates % 2 == 0)
+        st = warn(n,
+                  "replicates: an even number; the errors of lattices of log-SNRs cancel each "
+                  "other only if their number is odd, 9 or more at best",
+                  err);
     if (st == DS_OK)
         st = ds__network_source_new(&n->source, n->model, c, ds__plan_batch(&n->plan, most),
                                     n->height, n->width, err);

@@ -39,11 +39,10 @@ static bool append(collector *c, const char *site, const ds_tensor *shape)
         l->layer = layer;
         c->room = room;
     }
-    /* until the shapes are known: height holds the rows, width the columns */
     l->layer[l->count] = (ds_attention_layer){ .site = ds_strdup(site),
                                                .heads = shape->dim[1],
-                                               .height = shape->dim[2],
-                                               .width = shape->dim[3] };
+                                               .rows = shape->dim[2],
+                                               .columns = shape->dim[3] };
     return l->layer[l->count++].site != NULL;
 }
 
@@ -59,7 +58,7 @@ static ds_interest collect(void *user, const char *site, const ds_tensor *shape)
     } else if (c->at < c->l->count) {
         ds_attention_layer *a = &c->l->layer[c->at++];
 
-        a->cross = shape->dim[3] != a->width;
+        a->cross = shape->dim[3] != a->columns;
     }
     return DS_IGNORE;
 }
@@ -74,10 +73,8 @@ static int64_t halved(int64_t n, int64_t k)
 
 static ds_status find_rectangle(ds_attention_layer *a, int64_t height, int64_t width, ds_error *err)
 {
-    const int64_t rows = a->height;
-
     for (int64_t k = 0; k < 16; k++)
-        if (halved(height, k) * halved(width, k) == rows) {
+        if (halved(height, k) * halved(width, k) == a->rows) {
             a->height = halved(height, k);
             a->width = halved(width, k);
             a->halvings = k;
@@ -85,7 +82,7 @@ static ds_status find_rectangle(ds_attention_layer *a, int64_t height, int64_t w
         }
     ds_fail(err, DS_E_UNSUPPORTED,
             "%s has %lld rows, which is no halving of a latent of %lld by %lld", a->site,
-            (long long)rows, (long long)height, (long long)width);
+            (long long)a->rows, (long long)height, (long long)width);
     return ds_fail_at(err, DS_E_UNSUPPORTED, a->site, -1);
 }
 

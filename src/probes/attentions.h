@@ -19,8 +19,10 @@ typedef struct ds_attention_layer {
     bool cross;       /* reads the text */
     ds_stage stage;
     int block; /* counts the blocks ("unet.x_blocks.0") in order of computation */
-    int64_t heads, height, width;
-    int64_t halvings; /* of the latent */
+    int64_t heads;
+    int64_t rows, columns; /* of the probabilities, for a text of 77 tokens */
+    int64_t height, width; /* the rows as a rectangle */
+    int64_t halvings;      /* of the latent */
 } ds_attention_layer;
 
 typedef struct ds_attention_layers {

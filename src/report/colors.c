@@ -7,8 +7,8 @@
  *                Steps differ by less than a tenth in length.
  *   diverging    L = 0.95 - 0.45 |s|, C = 0.13 |s| with s = 2x - 1, hue 255 (blue) below zero and
  *                50 (orange) above: both arms are straight lines in OKLab, equal in lightness.
- *   jet          the corners of matplotlib's map of that name, with which the DAAM package
- * draws. */
+ *   jet          the corners of matplotlib's map of that name, with which the DAAM
+ *                package draws. */
 
 #include "report/colors.h"
 

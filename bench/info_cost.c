@@ -139,7 +139,7 @@ static void find_truth(target *t)
         t->truth[family] = malloc((size_t)pixels * sizeof(double));
         ds__estimate_map(e, t->truth[family], 0, DS_INFO_O, 0, 0);
         for (int f = 0; f < 2; f++) {
-            ds_info_value v = ds__estimate_value(e, 0, (ds_info_form)f);
+            ds_value v = ds__estimate_value(e, 0, (ds_info_form)f);
 
             t->total[family][f] = v.value;
             printf("%s, %s: i_%c %.4f +- %.4f nats\n", t->name, family == 0 ? "published" : "ours",

@@ -104,6 +104,14 @@ typedef struct ds_cancel {
     volatile int requested;
 } ds_cancel;
 
+/* How far a stage of some work is ("sampling", "measuring"). Return DS_OK to go on; any other status
+ * ends the work with it. */
+typedef struct ds_progress {
+    const char *stage;
+    int64_t done, total; /* total may grow */
+} ds_progress;
+typedef ds_status ds_progress_fn(void *user, const ds_progress *p, ds_error *err);
+
 #ifdef __cplusplus
 }
 #endif

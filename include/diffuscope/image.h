@@ -18,6 +18,7 @@ typedef struct ds_image {
 /* Memory for the pixels, zeroed. DS_E_ARG unless both sides are from 1 to 32768, and there are at
  * most 2^27 pixels. */
 DS_API ds_status ds_image_init(ds_image *image, int64_t width, int64_t height, ds_error *err);
+DS_API ds_status ds_image_copy(ds_image *out, const ds_image *image, ds_error *err);
 DS_API void ds_image_clear(ds_image *image); /* frees the pixels; an empty image is allowed */
 
 /* From and to planes [3, height, width] with values in [0,1], as networks have them. Values outside

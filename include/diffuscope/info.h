@@ -23,6 +23,7 @@
 
 #include <diffuscope/model.h>
 #include <diffuscope/tokenizer.h>
+#include <diffuscope/value.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,11 +37,6 @@ typedef enum ds_info_form { DS_INFO_O = 0, DS_INFO_S } ds_info_form;
 typedef struct ds_info_pair {
     int64_t with, without;
 } ds_info_pair;
-
-typedef struct ds_info_value {
-    double value, se;
-    double low, high; /* 95 % interval */
-} ds_info_value;
 
 typedef enum ds_info_design {
     DS_INFO_LATTICE,   /* shifted lattices, antithetic noise, density fitted to a pilot */
@@ -125,11 +121,11 @@ typedef struct ds_info_status {
 } ds_info_status;
 DS_API ds_info_status ds_info_describe(const ds_info *info);
 
-DS_API ds_info_value ds_info_total(const ds_info *info, int64_t pair, ds_info_form form);
+DS_API ds_value ds_info_total(const ds_info *info, int64_t pair, ds_info_form form);
 
 /* Total of one pair less that of another, whose errors are not independent. */
-DS_API ds_info_value ds_info_difference(const ds_info *info, int64_t pair, int64_t less,
-                                        ds_info_form form);
+DS_API ds_value ds_info_difference(const ds_info *info, int64_t pair, int64_t less,
+                                   ds_info_form form);
 
 /* [h,w] each; either may be NULL. */
 DS_API ds_status ds_info_map(const ds_info *info, float *map, float *se, int64_t pair,

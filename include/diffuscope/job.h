@@ -32,7 +32,8 @@ enum {
     DS_JOB_MODEL_OPTIONAL = 1 << 1, /* the same, but a method may go without */
     DS_JOB_COMPUTE = 1 << 2,        /* compute f32|bf16|ref */
     DS_JOB_THREADS = 1 << 3,        /* threads */
-    DS_JOB_FOLDER = 1 << 4          /* out: the run folder */
+    DS_JOB_FOLDER = 1 << 4,         /* out: the run folder */
+    DS_JOB_FOLDER_NEEDED = 1 << 5   /* the same, and it must be given */
 };
 
 /* A method: an instrument, a study, or a plain command. Constant. */
@@ -44,7 +45,8 @@ typedef struct ds_method {
     const char *example;     /* one command line */
     const char *results;     /* what result.json holds, a line "path: meaning, unit" each; NULL */
     const ds_option *options;
-    size_t size;    /* of the struct that the options fill */
+    size_t size;    /* of the struct that the options fill ... */
+    size_t fields;  /* ... and where, in it, what is no option begins */
     unsigned parts; /* DS_JOB_... */
 
     /* All that can be refused, before anything costly runs: after it, only files, memory, the
@@ -66,24 +68,25 @@ DS_API const ds_method *ds_method_find(const char *name);
 DS_API ds_status ds_methods_json(const ds_method *const *methods, int count, char **out,
                                  ds_error *err);
 
+/* The rows of the options that `parts` names, ended by an empty one. */
+#define DS_COMMON_OPTIONS 8
+DS_API void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts);
+
+/* The folder of the model that comes with the library; free with ds_free. DS_E_ARG if it is not
+ * found. In the option "model", the word "specimen" stands for it; the environment variable
+ * DIFFUSCOPE_MODEL names another default. */
+DS_API ds_status ds_specimen_find(char **out, ds_error *err);
+
 /* ---- a job ----------------------------------------------------------------------------------- */
 
-/* How far a stage of the work is ("sampling", "measuring"). Return DS_OK to go on. */
-typedef struct ds_progress {
-    const char *stage;
-    int64_t done, total; /* total may grow */
-} ds_progress;
-typedef ds_status ds_progress_fn(void *user, const ds_progress *p, ds_error *err);
-
 typedef struct ds_job_options {
-    size_t size;             /* set by DS_JOB_OPTIONS_INIT */
-    ds_model *model;         /* an open model, borrowed; NULL: opened by the option "model" */
+    size_t size;              /* set by DS_JOB_OPTIONS_INIT */
+    ds_model *model;          /* an open model, borrowed; NULL: opened by the option "model" */
     ds_progress_fn *progress; /* or NULL */
     void (*remark)(void *user, const char *text, bool warning); /* a line for a person; or NULL */
-    void *user;              /* of both */
-    const ds_cancel *cancel; /* or NULL */
-    bool dashes;             /* options are named as on a command line in messages */
-    bool force;              /* files that exist may be overwritten */
+    void *user;                                                 /* of both */
+    const ds_cancel *cancel;                                    /* or NULL */
+    bool dashes; /* options are named as on a command line in messages */
 } ds_job_options;
 
 #define DS_JOB_OPTIONS_INIT                                                                        \
@@ -101,6 +104,11 @@ DS_API ds_option_set *ds_job_options_of(ds_job *job);
 
 /* ds_option_set_text of the job's options. */
 DS_API ds_status ds_job_set(ds_job *job, const char *option, const char *text, ds_error *err);
+
+/* Who is told, in place of what the options said; any may be NULL. */
+DS_API void ds_job_listen(ds_job *job, ds_progress_fn *progress,
+                          void (*remark)(void *user, const char *text, bool warning), void *user,
+                          const ds_cancel *cancel);
 
 /* Defaults, then all that can be refused. ds_job_run calls it unless it was called. */
 DS_API ds_status ds_job_check(ds_job *job, ds_error *err);

@@ -70,7 +70,8 @@ typedef struct ds_option {
     const char *help;     /* one sentence without default and range, which are added */
     const char *alias;    /* a second name, known to users of other programs or of older versions */
     bool required;
-    bool positional; /* of TEXTS: on a command line, the arguments without a name; min to max of them
+    bool
+        positional; /* of TEXTS: on a command line, the arguments without a name; min to max of them
                         (max 0: any number) */
     const struct ds_option *block; /* of a BLOCK */
 } ds_option;
@@ -91,7 +92,8 @@ DS_API ds_status ds_option_set_add(ds_option_set *s, const ds_option *table, voi
                                    ds_error *err);
 
 DS_API int ds_option_count(const ds_option_set *s);
-DS_API const ds_option *ds_option_at(const ds_option_set *s, int i); /* in the order of the tables */
+DS_API const ds_option *ds_option_at(const ds_option_set *s,
+                                     int i); /* in the order of the tables */
 DS_API int ds_option_find(const ds_option_set *s, const char *name); /* also an alias; -1: none */
 
 /* Parses a value. DS_E_ARG says what was expected and found; DS_E_NOMATCH names a near option. A
@@ -100,8 +102,8 @@ DS_API int ds_option_find(const ds_option_set *s, const char *name); /* also an 
 DS_API ds_status ds_option_set_text(ds_option_set *s, const char *name, const char *text,
                                     ds_error *err);
 
-/* Defaults of all that was not set; DS_E_ARG names a required option that is missing. Call it once,
- * before values are read. */
+/* Defaults of all that was not set; DS_E_ARG names a required option that is missing. Call it
+ * before values are read; a second call does nothing. */
 DS_API ds_status ds_option_set_finish(ds_option_set *s, ds_error *err);
 
 DS_API bool ds_option_given(const ds_option_set *s, int i); /* set by hand, not by default */
@@ -118,6 +120,12 @@ DS_API int ds_option_choice(const ds_option_set *s, int i); /* -1: not given and
 /* Another text in place of the one that was set, in the field too, without parsing: where a name
  * ("specimen") stands for a path. ds_option_text goes on telling what was written. */
 DS_API ds_status ds_option_resolve(ds_option_set *s, int i, const char *text, ds_error *err);
+
+/* Nothing of the user's is overwritten: DS_E_ARG for an OUTFILE that exists and an OUTDIR that is not
+ * empty, unless a flag "force" is set (or, for folders, a flag "resume"). */
+DS_API ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err);
+/* The same of one file whose name was made from an option. */
+DS_API ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_error *err);
 
 /* The name as messages show it: "--steps" or "steps". */
 DS_API const char *ds_option_shown(const ds_option_set *s, int i);

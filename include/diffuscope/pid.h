@@ -18,6 +18,7 @@
 #define DIFFUSCOPE_PID_H
 
 #include <diffuscope/info.h>
+#include <diffuscope/value.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -41,10 +42,6 @@ DS_API const char *ds_pid_atom_name(int atom); /* "R", "U_A", "U_B", "S" */
 typedef struct ds_pid_atoms {
     double atom[DS_PID_ATOMS];
 } ds_pid_atoms;
-
-typedef struct ds_pid_value {
-    double value, se; /* se is NaN where there is only one replicate */
-} ds_pid_value;
 
 /* ---- the measurement ------------------------------------------------------------------------- */
 
@@ -137,12 +134,12 @@ typedef struct ds_pid_question {
     }
 
 typedef struct ds_pid_answer {
-    ds_pid_value i_a, i_b, i_ab;      /* totals that were decomposed: specific ones for imin */
-    ds_pid_value image[DS_PID_ATOMS]; /* atoms of the totals */
-    ds_pid_value sum[DS_PID_ATOMS];   /* sums of the maps' atoms: not the same */
-    double undecided;                 /* share of pixels whose side is open at 2 standard errors */
-    double following_b;               /* share of pixels whose redundancy follows B */
-    double reach_a, reach_b;          /* largest i_A - i_B of a pixel, and largest i_B - i_A: a
+    ds_value i_a, i_b, i_ab;      /* totals that were decomposed: specific ones for imin */
+    ds_value image[DS_PID_ATOMS]; /* atoms of the totals */
+    ds_value sum[DS_PID_ATOMS];   /* sums of the maps' atoms: not the same */
+    double undecided;             /* share of pixels whose side is open at 2 standard errors */
+    double following_b;           /* share of pixels whose redundancy follows B */
+    double reach_a, reach_b;      /* largest i_A - i_B of a pixel, and largest i_B - i_A: a
                                          Delta beyond them decides everywhere */
     bool dominated;       /* pm, Delta not 0, the more probable word followed at every pixel: the
                              atoms are differences of i_A, i_B, i_AB and nothing else */

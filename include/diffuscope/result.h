@@ -38,6 +38,10 @@ DS_API const char *ds_result_text(const ds_result *r, const char *path);
 /* All of it, as result.json has it; free with ds_free. */
 DS_API ds_status ds_result_json(const ds_result *r, char **out, ds_error *err);
 
+/* What a program is told on standard output, in one line: result.json, except where a command says
+ * something shorter. Free with ds_free. */
+DS_API ds_status ds_result_answer(const ds_result *r, char **out, ds_error *err);
+
 /* What a person reads in a terminal: lines of text. */
 DS_API const char *ds_result_summary(const ds_result *r);
 
@@ -50,6 +54,9 @@ DS_API const ds_bundle *ds_result_tensors(const ds_result *r); /* borrowed; NULL
 
 /* A picture by its name without ".png"; NULL past the end. Borrowed. */
 DS_API const ds_image *ds_result_figure(const ds_result *r, int i, const char **name);
+
+/* Is it one of those that answer the question, and worth showing in a terminal? */
+DS_API bool ds_result_figure_shown(const ds_result *r, int i);
 
 /* The page; free with ds_free. DS_E_NOMATCH if the result has none. */
 DS_API ds_status ds_result_page(const ds_result *r, char **html, ds_error *err);

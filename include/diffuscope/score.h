@@ -67,8 +67,8 @@ DS_API ds_status ds_score_sweep(float *iou, const float *map, const uint8_t *tru
 
 /* What a table of such rows says. */
 typedef struct ds_sweep {
-    ds_estimate tuned;      /* mean IoU at the threshold that is best on these very rows */
-    ds_estimate held_out;   /* each half of the scenes scored at the threshold best on the other */
+    ds_value tuned;         /* mean IoU at the threshold that is best on these very rows */
+    ds_value held_out;      /* each half of the scenes scored at the threshold best on the other */
     double tuned_tau;       /* the former */
     double held_out_tau[2]; /* the latter: used on the even and on the odd half */
 } ds_sweep;

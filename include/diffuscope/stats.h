@@ -14,34 +14,30 @@
 #define DIFFUSCOPE_STATS_H
 
 #include <diffuscope/base.h>
+#include <diffuscope/value.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct ds_estimate {
-    double value, low, high; /* low and high: the 95 % interval */
-    int64_t count;           /* values that went in */
-} ds_estimate;
 
 /* A statistic of the units pick[0 .. n), in which one may occur several times. NaN: not defined for
  * this choice; such resamples are left out. */
 typedef double ds_statistic(void *user, const int64_t *pick, int64_t n);
 
 /* The statistic of all units once, and its interval. `count` is set to `units`. */
-DS_API ds_status ds_bootstrap(ds_estimate *out, ds_statistic *fn, void *user, int64_t units,
+DS_API ds_status ds_bootstrap(ds_value *out, ds_statistic *fn, void *user, int64_t units,
                               ds_error *err);
 
 /* Mean of x [n]. unit[i] >= 0 names the unit of value i, in any order; NULL: each its own. */
-DS_API ds_status ds_stats_mean(ds_estimate *out, const double *x, const int64_t *unit, int64_t n,
+DS_API ds_status ds_stats_mean(ds_value *out, const double *x, const int64_t *unit, int64_t n,
                                ds_error *err);
 
 /* Mean of x - y, the two being measured on the same things: this is how methods are compared. */
-DS_API ds_status ds_stats_difference(ds_estimate *out, const double *x, const double *y,
+DS_API ds_status ds_stats_difference(ds_value *out, const double *x, const double *y,
                                      const int64_t *unit, int64_t n, ds_error *err);
 
 /* hits / n with Wilson's interval; for independent trials such as the accuracy of a choice. */
-DS_API ds_estimate ds_stats_share(int64_t hits, int64_t n);
+DS_API ds_value ds_stats_share(int64_t hits, int64_t n);
 
 typedef enum ds_correlation {
     DS_PEARSON = 0,
@@ -54,15 +50,15 @@ typedef enum ds_correlation {
 DS_API double ds_stats_coefficient(ds_correlation kind, const float *x, const float *y, int64_t n);
 
 /* The same with its interval, units as for the mean. */
-DS_API ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const double *x,
+DS_API ds_status ds_stats_correlation(ds_value *out, ds_correlation kind, const double *x,
                                       const double *y, const int64_t *unit, int64_t n,
                                       ds_error *err);
 
 /* Chance that a value of `high` exceeds one of `low`, ties counting half: the area under the
  * receiver operating characteristic. Interval: R. G. Newcombe, Statistics in Medicine 25 (2006)
  * 559, method 5. */
-DS_API ds_status ds_stats_auc(ds_estimate *out, const double *high, int64_t n_high,
-                              const double *low, int64_t n_low, ds_error *err);
+DS_API ds_status ds_stats_auc(ds_value *out, const double *high, int64_t n_high, const double *low,
+                              int64_t n_low, ds_error *err);
 
 #ifdef __cplusplus
 }

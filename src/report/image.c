@@ -2,6 +2,8 @@
 
 #include "report/image.h"
 
+#include <string.h>
+
 ds_status ds_image_init(ds_image *image, int64_t width, int64_t height, ds_error *err)
 {
     *image = (ds_image){ 0 };
@@ -30,6 +32,15 @@ ds_status ds__image_promised(ds_image *out, int64_t width, int64_t height, size_
                        "%s: %zu bytes cannot hold the %lld x %lld pixels that it promises", name,
                        bytes, (long long)width, (long long)height);
     return ds_image_init(out, width, height, err);
+}
+
+ds_status ds_image_copy(ds_image *out, const ds_image *image, ds_error *err)
+{
+    ds_status st = ds_image_init(out, image->width, image->height, err);
+
+    if (st == DS_OK)
+        memcpy(out->rgb, image->rgb, (size_t)(3 * image->width * image->height));
+    return st;
 }
 
 void ds_image_clear(ds_image *image)

@@ -230,7 +230,7 @@ ds_status ds_sweep_summarise(ds_sweep *out, const float *iou, const int64_t *sce
     int64_t use[2] = { best_tau(iou, scene, rows, taus, 1), best_tau(iou, scene, rows, taus, 0) };
     ds_status st = DS_OK;
 
-    *out = (ds_sweep){ { NAN, NAN, NAN, 0 }, { NAN, NAN, NAN, 0 }, NAN, { NAN, NAN } };
+    *out = (ds_sweep){ { NAN, NAN, NAN, NAN, 0 }, { NAN, NAN, NAN, NAN, 0 }, NAN, { NAN, NAN } };
     if (value == NULL)
         return ds_fail(err, DS_E_NOMEM, "sweep: %lld rows", (long long)rows);
     if (all >= 0) {

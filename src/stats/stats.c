@@ -31,13 +31,13 @@ static int64_t below(ds_rng *rng, int64_t n)
     return (int64_t)(((uint64_t)ds_rng_u32(rng) * (uint64_t)n) >> 32);
 }
 
-ds_status ds_bootstrap(ds_estimate *out, ds_statistic *fn, void *user, int64_t units, ds_error *err)
+ds_status ds_bootstrap(ds_value *out, ds_statistic *fn, void *user, int64_t units, ds_error *err)
 {
     int64_t *pick, defined = 0;
     double *value;
     ds_rng rng;
 
-    *out = (ds_estimate){ NAN, NAN, NAN, units };
+    *out = (ds_value){ NAN, NAN, NAN, NAN, units };
     if (units < 0 || units > UINT32_MAX)
         return ds_fail(err, DS_E_ARG, "bootstrap: %lld units", (long long)units);
     if (units == 0)
@@ -141,14 +141,14 @@ static double mean_of(void *user, const int64_t *pick, int64_t n)
     return sum / (double)count;
 }
 
-ds_status ds_stats_difference(ds_estimate *out, const double *x, const double *y,
+ds_status ds_stats_difference(ds_value *out, const double *x, const double *y,
                               const int64_t *unit, int64_t n, ds_error *err)
 {
     groups g;
     double *sum;
     ds_status st = groups_make(&g, unit, n, err);
 
-    *out = (ds_estimate){ NAN, NAN, NAN, n };
+    *out = (ds_value){ NAN, NAN, NAN, NAN, n };
     if (st != DS_OK)
         return st;
     sum = ds_calloc((size_t)g.units + 1, sizeof *sum);
@@ -165,21 +165,21 @@ ds_status ds_stats_difference(ds_estimate *out, const double *x, const double *y
     return st;
 }
 
-ds_status ds_stats_mean(ds_estimate *out, const double *x, const int64_t *unit, int64_t n,
+ds_status ds_stats_mean(ds_value *out, const double *x, const int64_t *unit, int64_t n,
                         ds_error *err)
 {
     return ds_stats_difference(out, x, NULL, unit, n, err);
 }
 
-ds_estimate ds_stats_share(int64_t hits, int64_t n)
+ds_value ds_stats_share(int64_t hits, int64_t n)
 {
     double p = (double)hits / (double)n, z2 = Z * Z / (double)n;
     double centre = (p + z2 / 2.0) / (1.0 + z2);
     double half = Z / (1.0 + z2) * sqrt(p * (1.0 - p) / (double)n + z2 / (4.0 * (double)n));
 
     if (n <= 0)
-        return (ds_estimate){ NAN, NAN, NAN, 0 };
-    return (ds_estimate){ p, hits == 0 ? 0.0 : centre - half, hits == n ? 1.0 : centre + half, n };
+        return (ds_value){ NAN, NAN, NAN, NAN, 0 };
+    return (ds_value){ p, NAN, hits == 0 ? 0.0 : centre - half, hits == n ? 1.0 : centre + half, n };
 }
 
 /* ---- correlations ---------------------------------------------------------------------------- */
@@ -302,7 +302,7 @@ static double corr_of(void *user, const int64_t *pick, int64_t n)
     return coefficient(u->kind, u->a, u->b, m, u->ranks, u->work);
 }
 
-ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const double *x,
+ds_status ds_stats_correlation(ds_value *out, ds_correlation kind, const double *x,
                                const double *y, const int64_t *unit, int64_t n, ds_error *err)
 {
     groups g;
@@ -312,7 +312,7 @@ ds_status ds_stats_correlation(ds_estimate *out, ds_correlation kind, const doub
     double *block = NULL;
     ds_status st = groups_make(&g, unit, n, err);
 
-    *out = (ds_estimate){ NAN, NAN, NAN, n };
+    *out = (ds_value){ NAN, NAN, NAN, NAN, n };
     if (st != DS_OK)
         return st;
     for (int64_t i = 0; i < g.units; i++)
@@ -356,13 +356,13 @@ static double auc_bound(double auc, double end, double m, double n)
     return far;
 }
 
-ds_status ds_stats_auc(ds_estimate *out, const double *high, int64_t n_high, const double *low,
+ds_status ds_stats_auc(ds_value *out, const double *high, int64_t n_high, const double *low,
                        int64_t n_low, ds_error *err)
 {
     double m = (double)n_high, n = (double)n_low, above = 0.0, auc;
     double *sorted = ds_calloc((size_t)n_low + 1, sizeof *sorted);
 
-    *out = (ds_estimate){ NAN, NAN, NAN, n_high + n_low };
+    *out = (ds_value){ NAN, NAN, NAN, NAN, n_high + n_low };
     if (sorted == NULL)
         return ds_fail(err, DS_E_NOMEM, "AUC: %lld values", (long long)n_low);
     for (int64_t i = 0; i < n_low; i++)

@@ -12,17 +12,48 @@
 #include "tools/cli/report.h"
 #include "tools/cli/run_folder.h"
 
-static const ds_opt options[] = {
-    { "steps", 0, OPT_INT, "N", "20", 1, 1000, "steps", NULL, false },
-    { "any", 0, OPT_INT, "N", NULL, 0, 0, "any number", NULL, false },
-    { "seed", 's', OPT_SEED, "SEED", "42", 0, 0, "seed", NULL, false },
-    { "cfg-scale", 0, OPT_REAL, "X", "7.5", -100, 100, "guidance", "guidance-scale", false },
-    { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "prompt", NULL, true },
-    { "watch", 0, OPT_TEXTS, "GLOB", NULL, 0, 0, "sites", NULL, false },
-    { "words", 0, OPT_WORDS, "WORD...", NULL, 0, 0, "words", NULL, false },
-    { "rng", 0, OPT_CHOICE, "torch-cpu|torch-cuda", "torch-cpu", 0, 0, "generator", NULL, false },
-    { "output", 'o', OPT_OUTFILE, "FILE", NULL, 0, 0, "picture", NULL, false },
-    { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0, "folder", NULL, false },
+static const ds_option options[] = {
+    { .name = "steps",
+      .kind = DS_OPTION_INT,
+      .arg = "N",
+      .standard = "20",
+      .min = 1,
+      .max = 1000,
+      .help = "steps" },
+    { .name = "any", .kind = DS_OPTION_INT, .arg = "N", .help = "any number" },
+    { .name = "seed",
+      .letter = 's',
+      .kind = DS_OPTION_SEED,
+      .arg = "SEED",
+      .standard = "42",
+      .help = "seed" },
+    { .name = "cfg-scale",
+      .kind = DS_OPTION_REAL,
+      .arg = "X",
+      .standard = "7.5",
+      .min = -100,
+      .max = 100,
+      .help = "guidance",
+      .alias = "guidance-scale" },
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "prompt",
+      .required = true },
+    { .name = "watch", .kind = DS_OPTION_TEXTS, .arg = "GLOB", .help = "sites" },
+    { .name = "words", .kind = DS_OPTION_WORDS, .arg = "WORD...", .help = "words" },
+    { .name = "rng",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "torch-cpu|torch-cuda",
+      .standard = "torch-cpu",
+      .help = "generator" },
+    { .name = "output",
+      .letter = 'o',
+      .kind = DS_OPTION_OUTFILE,
+      .arg = "FILE",
+      .help = "picture" },
+    { .name = "out", .kind = DS_OPTION_OUTDIR, .arg = "DIR", .help = "folder" },
     { 0 },
 };
 
@@ -35,7 +66,10 @@ static const ds_command command = {
     .most = 1,
 };
 
-const ds_command *const ds_commands[] = { &command, NULL };
+const ds_command *command_at(int i)
+{
+    return i == 0 ? &command : NULL;
+}
 
 static char folder[] = "/tmp/diffuscope-test-XXXXXX";
 
@@ -94,7 +128,7 @@ static void values_arrive(void **state)
     assert_true(opt_seed(a, "seed") == UINT64_MAX);
     assert_string_equal(opt_text(a, "rng"), "torch-cuda");
     assert_string_equal(opt_text(a, "compute"), "f32");
-    assert_null(opt_text(a, "model"));
+    assert_string_equal(opt_written(a, "model"), "specimen");
     assert_false(opt_flag(a, "force"));
     list = opt_texts(a, "watch", &n);
     assert_int_equal(n, 2);
@@ -194,25 +228,25 @@ static void existing_outputs_are_refused(void **state)
     assert_non_null(f);
     fclose(f);
     ts_ok(parse(&a, &err, WORDS("-p", "", "-o", file)), &err);
-    assert_int_equal(check_outputs(a, &err), DS_E_ARG);
+    assert_int_equal(ds_option_check_outputs(opts_set(a), &err), DS_E_ARG);
     assert_non_null(strstr(err.text, "--force"));
     opts_free(a);
     ts_ok(parse(&a, &err, WORDS("-p", "", "--out", folder)), &err);
-    assert_int_equal(check_outputs(a, &err), DS_E_ARG);
+    assert_int_equal(ds_option_check_outputs(opts_set(a), &err), DS_E_ARG);
     assert_non_null(strstr(err.text, "not empty"));
     opts_free(a);
     ts_ok(parse(&a, &err, WORDS("-p", "", "--out", file)), &err);
-    assert_int_equal(check_outputs(a, &err), DS_E_ARG);
+    assert_int_equal(ds_option_check_outputs(opts_set(a), &err), DS_E_ARG);
     opts_free(a);
     ts_ok(parse(&a, &err, WORDS("-p", "", "-o", file, "--out", folder, "--force")), &err);
-    ts_ok(check_outputs(a, &err), &err);
+    ts_ok(ds_option_check_outputs(opts_set(a), &err), &err);
     opts_free(a);
     ts_ok(parse(&a, &err, WORDS("-p", "", "-o", folder, "--force")), &err);
-    assert_int_equal(check_outputs(a, &err), DS_E_ARG);
+    assert_int_equal(ds_option_check_outputs(opts_set(a), &err), DS_E_ARG);
     opts_free(a);
     remove(file);
     ts_ok(parse(&a, &err, WORDS("-p", "", "-o", "/dev/null", "--out", folder)), &err);
-    ts_ok(check_outputs(a, &err), &err);
+    ts_ok(ds_option_check_outputs(opts_set(a), &err), &err);
     opts_free(a);
 }
 
@@ -233,7 +267,7 @@ static void the_record_has_every_option(void **state)
     assert_non_null(strstr(text, "\"steps\": 20"));
     assert_non_null(strstr(text, "\"cfg-scale\": 7.5"));
     assert_non_null(strstr(text, "\"seed\": 42"));
-    assert_non_null(strstr(text, "\"model\": null"));
+    assert_non_null(strstr(text, "\"model\": \"specimen\""));
     assert_non_null(strstr(text, "\"diffuscope\": \"" DS_VERSION "\""));
     assert_null(strstr(text, "quiet"));
     ds_free(text);

@@ -28,14 +28,14 @@ cp "${BUILD:-build}/diffuscope" "$dir/bin/"
 d=$dir/bin/diffuscope
 
 # ---- none -----------------------------------------------------------------------------------------
-expect 2 "neither at $dir/share/diffuscope/specimen nor at $dir/models/specimen" sites
+expect 2 'neither as share/diffuscope/specimen nor as models/specimen' sites
 expect 2 'DIFFUSCOPE_MODEL' generate -p cat -o "$dir/cat.png"
 expect 2 'DIFFUSCOPE_MODEL' info curve --latent x --prompt 'a cat' --word cat --out "$dir/x"
 expect 2 'DIFFUSCOPE_MODEL' info score 'a cat' 'a dog' --latent x --out "$dir/x"
 expect 2 'DIFFUSCOPE_MODEL' info edit --latent x --prompt 'a cat' --word cat --out "$dir/x"
 expect 2 'DIFFUSCOPE_MODEL' daam -p cat --out "$dir/x"
-expect 2 'neither at' tokenize cat
-expect 2 'neither at' sites -m specimen
+expect 2 'neither as' tokenize cat
+expect 2 'neither as' sites -m specimen
 expect 2 'no model comes with this program' inspect
 expect 0 'default specimen' sites --help
 expect 3 'nowhere' sites -m nowhere

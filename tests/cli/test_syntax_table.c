@@ -10,7 +10,11 @@
 #include "tools/cli/opts.h"
 
 /* The frame's help lists these; here there are none. */
-const ds_command *const ds_commands[] = { NULL };
+const ds_command *command_at(int i)
+{
+    (void)i;
+    return NULL;
+}
 
 static const char parsed[] =
     "[{\"words\": [{\"tag\": \"NOUN\", \"relative\": 0.5, \"absolute\": 0.25},"

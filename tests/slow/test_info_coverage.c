@@ -111,7 +111,7 @@ static void count(study *x, const ds_estimator *e)
 
     x->calls += ds__estimate_state(e).calls;
     for (int f = 0; f < 2; f++) {
-        ds_info_value v = ds__estimate_value(e, 0, (ds_info_form)f);
+        ds_value v = ds__estimate_value(e, 0, (ds_info_form)f);
 
         note(&x->sum[f], v.value, x->total[f], v.se, (v.high - v.value) / v.se);
         ds__estimate_map(e, x->map, 0, (ds_info_form)f, 0, 0);

@@ -351,7 +351,7 @@ static void intervals(void **state)
         ts_ok(ds__estimate_run(e, &(ds_goal){ 0 }, NULL, NULL, NULL, &err), &err);
         for (int f = 0; f < 2; f++) {
             double map[SIDE * SIDE], se[SIDE * SIDE];
-            ds_info_value v = ds__estimate_value(e, 0, (ds_info_form)f);
+            ds_value v = ds__estimate_value(e, 0, (ds_info_form)f);
 
             total[f] += v.low <= g_total[f] && g_total[f] <= v.high;
             ds__estimate_map(e, map, 0, (ds_info_form)f, 0, 0);
@@ -389,7 +389,7 @@ static void phases(void **state)
         ts_ok(ds__estimate_new(&e, &s, g_latent, &plan, word, 1, &err), &err);
         for (int level = 1; level <= 4; level++) {
             ds_goal more = { .se = 1e-9, .forms = 1u << DS_INFO_O, .max_calls = 36 * nodes };
-            ds_info_value v;
+            ds_value v;
 
             more.max_calls <<= level - 1;
             ts_ok(ds__estimate_run(e, &more, NULL, NULL, NULL, &err), &err);
@@ -409,8 +409,8 @@ static void same_estimates(const ds_estimator *a, const ds_estimator *b)
     assert_int_equal(s.draws, t.draws);
     assert_int_equal(s.level, t.level);
     for (int f = 0; f < 2; f++) {
-        ds_info_value v = ds__estimate_value(a, 0, (ds_info_form)f);
-        ds_info_value w = ds__estimate_value(b, 0, (ds_info_form)f);
+        ds_value v = ds__estimate_value(a, 0, (ds_info_form)f);
+        ds_value w = ds__estimate_value(b, 0, (ds_info_form)f);
 
         assert_memory_equal(&v, &w, sizeof v);
         ds__estimate_map(a, x, 0, (ds_info_form)f, 0, 0);

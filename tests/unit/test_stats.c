@@ -22,7 +22,7 @@ static void shares_have_the_interval_of_wilson(void **state)
 
     (void)state;
     for (size_t i = 0; i < DS_COUNT(rows); i++) {
-        ds_estimate e = ds_stats_share(rows[i].hits, rows[i].n);
+        ds_value e = ds_stats_share(rows[i].hits, rows[i].n);
 
         NEAR(e.value, (double)rows[i].hits / (double)rows[i].n, 1e-15);
         NEAR(e.low, rows[i].low, 5e-5);
@@ -37,7 +37,7 @@ static void correlations_are_the_textbook_ones(void **state)
     const double tied[] = { 1, 1, 2, 2, 3, 3 }, flat[] = { 4, 4, 4, 4, 4, 4 };
     const float map[] = { 1, 2, 3, 4, 5, 6 }, y_map[] = { 2, 1, 4, 3, 7, 60 };
     const float tied_map[] = { 1, 1, 2, 2, 3, 3 }, flat_map[] = { 4, 4, 4, 4, 4, 4 };
-    ds_estimate e;
+    ds_value e;
     ds_error err = { 0 };
 
     (void)state;
@@ -62,7 +62,7 @@ static void auc_counts_ordered_pairs(void **state)
 {
     const double high[] = { 3, 5, 5, 9 }, low[] = { 1, 3, 5 };
     const double above[] = { 6, 7, 8 };
-    ds_estimate e;
+    ds_value e;
     ds_error err = { 0 };
 
     (void)state;
@@ -81,7 +81,7 @@ static void units_are_resampled_whole(void **state)
 {
     double x[60];
     int64_t unit[60];
-    ds_estimate apart, together;
+    ds_value apart, together;
     ds_error err = { 0 };
 
     (void)state;
@@ -99,7 +99,7 @@ static void units_are_resampled_whole(void **state)
 
 static void nothing_is_not_a_number(void **state)
 {
-    ds_estimate e;
+    ds_value e;
     ds_error err = { 0 };
 
     (void)state;
@@ -119,7 +119,7 @@ static void intervals_cover(void **state)
     for (int run = 0; run < RUNS; run++) {
         float draw[3 * N];
         double x[N], y[N], z[N];
-        ds_estimate e;
+        ds_value e;
         ds_error err = { 0 };
 
         ds_rng_normal(&rng, draw, 3 * N);

@@ -37,28 +37,28 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
+static const ds_option options[] = {
     { .name = "module",
-      .kind = OPT_CHOICE,
-      .arg = "text_encoder|text_encoder_2|unet|vae.encode|vae.decode",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "text_encoder|text_encoder_2|unet|vae.encode|vae.decode",
       .required = true,
       .help = "the network to run" },
     { .name = "inputs",
-      .kind = OPT_TEXT,
+      .kind = DS_OPTION_TEXT,
       .arg = "FILE",
       .required = true,
       .help = "safetensors file with the inputs under diffusers' argument names" },
     { .name = "outputs",
-      .kind = OPT_OUTFILE,
+      .kind = DS_OPTION_OUTFILE,
       .arg = "FILE",
       .required = true,
       .help = "safetensors file to write" },
     { .name = "watch",
-      .kind = OPT_TEXTS,
+      .kind = DS_OPTION_TEXTS,
       .arg = "GLOB",
       .help = "also save the values of sites that match, see `diffuscope sites`" },
     { .name = "wrt",
-      .kind = OPT_TEXTS,
+      .kind = DS_OPTION_TEXTS,
       .arg = "GLOB",
       .help = "also save grad.NAME of inputs, parameters and gates (gate.SITE) that match, for the "
               "outputs whose cotangent.OUTPUT stands in the inputs" },

@@ -14,17 +14,30 @@
 #include "report.h"
 #include "run_option.h"
 
-static const ds_opt options[] = {
-    { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0, "what to draw", NULL, true },
+static const ds_option options[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "what to draw",
+      .required = true },
     RUN_OPTIONS,
-    { "long-prompt", 0, OPT_CHOICE, "cut|chunks", "cut", 0, 0,
-      "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web front ends "
-      "do",
-      NULL, false },
-    { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0,
-      "run folder: pictures, report.html, run.json, result.json, tensors.safetensors", NULL,
-      false },
-    { "output", 'o', OPT_OUTFILE, "FILE.png", NULL, 0, 0, "the picture alone", NULL, false },
+    { .name = "long-prompt",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "cut|chunks",
+      .standard = "cut",
+      .help = "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web "
+              "front ends "
+              "do" },
+    { .name = "out",
+      .kind = DS_OPTION_OUTDIR,
+      .arg = "DIR",
+      .help = "run folder: pictures, report.html, run.json, result.json, tensors.safetensors" },
+    { .name = "output",
+      .letter = 'o',
+      .kind = DS_OPTION_OUTFILE,
+      .arg = "FILE.png",
+      .help = "the picture alone" },
     { 0 },
 };
 

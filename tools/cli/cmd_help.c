@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static const ds_opt options[] = {
-    { "man", 0, OPT_FLAG, NULL, NULL, 0, 0, "print the manual page (mdoc) instead", NULL, false },
-    { "names", 0, OPT_FLAG, NULL, NULL, 0, 0, "print the names of the commands only", NULL, false },
-    { "completion", 0, OPT_CHOICE, "bash|zsh", NULL, 0, 0, "print the shell's completion script",
-      NULL, false },
+static const ds_option options[] = {
+    { .name = "man", .kind = DS_OPTION_FLAG, .help = "print the manual page (mdoc) instead" },
+    { .name = "names", .kind = DS_OPTION_FLAG, .help = "print the names of the commands only" },
+    { .name = "completion",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "bash|zsh",
+      .help = "print the shell's completion script" },
     { 0 },
 };
 
@@ -22,8 +24,8 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (name != NULL && c == NULL)
         return ds_fail(err, DS_E_ARG, "no command is called \"%s\"", name);
     if (opt_flag(a, "names"))
-        for (int i = 0; ds_commands[i] != NULL; i++)
-            puts(ds_commands[i]->name);
+        for (int i = 0; command_at(i) != NULL; i++)
+            puts(command_at(i)->name);
     else if (shell != NULL && strcmp(shell, "bash") == 0)
         help_completion_bash(stdout);
     else if (shell != NULL)

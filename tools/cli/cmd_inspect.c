@@ -286,9 +286,9 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
+static const ds_option options[] = {
     { .name = "sha256",
-      .kind = OPT_FLAG,
+      .kind = DS_OPTION_FLAG,
       .help = "also give the SHA-256 of every file of weights, which reads them whole" },
     { .name = "measure",
       .kind = OPT_FLAG,

@@ -46,17 +46,34 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
-    { "like", 0, OPT_TEXT, "sd15|sd21|sdxl|CONFIG.json", NULL, 0, 0,
-      "topology: a published one, or a file of configurations", NULL, true },
-    { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0, "folder to write", NULL, true },
-    { "dtype", 0, OPT_CHOICE, "f16|f32|bf16", "f16", 0, 0, "element type of the weights", "type",
-      false },
-    { "seed", 's', OPT_SEED, "K", "42", 0, 0, "same seed, same bytes; below 0 for a random one",
-      NULL, false },
-    { "tokenizer", 0, OPT_TEXT, "DIR", NULL, 0, 0,
-      "tokenizer folder to copy (for both encoders of SDXL) instead of a vocabulary of bytes", NULL,
-      false },
+static const ds_option options[] = {
+    { .name = "like",
+      .kind = DS_OPTION_TEXT,
+      .arg = "sd15|sd21|sdxl|CONFIG.json",
+      .help = "topology: a published one, or a file of configurations",
+      .required = true },
+    { .name = "out",
+      .kind = DS_OPTION_OUTDIR,
+      .arg = "DIR",
+      .help = "folder to write",
+      .required = true },
+    { .name = "dtype",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "f16|f32|bf16",
+      .standard = "f16",
+      .help = "element type of the weights",
+      .alias = "type" },
+    { .name = "seed",
+      .letter = 's',
+      .kind = DS_OPTION_SEED,
+      .arg = "K",
+      .standard = "42",
+      .help = "same seed, same bytes; below 0 for a random one" },
+    { .name = "tokenizer",
+      .kind = DS_OPTION_TEXT,
+      .arg = "DIR",
+      .help =
+          "tokenizer folder to copy (for both encoders of SDXL) instead of a vocabulary of bytes" },
     { 0 },
 };
 

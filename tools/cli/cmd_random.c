@@ -5,12 +5,31 @@
 
 #include "commands.h"
 
-static const ds_opt options[] = {
-    { "rng", 0, OPT_TEXT, "torch-cpu|torch-cuda", "torch-cpu", 0, 0, "generator", NULL, false },
-    { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed", NULL, false },
-    { "kind", 0, OPT_CHOICE, "randn|rand", "randn", 0, 0,
-      "normal numbers, or uniform ones from 0 to 1", NULL, false },
-    { "count", 'c', OPT_INT, "N", "16", 1, 1e8, "how many, in one draw", NULL, false },
+static const ds_option options[] = {
+    { .name = "rng",
+      .kind = DS_OPTION_TEXT,
+      .arg = "torch-cpu|torch-cuda",
+      .standard = "torch-cpu",
+      .help = "generator" },
+    { .name = "seed",
+      .letter = 's',
+      .kind = DS_OPTION_SEED,
+      .arg = "K",
+      .standard = "42",
+      .help = "seed" },
+    { .name = "kind",
+      .kind = DS_OPTION_CHOICE,
+      .choices = "randn|rand",
+      .standard = "randn",
+      .help = "normal numbers, or uniform ones from 0 to 1" },
+    { .name = "count",
+      .letter = 'c',
+      .kind = DS_OPTION_INT,
+      .arg = "N",
+      .standard = "16",
+      .min = 1,
+      .max = 1e8,
+      .help = "how many, in one draw" },
     { 0 },
 };
 

@@ -81,9 +81,9 @@ static ds_status add_option(words *w, const char *name, const json_t *value, ds_
     return ds_fail(err, DS_E_FORMAT, "the record's option %s is an object", name);
 }
 
-static const ds_opt *option_of(const ds_command *c, const char *name)
+static const ds_option *option_of(const ds_command *c, const char *name)
 {
-    const ds_opt *o;
+    const ds_option *o;
 
     for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
         if (strcmp(o->name, name) == 0)
@@ -94,7 +94,7 @@ static const ds_opt *option_of(const ds_command *c, const char *name)
 /* Such an option is left out: some commands tell "not given" from the default. Where the default
  * has changed since the run, the recorded value is given; that of the model may be changed by the
  * environment. */
-static bool is_default(const ds_opt *o, const json_t *value)
+static bool is_default(const ds_option *o, const json_t *value)
 {
     if (o->standard == NULL || strcmp(o->name, "model") == 0)
         return false;
@@ -115,12 +115,12 @@ static ds_status add_options(words *w, const ds_command *c, const json_t *record
     ds_status st = DS_OK;
 
     json_object_foreach (json_object_get(record, "options"), name, value) {
-        const ds_opt *o = option_of(c, name);
+        const ds_option *o = option_of(c, name);
 
         if (o == NULL && !json_is_null(value) && !json_is_false(value))
             return ds_fail(err, DS_E_UNSUPPORTED, "this version's %s has no option --%s", c->name,
                            name);
-        if (o == NULL || o->kind == OPT_OUTFILE || o->kind == OPT_OUTDIR ||
+        if (o == NULL || o->kind == DS_OPTION_OUTFILE || o->kind == DS_OPTION_OUTDIR ||
             strcmp(name, "threads") == 0 || is_default(o, value))
             continue;
         st = add_option(w, name, value, err);
@@ -137,12 +137,12 @@ static ds_status add_all(words *w, const json_t *record, const char *dir, const 
 {
     const char *name = json_string_value(json_object_get(record, "command"));
     const ds_command *c = name != NULL ? command_find(name) : NULL;
-    const ds_opt *out = c != NULL ? option_of(c, "out") : NULL;
+    const ds_option *out = c != NULL ? option_of(c, "out") : NULL;
     const json_t *item;
     size_t i;
     ds_status st;
 
-    if (out == NULL || out->kind != OPT_OUTDIR)
+    if (out == NULL || out->kind != DS_OPTION_OUTDIR)
         return ds_fail(err, DS_E_FORMAT,
                        "expected the record of a command that writes a folder, found %s",
                        name != NULL ? name : "none");
@@ -272,8 +272,12 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
-    { "out", 0, OPT_OUTDIR, "DIR", NULL, 0, 0, "folder for the repeated run", NULL, true },
+static const ds_option options[] = {
+    { .name = "out",
+      .kind = DS_OPTION_OUTDIR,
+      .arg = "DIR",
+      .help = "folder for the repeated run",
+      .required = true },
     { 0 },
 };
 

@@ -7,10 +7,22 @@
 #include "commands.h"
 #include "run_folder.h"
 
-static const ds_opt options[] = {
-    { "title", 0, OPT_TEXT, "TEXT", "diffuscope", 0, 0, "title of the page", NULL, false },
-    { "text", 0, OPT_TEXT, "TEXT", NULL, 0, 0, "what stands below the title", NULL, false },
-    { "output", 'o', OPT_OUTFILE, "FILE.html", NULL, 0, 0, "the page", NULL, true },
+static const ds_option options[] = {
+    { .name = "title",
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .standard = "diffuscope",
+      .help = "title of the page" },
+    { .name = "text",
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "what stands below the title" },
+    { .name = "output",
+      .letter = 'o',
+      .kind = DS_OPTION_OUTFILE,
+      .arg = "FILE.html",
+      .help = "the page",
+      .required = true },
     { 0 },
 };
 

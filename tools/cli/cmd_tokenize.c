@@ -121,9 +121,14 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
-    { "tokenizer", 0, OPT_INT, "N", "1", 1, 2,
-      "which of the model's tokenizers; SDXL has two, which differ in their padding", NULL, false },
+static const ds_option options[] = {
+    { .name = "tokenizer",
+      .kind = DS_OPTION_INT,
+      .arg = "N",
+      .standard = "1",
+      .min = 1,
+      .max = 2,
+      .help = "which of the model's tokenizers; SDXL has two, which differ in their padding" },
     { 0 },
 };
 

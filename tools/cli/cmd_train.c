@@ -179,11 +179,15 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
-    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0, "folder for checkpoint, model, contact sheets and log",
-      NULL, true },
-    { "resume", 0, OPT_FLAG, NULL, NULL, 0, 0, "go on from the checkpoint in DIR, if there is one",
-      NULL, false },
+static const ds_option options[] = {
+    { .name = "out",
+      .kind = DS_OPTION_TEXT,
+      .arg = "DIR",
+      .help = "folder for checkpoint, model, contact sheets and log",
+      .required = true },
+    { .name = "resume",
+      .kind = DS_OPTION_FLAG,
+      .help = "go on from the checkpoint in DIR, if there is one" },
     { 0 },
 };
 

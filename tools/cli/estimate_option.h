@@ -12,84 +12,80 @@
 #include "progress.h"
 
 /* For a command's table, which also has --seed. */
-#define ESTIMATE_OPTIONS                                                                              \
-    { "replicates",                                                                                   \
-      0,                                                                                              \
-      OPT_INT,                                                                                        \
-      "N",                                                                                            \
-      "9",                                                                                            \
-      1,                                                                                              \
-      512,                                                                                            \
-      "lattices of log-SNRs, whose scatter is the standard error: best an odd number from 9",         \
-      NULL,                                                                                           \
-      false },                                                                                        \
-        { "nodes", 0,    OPT_INT, "N",                                                                \
-          "2",     1,    1048576, "log-SNRs of a lattice to begin with; doubled until --se is met",   \
-          NULL,    false },                                                                           \
-        { "se",                                                                                       \
-          0,                                                                                          \
-          OPT_TEXT,                                                                                   \
-          "SHARE",                                                                                    \
-          "0",                                                                                        \
-          0,                                                                                          \
-          0,                                                                                          \
-          "go on until the standard errors of all informations are this share of them, \"2%\" or "    \
-          "0.02; 0: stop after the first lattices",                                                   \
-          NULL,                                                                                       \
-          false },                                                                                    \
-        { "se-floor", 0,    OPT_REAL, "NATS",                                                         \
-          "0.1",      0,    1e9,      "smaller informations need not be known better than this one",  \
-          NULL,       false },                                                                        \
-        { "max-calls", 0,                                                                             \
-          OPT_INT,     "N",                                                                           \
-          "0",         0,                                                                             \
-          1e15,        "most evaluations of the network (noisy latents times texts); 0: no limit",    \
-          NULL,        false },                                                                       \
-        { "pilot", 0,                                                                                 \
-          OPT_INT, "N",                                                                               \
-          "18",    0,                                                                                 \
-          65536,   "log-SNRs of a pilot run that the density of draws is fitted to; 0: none",         \
-          NULL,    false },                                                                           \
-        { "design",                                                                                   \
-          0,                                                                                          \
-          OPT_CHOICE,                                                                                 \
-          "lattice|published",                                                                        \
-          "lattice",                                                                                  \
-          0,                                                                                          \
-          0,                                                                                          \
-          "lattice: shifted lattices with antithetic noise; published: independent draws, "           \
-          "--replicates of them",                                                                     \
-          NULL,                                                                                       \
-          false },                                                                                    \
-        { "no-antithetic",                                                                            \
-          0,                                                                                          \
-          OPT_FLAG,                                                                                   \
-          NULL,                                                                                       \
-          NULL,                                                                                       \
-          0,                                                                                          \
-          0,                                                                                          \
-          "each noise once, without its negative",                                                    \
-          NULL,                                                                                       \
-          false },                                                                                    \
-        { "exact-snr",                                                                                \
-          0,                                                                                          \
-          OPT_FLAG,                                                                                   \
-          NULL,                                                                                       \
-          NULL,                                                                                       \
-          0,                                                                                          \
-          0,                                                                                          \
-          "noise at the drawn log-SNR, although the network is told the nearest of its schedule",     \
-          NULL,                                                                                       \
-          false },                                                                                    \
-        { "draws",  0,                                                                                \
-          OPT_TEXT, "FILE",                                                                           \
-          NULL,     0,                                                                                \
-          0,        "safetensors file of recorded draws: logsnr [n], weight [n], eps [n,C,h,w]",      \
-          NULL,     false },                                                                          \
-        { "batch", 0, OPT_INT, "N", "0", 0, 4096, "most draws in one call; 0: chosen", NULL, false }, \
-    {                                                                                                 \
-        "state", 0, OPT_TEXT, "FILE", NULL, 0, 0,                                                     \
-            "file of statistics: gone on from if it is there, written while running", NULL, false     \
+#define ESTIMATE_OPTIONS                                                                           \
+    {                                                                                              \
+        .name = "replicates",                                                                      \
+        .kind = DS_OPTION_INT,                                                                     \
+        .arg = "N",                                                                                \
+        .standard = "9",                                                                           \
+        .min = 1,                                                                                  \
+        .max = 512,                                                                                \
+        .help =                                                                                    \
+            "lattices of log-SNRs, whose scatter is the standard error: best an odd number from 9" \
+    },                                                                                             \
+        { .name = "nodes",                                                                         \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "2",                                                                         \
+          .min = 1,                                                                                \
+          .max = 1048576,                                                                          \
+          .help = "log-SNRs of a lattice to begin with; doubled until --se is met" },              \
+        { .name = "se",                                                                            \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "SHARE",                                                                          \
+          .standard = "0",                                                                         \
+          .help = "go on until the standard errors of all informations are this share of them, "   \
+                  "\"2%\" or "                                                                     \
+                  "0.02; 0: stop after the first lattices" },                                      \
+        { .name = "se-floor",                                                                      \
+          .kind = DS_OPTION_REAL,                                                                  \
+          .arg = "NATS",                                                                           \
+          .standard = "0.1",                                                                       \
+          .min = 0,                                                                                \
+          .max = 1e9,                                                                              \
+          .help = "smaller informations need not be known better than this one" },                 \
+        { .name = "max-calls",                                                                     \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "0",                                                                         \
+          .min = 0,                                                                                \
+          .max = 1e15,                                                                             \
+          .help = "most evaluations of the network (noisy latents times texts); 0: no limit" },    \
+        { .name = "pilot",                                                                         \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "18",                                                                        \
+          .min = 0,                                                                                \
+          .max = 65536,                                                                            \
+          .help = "log-SNRs of a pilot run that the density of draws is fitted to; 0: none" },     \
+        { .name = "design",                                                                        \
+          .kind = DS_OPTION_CHOICE,                                                                \
+          .choices = "lattice|published",                                                          \
+          .standard = "lattice",                                                                   \
+          .help =                                                                                  \
+              "lattice: shifted lattices with antithetic noise; published: independent draws, "    \
+              "--replicates of them" },                                                            \
+        { .name = "no-antithetic",                                                                 \
+          .kind = DS_OPTION_FLAG,                                                                  \
+          .help = "each noise once, without its negative" },                                       \
+        { .name = "exact-snr",                                                                     \
+          .kind = DS_OPTION_FLAG,                                                                  \
+          .help = "noise at the drawn log-SNR, although the network is told the nearest of its "   \
+                  "schedule" },                                                                    \
+        { .name = "draws",                                                                         \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "FILE",                                                                           \
+          .help = "safetensors file of recorded draws: logsnr [n], weight [n], eps [n,C,h,w]" },   \
+        { .name = "batch",                                                                         \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "0",                                                                         \
+          .min = 0,                                                                                \
+          .max = 4096,                                                                             \
+          .help = "most draws in one call; 0: chosen" },                                           \
+    {                                                                                              \
+        .name = "state", .kind = DS_OPTION_TEXT, .arg = "FILE",                                    \
+        .help = "file of statistics: gone on from if it is there, written while running"           \
     }
 
 typedef struct estimate {

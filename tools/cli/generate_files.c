@@ -36,7 +36,7 @@ ds_status generate_check_files(const ds_args *a, int64_t images, ds_error *err)
     for (int64_t b = 0; st == DS_OK && output != NULL && b < images; b++) {
         st = picture_path(path, output, images, b, err);
         if (st == DS_OK)
-            st = check_outfile(a, path, err);
+            st = ds_option_check_outfile(opts_set(a), path, err);
     }
     return st;
 }

@@ -39,8 +39,13 @@ static void wrap(FILE *to, const char *text, int column, int indent)
     fputc('\n', to);
 }
 
+static const char *argument_of(const ds_option *o)
+{
+    return o->arg != NULL ? o->arg : o->choices;
+}
+
 /* The sentence of an option with default, range and second name added. */
-static const char *full_help(const ds_opt *o, char *buf, size_t size)
+static const char *full_help(const ds_option *o, char *buf, size_t size)
 {
     int n = snprintf(buf, size, "%s", o->help);
     const char *sep = " (";
@@ -52,7 +57,7 @@ static const char *full_help(const ds_opt *o, char *buf, size_t size)
             sep = "; ";
     if (o->standard != NULL && o->standard[0] != '\0')
         n += snprintf(buf + n, size - (size_t)n, "%sdefault %s", sep, o->standard), sep = "; ";
-    if (o->kind == OPT_TEXTS || o->kind == OPT_WORDS)
+    if (o->kind == DS_OPTION_TEXTS || o->kind == DS_OPTION_WORDS)
         n += snprintf(buf + n, size - (size_t)n, "%sas often as needed", sep), sep = "; ";
     if (o->alias != NULL)
         n += snprintf(buf + n, size - (size_t)n, "%salso --%s", sep, o->alias), sep = "; ";
@@ -61,7 +66,7 @@ static const char *full_help(const ds_opt *o, char *buf, size_t size)
     return buf;
 }
 
-static void help_option(FILE *to, const ds_opt *o)
+static void help_option(FILE *to, const ds_option *o)
 {
     char left[120], text[640];
     int n;
@@ -70,8 +75,8 @@ static void help_option(FILE *to, const ds_opt *o)
         n = snprintf(left, sizeof left, "  -%c, --%s", o->letter, o->name);
     else
         n = snprintf(left, sizeof left, "      --%s", o->name);
-    if (o->arg != NULL)
-        n += snprintf(left + n, sizeof left - (size_t)n, " %s", o->arg);
+    if (argument_of(o) != NULL)
+        n += snprintf(left + n, sizeof left - (size_t)n, " %s", argument_of(o));
     fputs(left, to);
     if (n + 2 > HELP_COLUMN)
         fprintf(to, "\n%*s", HELP_COLUMN, "");
@@ -105,7 +110,7 @@ static void help_example(FILE *to, const char *line)
 
 void help_command(FILE *to, const ds_command *c)
 {
-    const ds_opt *o;
+    const ds_option *o;
 
     fprintf(to, "diffuscope %s - %s\n\n", c->name, c->purpose);
     fprintf(to, "usage: diffuscope %s [options]%s%s\n", c->name, c->positional != NULL ? " " : "",
@@ -116,7 +121,8 @@ void help_command(FILE *to, const ds_command *c)
     }
     fputs("\noptions:\n", to);
     for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
-        help_option(to, o);
+        if (!o->positional)
+            help_option(to, o);
     if (c->example != NULL)
         help_example(to, c->example);
 }
@@ -126,8 +132,8 @@ void help_program(FILE *to)
     fputs("diffuscope - a microscope for text-to-image diffusion models\n\n"
           "usage: diffuscope COMMAND [options]\n\ncommands:\n",
           to);
-    for (int i = 0; ds_commands[i] != NULL; i++)
-        fprintf(to, "  %-14s %s\n", ds_commands[i]->name, ds_commands[i]->purpose);
+    for (int i = 0; command_at(i) != NULL; i++)
+        fprintf(to, "  %-14s %s\n", command_at(i)->name, command_at(i)->purpose);
     fputs("\n\"diffuscope COMMAND --help\" explains one.\n"
           "Exit codes: 0 done, 1 the run failed, 2 usage, 3 a file or model is unreadable or "
           "refused,\n"
@@ -164,7 +170,7 @@ static void man_head(FILE *to, const char *title, const char *name, const char *
             name, purpose);
 }
 
-static void man_option(FILE *to, const ds_opt *o)
+static void man_option(FILE *to, const ds_option *o)
 {
     char text[640];
 
@@ -172,8 +178,8 @@ static void man_option(FILE *to, const ds_opt *o)
     if (o->letter != 0)
         fprintf(to, " Fl %c ,", o->letter);
     fprintf(to, " Fl -%s", o->name);
-    if (o->arg != NULL)
-        fprintf(to, " Ar %s", o->arg);
+    if (argument_of(o) != NULL)
+        fprintf(to, " Ar %s", argument_of(o));
     fputc('\n', to);
     roff(to, full_help(o, text, sizeof text));
 }
@@ -189,9 +195,9 @@ static void man_program(FILE *to)
 {
     man_head(to, "DIFFUSCOPE", "diffuscope", "a microscope for text-to-image diffusion models");
     fputs(".Nm\n.Ar command\n.Op options\n.Sh COMMANDS\n.Bl -tag -width Ds\n", to);
-    for (int i = 0; ds_commands[i] != NULL; i++) {
-        fprintf(to, ".It Cm %s\n", ds_commands[i]->name);
-        roff(to, ds_commands[i]->purpose);
+    for (int i = 0; command_at(i) != NULL; i++) {
+        fprintf(to, ".It Cm %s\n", command_at(i)->name);
+        roff(to, command_at(i)->purpose);
     }
     fputs(".El\n", to);
     man_exit(to);
@@ -199,7 +205,7 @@ static void man_program(FILE *to)
 
 void help_man(FILE *to, const ds_command *c)
 {
-    const ds_opt *o;
+    const ds_option *o;
     char name[64];
 
     if (c == NULL) {
@@ -215,7 +221,8 @@ void help_man(FILE *to, const ds_command *c)
     roff(to, c->description != NULL ? c->description : c->purpose);
     fputs(".Pp\n.Bl -tag -width Ds\n", to);
     for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
-        man_option(to, o);
+        if (!o->positional)
+            man_option(to, o);
     fputs(".El\n", to);
     man_exit(to);
     if (c->example != NULL) {
@@ -228,22 +235,23 @@ void help_man(FILE *to, const ds_command *c)
 
 static void words_of(FILE *to, const ds_command *c)
 {
-    const ds_opt *o;
+    const ds_option *o;
 
     for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
-        fprintf(to, "%s--%s", i > 0 ? " " : "", o->name);
+        if (!o->positional)
+            fprintf(to, "%s--%s", i > 0 ? " " : "", o->name);
 }
 
 /* Cases "command:--option" for options whose argument is one of a few words. */
 static void bash_choices(FILE *to)
 {
-    const ds_opt *o;
+    const ds_option *o;
 
-    for (int k = 0; ds_commands[k] != NULL; k++)
-        for (int i = 0; (o = opts_at(ds_commands[k], i)) != NULL; i++)
-            if (o->kind == OPT_CHOICE) {
-                fprintf(to, "    %s:--%s) words=\"", ds_commands[k]->name, o->name);
-                for (const char *p = o->arg; *p != '\0'; p++)
+    for (int k = 0; command_at(k) != NULL; k++)
+        for (int i = 0; (o = opts_at(command_at(k), i)) != NULL; i++)
+            if (o->kind == DS_OPTION_CHOICE) {
+                fprintf(to, "    %s:--%s) words=\"", command_at(k)->name, o->name);
+                for (const char *p = o->choices; *p != '\0'; p++)
                     fputc(*p == '|' ? ' ' : *p, to);
                 fputs("\" ;;\n", to);
             }
@@ -256,8 +264,8 @@ void help_completion_bash(FILE *to)
           "    local now=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} words=\n"
           "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"",
           to);
-    for (int i = 0; ds_commands[i] != NULL; i++)
-        fprintf(to, "%s%s", i > 0 ? " " : "", ds_commands[i]->name);
+    for (int i = 0; command_at(i) != NULL; i++)
+        fprintf(to, "%s%s", i > 0 ? " " : "", command_at(i)->name);
     fputs("\" -- \"$now\"))\n        return\n    fi\n"
           "    case \"${COMP_WORDS[1]}:$last\" in\n",
           to);
@@ -265,9 +273,9 @@ void help_completion_bash(FILE *to)
     fputs("    esac\n    if [ -z \"$words\" ] && [ \"${now#-}\" != \"$now\" ]; then\n"
           "        case \"${COMP_WORDS[1]}\" in\n",
           to);
-    for (int i = 0; ds_commands[i] != NULL; i++) {
-        fprintf(to, "        %s) words=\"", ds_commands[i]->name);
-        words_of(to, ds_commands[i]);
+    for (int i = 0; command_at(i) != NULL; i++) {
+        fprintf(to, "        %s) words=\"", command_at(i)->name);
+        words_of(to, command_at(i));
         fputs("\" ;;\n", to);
     }
     fputs("        esac\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n}\n"

@@ -7,26 +7,66 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "method.h"
 #include "report.h"
 #include "show.h"
 
-/* clang-format off: one in a line */
-const ds_command *const ds_commands[] = {
-    &cmd_generate,  &cmd_daam,        &cmd_eval_daam,     &cmd_eval_info,
-    &cmd_info,      &cmd_info_words,  &cmd_info_score,    &cmd_info_curve,
-    &cmd_info_edit, &cmd_eval_pid,    &cmd_pid,           &cmd_pid_all,
-    &cmd_pid_bias,  &cmd_pid_homonym, &cmd_pid_intervene, &cmd_help,
-    &cmd_new_model, &cmd_inspect,     &cmd_sites,         &cmd_forward,
-    &cmd_tokenize,  &cmd_sample,      &cmd_random,        &cmd_replay,
-    &cmd_report,    &cmd_train,       &cmd_version,       NULL,
+/* Commands that are no methods of the library. */
+static const ds_command *const plain[] = {
+    &cmd_help,        &cmd_inspect,       &cmd_tokenize, &cmd_sites,   &cmd_forward,
+    &cmd_sample,      &cmd_random,        &cmd_replay,   &cmd_report,  &cmd_train,
+    &cmd_new_model,   &cmd_version,       &cmd_generate, &cmd_daam,    &cmd_eval_daam,
+    &cmd_eval_info,   &cmd_eval_pid,      &cmd_pid,      &cmd_pid_all, &cmd_pid_bias,
+    &cmd_pid_homonym, &cmd_pid_intervene,
 };
-/* clang-format on */
+
+#define TALK COMMON_JSON | COMMON_PROGRESS | COMMON_SHOW
+
+static const char *arguments_of(const ds_option *table)
+{
+    for (const ds_option *o = table; o != NULL && (o->name != NULL || o->block != NULL); o++)
+        if (o->positional)
+            return o->arg;
+    return NULL;
+}
+
+/* Methods as commands; made once. */
+static const ds_command *method_at(int i)
+{
+    static ds_command made[64];
+    const ds_method *m = i < (int)DS_COUNT(made) ? ds_method_at(i) : NULL;
+
+    if (m != NULL && made[i].name == NULL)
+        made[i] = (ds_command){ .name = m->name,
+                                .purpose = m->purpose,
+                                .positional = arguments_of(m->options),
+                                .description = m->description,
+                                .example = m->example,
+                                .options = m->options,
+                                .common = m->parts | TALK,
+                                .run = run_method,
+                                .method = m };
+    return m != NULL ? &made[i] : NULL;
+}
+
+const ds_command *command_at(int i)
+{
+    int methods = 0;
+
+    while (ds_method_at(methods) != NULL)
+        methods++;
+    if (i < methods)
+        return method_at(i);
+    return i - methods < (int)DS_COUNT(plain) ? plain[i - methods] : NULL;
+}
 
 const ds_command *command_find(const char *name)
 {
-    for (int i = 0; ds_commands[i] != NULL; i++)
-        if (strcmp(ds_commands[i]->name, name) == 0)
-            return ds_commands[i];
+    const ds_command *c;
+
+    for (int i = 0; (c = command_at(i)) != NULL; i++)
+        if (strcmp(c->name, name) == 0)
+            return c;
     return NULL;
 }
 
@@ -46,8 +86,8 @@ static bool half_a_command(const char *word)
     size_t n = strlen(word);
     bool any = false;
 
-    for (int i = 0; ds_commands[i] != NULL; i++) {
-        const char *name = ds_commands[i]->name;
+    for (int i = 0; command_at(i) != NULL; i++) {
+        const char *name = command_at(i)->name;
 
         if (strncmp(name, word, n) != 0 || name[n] != '-')
             continue;
@@ -69,11 +109,11 @@ static int unknown_command(const char *word)
 
     if (half_a_command(word))
         return EXIT_USAGE;
-    while (n < (int)DS_COUNT(names) && ds_commands[n] != NULL) {
-        names[n] = ds_commands[n]->name;
+    while (n < (int)DS_COUNT(names) && command_at(n) != NULL) {
+        names[n] = command_at(n)->name;
         n++;
     }
-    near = near_match(word, names, n);
+    near = ds_near_match(word, names, n);
     if (near != NULL)
         fprintf(stderr, "diffuscope: unknown command \"%s\"; did you mean %s?\n", word, near);
     else
@@ -91,11 +131,11 @@ static ds_status run_parsed(const ds_args *a, ds_error *err)
         help_command(stdout, c);
         return DS_OK;
     }
-    if (opt_declared(a, "threads") && opt_given(a, "threads"))
+    if (c->method == NULL && opt_declared(a, "threads") && opt_given(a, "threads"))
         ds_set_threads((int)opt_int(a, "threads"));
     st = show_check(a, err);
-    if (st == DS_OK)
-        st = check_outputs(a, err);
+    if (st == DS_OK && c->method == NULL)
+        st = ds_option_check_outputs(opts_set(a), err);
     return st == DS_OK ? c->run(a, err) : st;
 }
 

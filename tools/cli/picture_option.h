@@ -11,55 +11,55 @@
 
 /* For a command's table. --prompt and --seed are the command's own: "prompt" draws the picture. */
 #define PICTURE_OPTIONS                                                                            \
-    { "image", 'i', OPT_TEXT, "FILE", NULL, 0, 0, "PNG or JPEG to look at", NULL, false },         \
-        { "latent",                                                                                \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "FILE",                                                                                  \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "safetensors file whose tensor \"latent\" [1,C,h,w], scaled as the denoiser's, to look " \
-          "at",                                                                                    \
-          NULL,                                                                                    \
-          false },                                                                                 \
+    { .name = "image",                                                                             \
+      .letter = 'i',                                                                               \
+      .kind = DS_OPTION_TEXT,                                                                      \
+      .arg = "FILE",                                                                               \
+      .help = "PNG or JPEG to look at" },                                                          \
+        { .name = "latent",                                                                        \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "FILE",                                                                           \
+          .help = "safetensors file whose tensor \"latent\" [1,C,h,w], scaled as the denoiser's, " \
+                  "to look "                                                                       \
+                  "at" },                                                                          \
         PICTURE_DRAWN_OPTIONS
 
 /* Of pictures that the command draws itself. */
 #define PICTURE_DRAWN_OPTIONS                                                                      \
-    { "negative-prompt",                                                                           \
-      'n',                                                                                         \
-      OPT_TEXT,                                                                                    \
-      "TEXT",                                                                                      \
-      NULL,                                                                                        \
-      0,                                                                                           \
-      0,                                                                                           \
-      "for a picture that is drawn: what to keep away from",                                       \
-      NULL,                                                                                        \
-      false },                                                                                     \
-        { "steps", 0,    OPT_INT, "N",                                                             \
-          "20",    1,    1000,    "for a picture that is drawn: steps of the sampler",             \
-          NULL,    false },                                                                        \
-        { "cfg-scale", 0,    OPT_REAL, "X",                                                        \
-          "7",         -100, 100,      "for a picture that is drawn: guidance; 1 is none",         \
-          NULL,        false },                                                                    \
-        { "sampler",                                                                               \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "S",                                                                                     \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "for a picture that is drawn: sampler; without it the model's own",                      \
-          "sampling-method",                                                                       \
-          false },                                                                                 \
-        { "width", 'W',                                                                            \
-          OPT_INT, "N",                                                                            \
-          NULL,    8,                                                                              \
-          16384,   "width in pixels, a multiple of 8; without it the file's or the model's own",   \
-          NULL,    false },                                                                        \
+    { .name = "negative-prompt",                                                                   \
+      .letter = 'n',                                                                               \
+      .kind = DS_OPTION_TEXT,                                                                      \
+      .arg = "TEXT",                                                                               \
+      .help = "for a picture that is drawn: what to keep away from" },                             \
+        { .name = "steps",                                                                         \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "20",                                                                        \
+          .min = 1,                                                                                \
+          .max = 1000,                                                                             \
+          .help = "for a picture that is drawn: steps of the sampler" },                           \
+        { .name = "cfg-scale",                                                                     \
+          .kind = DS_OPTION_REAL,                                                                  \
+          .arg = "X",                                                                              \
+          .standard = "7",                                                                         \
+          .min = -100,                                                                             \
+          .max = 100,                                                                              \
+          .help = "for a picture that is drawn: guidance; 1 is none" },                            \
+        { .name = "sampler",                                                                       \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "S",                                                                              \
+          .help = "for a picture that is drawn: sampler; without it the model's own",              \
+          .alias = "sampling-method" },                                                            \
+        { .name = "width",                                                                         \
+          .letter = 'W',                                                                           \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .min = 8,                                                                                \
+          .max = 16384,                                                                            \
+          .help = "width in pixels, a multiple of 8; without it the file's or the model's own" },  \
     {                                                                                              \
-        "height", 'H', OPT_INT, "N", NULL, 8, 16384, "the same for the height", NULL, false        \
+        .name = "height", .letter = 'H', .kind = DS_OPTION_INT, .arg = "N", .min = 8,              \
+        .max = 16384, .help = "the same for the height"                                            \
     }
 
 typedef struct picture {

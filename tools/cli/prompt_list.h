@@ -6,35 +6,25 @@
 
 #include "opts.h"
 
-/* For a command's table, beside its own --prompt (OPT_TEXTS). */
+/* For a command's table, beside its own --prompt (DS_OPTION_TEXTS). */
 #define PROMPT_LIST_OPTIONS                                                                        \
-    { "prompts", 0,    OPT_TEXT, "FILE",                                                           \
-      NULL,      0,    0,        "file of prompts, one a line; - is standard input",               \
-      NULL,      false },                                                                          \
-        { "template",                                                                              \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "TEXT",                                                                                  \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "prompts from a template such as \"{numeral} {noun}\": each name in braces becomes a "   \
-          "word of that kind",                                                                     \
-          NULL,                                                                                    \
-          false },                                                                                 \
-        { "template-data",                                                                         \
-          0,                                                                                       \
-          OPT_TEXT,                                                                                \
-          "FILE",                                                                                  \
-          NULL,                                                                                    \
-          0,                                                                                       \
-          0,                                                                                       \
-          "words of a template: lines of word, tab, kind",                                         \
-          NULL,                                                                                    \
-          false },                                                                                 \
+    { .name = "prompts",                                                                           \
+      .kind = DS_OPTION_TEXT,                                                                      \
+      .arg = "FILE",                                                                               \
+      .help = "file of prompts, one a line; - is standard input" },                                \
+        { .name = "template",                                                                      \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "TEXT",                                                                           \
+          .help = "prompts from a template such as \"{numeral} {noun}\": each name in braces "     \
+                  "becomes a "                                                                     \
+                  "word of that kind" },                                                           \
+        { .name = "template-data",                                                                 \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "FILE",                                                                           \
+          .help = "words of a template: lines of word, tab, kind" },                               \
     {                                                                                              \
-        "template-count", 0, OPT_INT, "N", "10", 1, 100000,                                        \
-            "prompts to make from a template; words are drawn with --seed", NULL, false            \
+        .name = "template-count", .kind = DS_OPTION_INT, .arg = "N", .standard = "10", .min = 1,   \
+        .max = 100000, .help = "prompts to make from a template; words are drawn with --seed"      \
     }
 
 typedef struct prompt_list {

@@ -73,69 +73,6 @@ void detail(const ds_args *a, const char *fmt, ...)
     fputc('\n', stderr);
 }
 
-/* ---- overwriting ----------------------------------------------------------------------------- */
-
-ds_status check_outfile(const ds_args *a, const char *path, ds_error *err)
-{
-    struct stat s;
-
-    if (stat(path, &s) != 0)
-        return DS_OK; /* whoever opens it says what is wrong with the path */
-    if (S_ISDIR(s.st_mode))
-        return ds_fail(err, DS_E_ARG, "expected a file to write, found the folder %s", path);
-    if (S_ISREG(s.st_mode) && !opt_flag(a, "force"))
-        return ds_fail(err, DS_E_ARG, "%s is there already; give --force to overwrite it", path);
-    return DS_OK;
-}
-
-static ds_status check_outdir(const ds_args *a, const char *path, ds_error *err)
-{
-    DIR *d = opendir(path);
-    bool empty = true;
-    const struct dirent *e;
-
-    if (d == NULL && (errno == ENOENT || errno == EACCES))
-        return DS_OK;
-    if (d == NULL)
-        return ds_fail(err, DS_E_ARG, "expected a folder to write, found %s: %s", path,
-                       strerror(errno));
-    while ((e = readdir(d)) != NULL)
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
-            empty = false;
-    closedir(d);
-    if (empty || opt_flag(a, "force"))
-        return DS_OK;
-    if (!opt_declared(a, "resume"))
-        return ds_fail(err, DS_E_ARG,
-                       "the folder %s is not empty; give --force to write into it all the same",
-                       path);
-    if (!opt_flag(a, "resume"))
-        return ds_fail(err, DS_E_ARG,
-                       "the folder %s is not empty; give --resume to go on with the run in it, or "
-                       "--force to write into it all the same",
-                       path);
-    return DS_OK;
-}
-
-ds_status check_outputs(const ds_args *a, ds_error *err)
-{
-    const ds_opt *o;
-    ds_status st = DS_OK;
-
-    for (int i = 0; (o = opts_at(opts_command(a), i)) != NULL && st == DS_OK; i++) {
-        const char *path;
-
-        if (o->kind != OPT_OUTFILE && o->kind != OPT_OUTDIR)
-            continue;
-        path = opt_text(a, o->name);
-        if (path != NULL && o->kind == OPT_OUTFILE)
-            st = check_outfile(a, path, err);
-        else if (path != NULL)
-            st = check_outdir(a, path, err);
-    }
-    return st;
-}
-
 /* ---- interruption ---------------------------------------------------------------------------- */
 
 static ds_cancel interrupted; /* a signal handler has no other way to reach it */

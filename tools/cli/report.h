@@ -23,13 +23,6 @@ int report_failure(const char *command, ds_status st, const ds_error *err);
 void remark(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);
 void detail(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);
 
-/* Refuses every OPT_OUTFILE that is already there and every OPT_OUTDIR that is not empty, unless
- * --force. The frame calls it before run(); nothing is created here. */
-ds_status check_outputs(const ds_args *a, ds_error *err);
-
-/* For files whose names a command makes itself. */
-ds_status check_outfile(const ds_args *a, const char *path, ds_error *err);
-
 /* Called on SIGINT and SIGTERM from here on: sets the flag that this returns; a second signal ends
  * the process. A script starts its background processes with SIGINT ignored; that is overridden, so
  * that kill -INT works on them. For commands that hand the flag to the library. */

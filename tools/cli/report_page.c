@@ -21,16 +21,16 @@ static void put_word(FILE *to, const char *word)
     fputc('\'', to);
 }
 
-static void put_option(FILE *to, const ds_args *a, const ds_opt *o)
+static void put_option(FILE *to, const ds_args *a, const ds_option *o)
 {
-    const bool several = o->kind == OPT_TEXTS || o->kind == OPT_WORDS;
+    const bool several = o->kind == DS_OPTION_TEXTS || o->kind == DS_OPTION_WORDS;
     const char *one = several ? NULL : opt_text(a, o->name);
     int count = 1;
     const char *const *list = several ? opt_texts(a, o->name, &count) : &one;
 
     for (int i = 0; i < count; i++) {
         fprintf(to, " --%s", o->name);
-        if (o->kind != OPT_FLAG)
+        if (o->kind != DS_OPTION_FLAG)
             put_word(to, list[i]);
     }
 }
@@ -42,7 +42,7 @@ static ds_status add_command(ds_page *p, const ds_args *a, ds_error *err)
     char *text = NULL;
     size_t bytes;
     FILE *to = open_memstream(&text, &bytes);
-    const ds_opt *o;
+    const ds_option *o;
     ds_status st;
 
     if (to == NULL)

@@ -26,32 +26,29 @@ static bool is_talk(const char *name)
     return false;
 }
 
-static ds_status add_option(ds_record *r, const ds_args *a, const ds_opt *o, ds_error *err)
+static ds_status add_option(ds_record *r, const ds_args *a, const ds_option *o, ds_error *err)
 {
     char path[96];
     const char *const *list;
     int count;
 
     snprintf(path, sizeof path, "options.%s", o->name);
-    if (o->kind != OPT_FLAG && opt_written(a, o->name) == NULL)
+    if (o->kind != DS_OPTION_FLAG && opt_written(a, o->name) == NULL)
         return ds_record_null(r, path, err);
     switch (o->kind) {
-    case OPT_FLAG:
+    case DS_OPTION_FLAG:
         return ds_record_bool(r, path, opt_flag(a, o->name), err);
-    case OPT_INT:
+    case DS_OPTION_INT:
         return ds_record_int(r, path, opt_int(a, o->name), err);
-    case OPT_SEED:
+    case DS_OPTION_SEED:
         return ds_record_seed(r, path, opt_seed(a, o->name), err);
-    case OPT_REAL:
+    case DS_OPTION_REAL:
         return ds_record_real(r, path, opt_real(a, o->name), err);
-    case OPT_TEXTS:
-    case OPT_WORDS:
+    case DS_OPTION_TEXTS:
+    case DS_OPTION_WORDS:
         list = opt_texts(a, o->name, &count);
         return ds_record_texts(r, path, list, count, err);
-    case OPT_TEXT:
-    case OPT_CHOICE:
-    case OPT_OUTFILE:
-    case OPT_OUTDIR:
+    default:
         break;
     }
     return ds_record_text(r, path, opt_written(a, o->name), err);
@@ -84,7 +81,7 @@ static ds_status add_surroundings(ds_record *r, ds_error *err)
 ds_status run_record_begin(ds_run_record *r, const ds_args *a, ds_error *err)
 {
     const ds_command *c = opts_command(a);
-    const ds_opt *o;
+    const ds_option *o;
     ds_status st;
 
     *r = (ds_run_record){ .start = now() };

@@ -9,90 +9,111 @@
 #include "opts.h"
 
 /* For a command's table; the prompt is its own. */
-#define RUN_OPTIONS                                                                                  \
-    {                                                                                                \
-        "negative-prompt", 'n', OPT_TEXT, "TEXT", NULL, 0, 0, "what to keep away from", NULL, false  \
-    },                                                                                               \
-        { "steps", 0, OPT_INT, "N", "20", 1, 1000, "steps of the sampler", NULL, false },            \
-        { "cfg-scale",                                                                               \
-          0,                                                                                         \
-          OPT_REAL,                                                                                  \
-          "X",                                                                                       \
-          "7",                                                                                       \
-          -100,                                                                                      \
-          100,                                                                                       \
-          "guidance: how much further than the negative prompt; 1 is none, and twice as fast",       \
-          NULL,                                                                                      \
-          false },                                                                                   \
-        { "sampler",                                                                                 \
-          0,                                                                                         \
-          OPT_TEXT,                                                                                  \
-          "S",                                                                                       \
-          NULL,                                                                                      \
-          0,                                                                                         \
-          0,                                                                                         \
-          "sampler, in the spelling of diffusers, A1111 or ComfyUI; without it the model's own",     \
-          "sampling-method",                                                                         \
-          false },                                                                                   \
-        { "scheduler", 0,    OPT_TEXT, "default|karras", NULL, 0, 0, "spacing of the noise levels",  \
-          NULL,        false },                                                                      \
-        { "timestep-spacing",                                                                        \
-          0,                                                                                         \
-          OPT_TEXT,                                                                                  \
-          "leading|trailing|linspace",                                                               \
-          NULL,                                                                                      \
-          0,                                                                                         \
-          0,                                                                                         \
-          "spacing of the time steps; without it the model's own",                                   \
-          NULL,                                                                                      \
-          false },                                                                                   \
-        { "set-alpha-to-one",                                                                        \
-          0,                                                                                         \
-          OPT_FLAG,                                                                                  \
-          NULL,                                                                                      \
-          NULL,                                                                                      \
-          0,                                                                                         \
-          0,                                                                                         \
-          "end at no noise instead of the first level of the schedule",                              \
-          NULL,                                                                                      \
-          false },                                                                                   \
-        { "eta", 0, OPT_REAL, "X", NULL, 0, 1,                                                       \
-          "noise of ddim: 1 is as noisy as ddpm; gamma of tcd. Without it 0, for tcd 0.3", NULL,     \
-          false },                                                                                   \
-        { "compat", 0, OPT_CHOICE, "0.42|0.21", "0.42", 0, 0,                                        \
-          "version of diffusers whose numbers are meant, where they differ", NULL, false },          \
-        { "width", 'W',  OPT_INT, "N",                                                               \
-          NULL,    8,    16384,   "width in pixels, a multiple of 8; without it the model's own",    \
-          NULL,    false },                                                                          \
-        { "height", 'H', OPT_INT, "N", NULL, 8, 16384, "the same for the height", NULL, false },     \
-        { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed; below 0 for a random one", NULL, false },   \
-        { "rng",       0,    OPT_TEXT, "torch-cpu|torch-cuda",                                       \
-          "torch-cpu", 0,    0,        "generator that the seed is for",                             \
-          NULL,        false },                                                                      \
-        { "batch-count", 'b',  OPT_INT, "N",                                                         \
-          "1",           1,    1024,    "pictures; each has the seed that follows the one before",   \
-          NULL,          false },                                                                    \
-        { "latent", 0,                                                                               \
-          OPT_TEXT, "F",                                                                             \
-          NULL,     0,                                                                               \
-          0,        "safetensors file whose tensor \"latent\" is the noise to start from",           \
-          NULL,     false },                                                                         \
-        { "init-img", 'i', OPT_TEXT, "FILE", NULL, 0, 0, "PNG or JPEG to start from", NULL, false }, \
-        { "strength",                                                                                \
-          0,                                                                                         \
-          OPT_REAL,                                                                                  \
-          "X",                                                                                       \
-          "0.75",                                                                                    \
-          0,                                                                                         \
-          1,                                                                                         \
-          "with --init-img: share of the steps that is run, above 0; 1 keeps next to nothing",       \
-          NULL,                                                                                      \
-          false },                                                                                   \
-    {                                                                                                \
-        "vae-tiling", 0, OPT_FLAG, NULL, NULL, 0, 0,                                                 \
-            "decode in tiles, with less memory; pictures of more than 1024 by 1024 pixels always "   \
-            "are",                                                                                   \
-            NULL, false                                                                              \
+#define RUN_OPTIONS                                                                                \
+    { .name = "negative-prompt",                                                                   \
+      .letter = 'n',                                                                               \
+      .kind = DS_OPTION_TEXT,                                                                      \
+      .arg = "TEXT",                                                                               \
+      .help = "what to keep away from" },                                                          \
+        { .name = "steps",                                                                         \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "20",                                                                        \
+          .min = 1,                                                                                \
+          .max = 1000,                                                                             \
+          .help = "steps of the sampler" },                                                        \
+        { .name = "cfg-scale",                                                                     \
+          .kind = DS_OPTION_REAL,                                                                  \
+          .arg = "X",                                                                              \
+          .standard = "7",                                                                         \
+          .min = -100,                                                                             \
+          .max = 100,                                                                              \
+          .help = "guidance: how much further than the negative prompt; 1 is none, and twice as "  \
+                  "fast" },                                                                        \
+        { .name = "sampler",                                                                       \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "S",                                                                              \
+          .help = "sampler, in the spelling of diffusers, A1111 or ComfyUI; without it the "       \
+                  "model's own",                                                                   \
+          .alias = "sampling-method" },                                                            \
+        { .name = "scheduler",                                                                     \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "default|karras",                                                                 \
+          .help = "spacing of the noise levels" },                                                 \
+        { .name = "timestep-spacing",                                                              \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "leading|trailing|linspace",                                                      \
+          .help = "spacing of the time steps; without it the model's own" },                       \
+        { .name = "set-alpha-to-one",                                                              \
+          .kind = DS_OPTION_FLAG,                                                                  \
+          .help = "end at no noise instead of the first level of the schedule" },                  \
+        { .name = "eta",                                                                           \
+          .kind = DS_OPTION_REAL,                                                                  \
+          .arg = "X",                                                                              \
+          .min = 0,                                                                                \
+          .max = 1,                                                                                \
+          .help =                                                                                  \
+              "noise of ddim: 1 is as noisy as ddpm; gamma of tcd. Without it 0, for tcd 0.3" },   \
+        { .name = "compat",                                                                        \
+          .kind = DS_OPTION_CHOICE,                                                                \
+          .choices = "0.42|0.21",                                                                  \
+          .standard = "0.42",                                                                      \
+          .help = "version of diffusers whose numbers are meant, where they differ" },             \
+        { .name = "width",                                                                         \
+          .letter = 'W',                                                                           \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .min = 8,                                                                                \
+          .max = 16384,                                                                            \
+          .help = "width in pixels, a multiple of 8; without it the model's own" },                \
+        { .name = "height",                                                                        \
+          .letter = 'H',                                                                           \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .min = 8,                                                                                \
+          .max = 16384,                                                                            \
+          .help = "the same for the height" },                                                     \
+        { .name = "seed",                                                                          \
+          .letter = 's',                                                                           \
+          .kind = DS_OPTION_SEED,                                                                  \
+          .arg = "K",                                                                              \
+          .standard = "42",                                                                        \
+          .help = "seed; below 0 for a random one" },                                              \
+        { .name = "rng",                                                                           \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "torch-cpu|torch-cuda",                                                           \
+          .standard = "torch-cpu",                                                                 \
+          .help = "generator that the seed is for" },                                              \
+        { .name = "batch-count",                                                                   \
+          .letter = 'b',                                                                           \
+          .kind = DS_OPTION_INT,                                                                   \
+          .arg = "N",                                                                              \
+          .standard = "1",                                                                         \
+          .min = 1,                                                                                \
+          .max = 1024,                                                                             \
+          .help = "pictures; each has the seed that follows the one before" },                     \
+        { .name = "latent",                                                                        \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "F",                                                                              \
+          .help = "safetensors file whose tensor \"latent\" is the noise to start from" },         \
+        { .name = "init-img",                                                                      \
+          .letter = 'i',                                                                           \
+          .kind = DS_OPTION_TEXT,                                                                  \
+          .arg = "FILE",                                                                           \
+          .help = "PNG or JPEG to start from" },                                                   \
+        { .name = "strength",                                                                      \
+          .kind = DS_OPTION_REAL,                                                                  \
+          .arg = "X",                                                                              \
+          .standard = "0.75",                                                                      \
+          .min = 0,                                                                                \
+          .max = 1,                                                                                \
+          .help = "with --init-img: share of the steps that is run, above 0; 1 keeps next to "     \
+                  "nothing" },                                                                     \
+    {                                                                                              \
+        .name = "vae-tiling", .kind = DS_OPTION_FLAG,                                              \
+        .help =                                                                                    \
+            "decode in tiles, with less memory; pictures of more than 1024 by 1024 pixels always " \
+            "are"                                                                                  \
     }
 
 /* What the options of a run point to; free it after the run. */

@@ -139,8 +139,8 @@ void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64
                             int64_t count);
 
 /* Value and standard error over replicates. se is NULL or [h,w]. With one replicate it is NaN. */
-ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form);
-ds_info_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
+ds_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form);
+ds_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
                                       ds_info_form form);
 void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form);
 
@@ -150,8 +150,8 @@ double ds__estimate_quantile(const ds_estimator *e);
 
 /* Mean, standard error and 95 % interval (Student's t) of n independent replicate values, less
  * `fitted` parameters that were fitted to them beside the mean. */
-ds_info_value ds__replicate_value(const double *x, int64_t n);
-ds_info_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted);
+ds_value ds__replicate_value(const double *x, int64_t n);
+ds_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted);
 
 /* Every draw: log-SNR, weight, and the unweighted totals |e - e_k|^2 / 2 and |e_b - e_a|^2 / 2. */
 typedef struct ds_trace_row {

@@ -256,9 +256,9 @@ static double student(int64_t freedom)
     return z + (z3 + z) / (4 * n) + (5 * z5 + 16 * z3 + 3 * z) / (96 * n * n);
 }
 
-ds_info_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted)
+ds_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted)
 {
-    ds_info_value v = { 0.0, NAN, NAN, NAN };
+    ds_value v = { 0.0, NAN, NAN, NAN, 0 };
     double square = 0.0;
 
     for (int64_t i = 0; i < n; i++)
@@ -273,23 +273,23 @@ ds_info_value ds__replicate_value_fitted(const double *x, int64_t n, int fitted)
     return v;
 }
 
-ds_info_value ds__replicate_value(const double *x, int64_t n)
+ds_value ds__replicate_value(const double *x, int64_t n)
 {
     return ds__replicate_value_fitted(x, n, 0);
 }
 
 /* The interval of a run that its own standard error stopped, which is more often too small than too
  * large then: Student's of a degree of freedom less. */
-static void stopped(ds_info_value *v, int64_t freedom)
+static void stopped(ds_value *v, int64_t freedom)
 {
     v->low = v->value - student(freedom) * v->se;
     v->high = v->value + student(freedom) * v->se;
 }
 
 /* Of the total of one quantity less that of another, if there is one. */
-static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity *less)
+static ds_value value_of(const ds_estimator *e, quantity q, const quantity *less)
 {
-    ds_info_value v = { NAN, NAN, NAN, NAN };
+    ds_value v = { NAN, NAN, NAN, NAN, 0 };
     double shift, *first;
     readout o;
 
@@ -317,12 +317,12 @@ static ds_info_value value_of(const ds_estimator *e, quantity q, const quantity 
     return v;
 }
 
-ds_info_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form)
+ds_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form)
 {
     return value_of(e, quantity_of(e, pair, form), NULL);
 }
 
-ds_info_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
+ds_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
                                       ds_info_form form)
 {
     quantity q = quantity_of(e, less, form);
@@ -362,7 +362,7 @@ bool ds__estimate_reached(const ds_estimator *e, const ds_goal *goal)
 {
     for (int64_t p = 0; p < e->pairs; p++)
         for (int f = DS_INFO_O; f <= DS_INFO_S; f++) {
-            ds_info_value v;
+            ds_value v;
 
             if ((goal->forms & 1u << f) == 0)
                 continue;

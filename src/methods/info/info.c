@@ -440,12 +440,12 @@ ds_info_status ds_info_describe(const ds_info *n)
     };
 }
 
-ds_info_value ds_info_total(const ds_info *n, int64_t pair, ds_info_form form)
+ds_value ds_info_total(const ds_info *n, int64_t pair, ds_info_form form)
 {
     return ds__estimate_value(n->estimate, pair, form);
 }
 
-ds_info_value ds_info_difference(const ds_info *n, int64_t pair, int64_t less, ds_info_form form)
+ds_value ds_info_difference(const ds_info *n, int64_t pair, int64_t less, ds_info_form form)
 {
     return ds__estimate_difference(n->estimate, pair, less, form);
 }

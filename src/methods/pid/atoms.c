@@ -158,10 +158,10 @@ static side find_side(ds_redundancy kind, double delta, const double *ia, const 
     return s;
 }
 
-static ds_pid_value mean_and_error(const double *values, int64_t replicates, int64_t stride)
+static ds_value mean_and_error(const double *values, int64_t replicates, int64_t stride)
 {
     double n = (double)replicates, sum = 0.0, square = 0.0;
-    ds_pid_value v = { 0, NAN };
+    ds_value v = { 0, NAN, NAN, NAN, 0 };
 
     for (int64_t r = 0; r < replicates; r++)
         sum += values[r * stride];
@@ -219,7 +219,7 @@ void ds__pid_estimate(ds_pid_estimate *out, ds_redundancy kind, double delta, bo
             }
         }
         for (int k = 0; k < DS_PID_ATOMS; k++) {
-            ds_pid_value v = mean_and_error(value + k * n, n, 1);
+            ds_value v = mean_and_error(value + k * n, n, 1);
 
             out->atom[k].mean[j] = v.value;
             out->atom[k].se[j] = hypot(v.se, at.doubt);

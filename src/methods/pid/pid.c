@@ -113,11 +113,11 @@ static ds_status read_specific(workspace *w, const ds_estimator *e, const ds_pid
 
 /* ---- answers --------------------------------------------------------------------------------- */
 
-static ds_pid_value value_of(const double *x, int64_t n)
+static ds_value value_of(const double *x, int64_t n)
 {
-    ds_info_value v = ds__replicate_value(x, n);
+    ds_value v = ds__replicate_value(x, n);
 
-    return (ds_pid_value){ v.value, v.se };
+    return (ds_value){ v.value, v.se, NAN, NAN, 0 };
 }
 
 static void sum_maps(workspace *w)
@@ -181,7 +181,7 @@ static void solve_image(ds_pid_answer *out, workspace *w, const ds_pid_question 
         at.atom[k] = (ds_pid_field){ &mean[k], &error[k] };
     ds__pid_estimate(&at, q->redundancy, q->delta, q->plain, &s, w->scratch);
     for (int k = 0; k < DS_PID_ATOMS; k++)
-        out->image[k] = (ds_pid_value){ mean[k], error[k] };
+        out->image[k] = (ds_value){ mean[k], error[k], NAN, NAN, 0 };
     out->i_a = value_of(w->total[0], w->replicates);
     out->i_b = value_of(w->total[1], w->replicates);
     out->i_ab = value_of(w->total[2], w->replicates);

@@ -10,7 +10,7 @@
 #include "model_option.h"
 #include "progress.h"
 #include "report.h"
-#include "specimen.h"
+#include <diffuscope/job.h>
 
 #define PATH_SIZE 4096
 
@@ -298,7 +298,7 @@ static ds_status open_model(daam_job *j, ds_error *err)
     ds_status st;
 
     if (from == NULL && opt_text(j->args, "model") == NULL)
-        return specimen_find(&j->folder_model, err); /* which says where it was looked for */
+        return ds_specimen_find(&j->folder_model, err); /* which says where it was looked for */
     if (from == NULL || opt_given(j->args, "model"))
         return model_from_options(&j->model, j->args, err);
     st = run_folder_file(path, sizeof path, from, "run.json", err);

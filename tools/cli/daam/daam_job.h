@@ -42,7 +42,7 @@ ds_status daam_job_begin(daam_job *j, ds_error *err);
 ds_status daam_job_next(daam_job *j, ds_error *err);
 void daam_job_free(daam_job *j);
 
-/* Words for ds_daam_refine, in its order, as OPT_CHOICE wants them. */
+/* Words for ds_daam_refine, in its order, as DS_OPTION_CHOICE wants them. */
 #define DAAM_REFINE "raw|smooth|guided|sharp|diffuse"
 
 /* --refine, or what the preset says. */

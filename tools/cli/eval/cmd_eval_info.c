@@ -179,35 +179,65 @@ static ds_status run(const ds_args *a, ds_error *err)
     return st;
 }
 
-static const ds_opt options[] = {
-    { "data", 0, OPT_TEXT, "DIR", NULL, 0, 0,
-      "pictures whose truth is known: an export of diffuscope-world, COCO, or the DAAM package's",
-      NULL, false },
-    { "rows", 0, OPT_TEXT, "FILE", NULL, 0, 0,
-      "COCO: captions and words of this list instead of the folder's, as COCO-IT.csv has them",
-      NULL, false },
-    { "choices", 0, OPT_TEXT, "FILE", NULL, 0, 0,
-      "instead of --data: a list of right and wrong captions, JSON or CSV, as ARO has them (VG-R, "
-      "VG-A, COCO-order, Flickr-order)",
-      NULL, false },
-    { "images", 0, OPT_TEXT, "DIR", NULL, 0, 0, "COCO and --choices: folder of the pictures", NULL,
-      false },
-    { "synonyms", 0, OPT_TEXT, "FILE", NULL, 0, 0,
-      "COCO: lines with a word, a tab, and the category that it names", NULL, false },
-    { "count", 0, OPT_INT, "N", "0", 0, 1e9, "scenes, from the first on; 0: all", NULL, false },
-    { "edit", 0, OPT_INT, "STEPS", "0", 0, 10000,
-      "also leave out each word and draw the picture again, through a flow of so many steps (6 "
-      "STEPS evaluations a word); 0: do not",
-      NULL, false },
-    { "settings", 0, OPT_WORDS, "NAMES", NULL, 0, 0,
-      "maps beside those of information: disc, paper, plain, best, smooth, guided, as in eval "
-      "daam; "
-      "without it the first four; none",
-      NULL, false },
-    { "seed", 's', OPT_SEED, "K", "42", 0, 0, "seed of the draws", NULL, false },
-    { "out", 0, OPT_TEXT, "DIR", NULL, 0, 0,
-      "folder for result.json, run.json and scenes.jsonl; an earlier run in it goes on", NULL,
-      true },
+static const ds_option options[] = {
+    { .name = "data",
+      .kind = DS_OPTION_TEXT,
+      .arg = "DIR",
+      .help = "pictures whose truth is known: an export of diffuscope-world, COCO, or the DAAM "
+              "package's" },
+    { .name = "rows",
+      .kind = DS_OPTION_TEXT,
+      .arg = "FILE",
+      .help = "COCO: captions and words of this list instead of the folder's, as COCO-IT.csv has "
+              "them" },
+    { .name = "choices",
+      .kind = DS_OPTION_TEXT,
+      .arg = "FILE",
+      .help = "instead of --data: a list of right and wrong captions, JSON or CSV, as ARO has them "
+              "(VG-R, "
+              "VG-A, COCO-order, Flickr-order)" },
+    { .name = "images",
+      .kind = DS_OPTION_TEXT,
+      .arg = "DIR",
+      .help = "COCO and --choices: folder of the pictures" },
+    { .name = "synonyms",
+      .kind = DS_OPTION_TEXT,
+      .arg = "FILE",
+      .help = "COCO: lines with a word, a tab, and the category that it names" },
+    { .name = "count",
+      .kind = DS_OPTION_INT,
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 1e9,
+      .help = "scenes, from the first on; 0: all" },
+    { .name = "edit",
+      .kind = DS_OPTION_INT,
+      .arg = "STEPS",
+      .standard = "0",
+      .min = 0,
+      .max = 10000,
+      .help =
+          "also leave out each word and draw the picture again, through a flow of so many steps (6 "
+          "STEPS evaluations a word); 0: do not" },
+    { .name = "settings",
+      .kind = DS_OPTION_WORDS,
+      .arg = "NAMES",
+      .help =
+          "maps beside those of information: disc, paper, plain, best, smooth, guided, as in eval "
+          "daam; "
+          "without it the first four; none" },
+    { .name = "seed",
+      .letter = 's',
+      .kind = DS_OPTION_SEED,
+      .arg = "K",
+      .standard = "42",
+      .help = "seed of the draws" },
+    { .name = "out",
+      .kind = DS_OPTION_TEXT,
+      .arg = "DIR",
+      .help = "folder for result.json, run.json and scenes.jsonl; an earlier run in it goes on",
+      .required = true },
     ESTIMATE_OPTIONS,
     { 0 },
 };

@@ -13,24 +13,16 @@
 #define MOST_OCCUPATIONS 256
 
 /* clang-format off */
-static const ds_opt options[] = {
-    { .name = "homonyms", .kind = OPT_TEXT, .arg = "DIR",
-      .help = "scenes of `diffuscope-world export --select homonym`: synergy with the settling word" },
-    { .name = "synonyms", .kind = OPT_TEXT, .arg = "DIR",
-      .help = "scenes of `diffuscope-world export --select single`: redundancy of synonyms" },
-    { .name = "bias", .kind = OPT_TEXT, .arg = "DIR",
-      .help = "any export, for its tables: redundancy of gender and occupation" },
-    { .name = "scenes", .kind = OPT_INT, .arg = "N", .standard = "200", .min = 1, .max = 100000,
-      .help = "most scenes of each set" },
-    { .name = "attributes", .kind = OPT_WORDS, .arg = "A B",
-      .help = "bias: words for woman and man; without it these" },
-    { .name = "resume", .kind = OPT_FLAG,
-      .help = "go on with the lines that the folder holds, under the same conditions" },
+static const ds_option options[] = {
+    { .name = "homonyms", .kind = DS_OPTION_TEXT, .arg = "DIR", .help = "scenes of `diffuscope-world export --select homonym`: synergy with the settling word" },
+    { .name = "synonyms", .kind = DS_OPTION_TEXT, .arg = "DIR", .help = "scenes of `diffuscope-world export --select single`: redundancy of synonyms" },
+    { .name = "bias", .kind = DS_OPTION_TEXT, .arg = "DIR", .help = "any export, for its tables: redundancy of gender and occupation" },
+    { .name = "scenes", .kind = DS_OPTION_INT, .arg = "N", .standard = "200", .min = 1, .max = 100000, .help = "most scenes of each set" },
+    { .name = "attributes", .kind = DS_OPTION_WORDS, .arg = "A B", .help = "bias: words for woman and man; without it these" },
+    { .name = "resume", .kind = DS_OPTION_FLAG, .help = "go on with the lines that the folder holds, under the same conditions" },
     PID_BIAS_OPTIONS,
-    { .name = "joint", .kind = OPT_CHOICE, .arg = "words|and|prompt", .standard = "words",
-      .help = "PID's text for both words" },
-    { .name = "removal", .kind = OPT_CHOICE, .arg = "delete|underscore|neutral",
-      .standard = "delete", .help = "CPID: what takes the place of a word that is left out" },
+    { .name = "joint", .kind = DS_OPTION_CHOICE, .choices = "words|and|prompt", .standard = "words", .help = "PID's text for both words" },
+    { .name = "removal", .kind = DS_OPTION_CHOICE, .choices = "delete|underscore|neutral", .standard = "delete", .help = "CPID: what takes the place of a word that is left out" },
     PICTURE_DRAWN_OPTIONS,
     PID_QUESTION_OPTIONS,
     ESTIMATE_OPTIONS,
@@ -81,7 +73,7 @@ static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int
     ds_status st;
 
     for (int64_t i = 0; i < o->count; i++) {
-        const ds_pid_value v = row[i].gap[BIAS_R_IMAGE];
+        const ds_value v = row[i].gap[BIAS_R_IMAGE];
 
         gap[i] = v.value;
         low[i] = v.value - (isfinite(v.se) ? v.se : 0);
@@ -105,7 +97,7 @@ static ds_status draw(pid_job *j, const bias_row *row, const occupations *o, int
 static ds_status correlate(const pid_job *j, json_t *to, const bias_row *row, const occupations *o,
                            bool shares, const char *question, ds_error *err)
 {
-    ds_estimate r[BIAS_NUMBERS];
+    ds_value r[BIAS_NUMBERS];
     json_t *all = json_object();
     ds_status st = bias_correlate(r, row, o->count, shares, o->p_woman, err);
 
@@ -144,13 +136,13 @@ static ds_status report_bias(pid_job *j, const bias_row *row, const occupations 
 }
 
 /* What bias_numbers_json wrote. */
-static void take_values(ds_pid_value *v, const json_t *all)
+static void take_values(ds_value *v, const json_t *all)
 {
     for (int n = 0; n < BIAS_NUMBERS; n++) {
         const json_t *one = json_object_get(all, bias_names[n]);
 
-        v[n] = (ds_pid_value){ pid_real_from(json_object_get(one, "value")),
-                               pid_real_from(json_object_get(one, "se")) };
+        v[n] = (ds_value){ pid_real_from(json_object_get(one, "value")),
+                               pid_real_from(json_object_get(one, "se")), NAN, NAN, 0 };
     }
 }
 

@@ -58,7 +58,7 @@ ds_status eval_info_choice(const eval_info *e, int64_t i, json_t **line, ds_erro
 ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result,
                             ds_error *err);
 ds_status eval_info_choices_summary(const json_t *lines, json_t **result, ds_error *err);
-json_t *eval_info_estimate(ds_estimate v);
+json_t *eval_info_estimate(ds_value v);
 
 /* On standard output. */
 void eval_info_print(const json_t *result);

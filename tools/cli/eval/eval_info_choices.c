@@ -43,8 +43,8 @@ static json_t *margins_json(const ds_choice *c, const ds_info *info)
     json_t *wrong = json_array();
 
     for (int k = 1; k <= c->wrong_count; k++) {
-        ds_info_value by_s = ds_info_difference(info, 0, k, DS_INFO_S);
-        ds_info_value by_o = ds_info_difference(info, 0, k, DS_INFO_O);
+        ds_value by_s = ds_info_difference(info, 0, k, DS_INFO_S);
+        ds_value by_o = ds_info_difference(info, 0, k, DS_INFO_O);
 
         json_array_append_new(wrong, json_pack("{s:s, s:f, s:f, s:f, s:f}", "caption",
                                                c->wrong[k - 1], "s", by_s.value, "s_se", by_s.se,
@@ -181,7 +181,7 @@ static ds_status add_macro(json_t *all, const json_t *groups, ds_error *err)
     ds_status st = x != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for %zu groups", n);
 
     for (int f = 0; st == DS_OK && n > 0 && f < 2; f++) {
-        ds_estimate mean;
+        ds_value mean;
 
         at = 0;
         json_object_foreach ((json_t *)groups, group, one)

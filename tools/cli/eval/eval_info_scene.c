@@ -249,8 +249,8 @@ static ds_status word_json(const scene *s, int k, json_t *list, ds_error *err)
 /* Margins of the right caption over a wrong one. */
 static json_t *choice_json(const scene *s, int kind)
 {
-    ds_info_value by_s = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_S);
-    ds_info_value by_o = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_O);
+    ds_value by_s = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_S);
+    ds_value by_o = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_O);
 
     return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "kind", eval_info_kinds[kind], "wrong",
                      s->text[s->pair[s->wrong[kind]].with], "s", by_s.value, "s_se", by_s.se, "o",

@@ -10,7 +10,7 @@ static json_t *number(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-json_t *eval_info_estimate(ds_estimate v)
+json_t *eval_info_estimate(ds_value v)
 {
     return json_pack("{s:o, s:o, s:o, s:I}", "value", number(v.value), "low", number(v.low), "high",
                      number(v.high), "count", (json_int_t)v.count);
@@ -136,7 +136,7 @@ static ds_status differences(const eval_info *e, const words *w, json_t *out, ds
     for (int f = 0; f < 2; f++)
         for (int m = 2; st == DS_OK && m < maps_of(e); m++) {
             char name[80];
-            ds_estimate d;
+            ds_value d;
 
             st = ds_stats_difference(&d, w->held_out[f], w->held_out[m], w->scene, w->count, err);
             snprintf(name, sizeof name, "%s - %s", map_name(e, f), map_name(e, m));
@@ -149,7 +149,7 @@ static ds_status differences(const eval_info *e, const words *w, json_t *out, ds
 static ds_status localisation(const eval_info *e, const words *w, json_t **out, ds_error *err)
 {
     json_t *attention = json_object(), *apart = json_object();
-    ds_estimate whole;
+    ds_value whole;
     ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
 
     *out = json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture",
@@ -173,7 +173,7 @@ static ds_status localisation(const eval_info *e, const words *w, json_t **out, 
 
 static ds_status correlations(const words *w, json_t **out, ds_error *err)
 {
-    ds_estimate o, s;
+    ds_value o, s;
     ds_status st =
         ds_stats_correlation(&o, DS_PEARSON, w->column[0], w->column[1], w->scene, w->count, err);
 
@@ -194,7 +194,7 @@ static ds_status interventions(const json_t *lines, json_t **out, ds_error *err)
     double *column = ds_calloc(5 * room, sizeof *column);
     int64_t *scene = ds_calloc(room, sizeof *scene), n = 0;
     json_t *line, *word;
-    ds_estimate r[4] = { { 0 } };
+    ds_value r[4] = { { 0 } };
     ds_status st = DS_OK;
 
     if (column == NULL || scene == NULL)

@@ -35,7 +35,7 @@ const char *eval_question_name(int question)
     return names[question];
 }
 
-json_t *eval_estimate_json(ds_estimate e)
+json_t *eval_estimate_json(ds_value e)
 {
     return json_pack("{s:o, s:o, s:o, s:I}", "value", pid_real(e.value), "low", pid_real(e.low),
                      "high", pid_real(e.high), "count", (json_int_t)e.count);
@@ -282,7 +282,7 @@ static ds_status rival_json(json_t **out, pid_job *j, const synergies *y, int k,
 {
     const double *settling = synergy(y, k, 0), *other = synergy(y, k, 1 + rival);
     int64_t hits = 0;
-    ds_estimate share, gap;
+    ds_value share, gap;
     ds_status st;
 
     for (int64_t i = 0; i < y->count; i++)
@@ -467,7 +467,7 @@ static ds_status sum_up_synonyms(pid_job *j, const redundancies *r, json_t *line
     ds_status st = DS_OK;
 
     for (int k = 0; st == DS_OK && k < EVAL_QUESTIONS; k++) {
-        ds_estimate auc, share;
+        ds_value auc, share;
         int64_t at = k * r->most;
 
         st = ds_stats_auc(&auc, r->same + at, r->count, r->other + at * UNRELATED,

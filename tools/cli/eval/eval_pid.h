@@ -33,6 +33,6 @@ ds_status eval_homonyms(pid_job *j, const eval_world *w, int64_t most, ds_error 
  * another object's? Adds "synonyms": for each question the area under the curve. */
 ds_status eval_synonyms(pid_job *j, const eval_world *w, int64_t most, ds_error *err);
 
-json_t *eval_estimate_json(ds_estimate e);
+json_t *eval_estimate_json(ds_value e);
 
 #endif

@@ -87,15 +87,15 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         s->map.steps = value;
     else if (strcmp(key, "resolutions") == 0)
         s->map.resolutions = value;
-    else if (strcmp(key, "normalize") == 0 && (at = opts_choice(ANSWER, value)) >= 0)
+    else if (strcmp(key, "normalize") == 0 && (at = ds_choice_place(ANSWER, value)) >= 0)
         s->map.normalize = at == 1;
-    else if (strcmp(key, "weights") == 0 && (at = opts_choice(WEIGHTS, value)) >= 0)
+    else if (strcmp(key, "weights") == 0 && (at = ds_choice_place(WEIGHTS, value)) >= 0)
         s->map.weights = (ds_daam_weights)at;
-    else if (strcmp(key, "refine") == 0 && (at = opts_choice(DAAM_REFINE, value)) >= 0)
+    else if (strcmp(key, "refine") == 0 && (at = ds_choice_place(DAAM_REFINE, value)) >= 0)
         s->map.refine = (ds_daam_refine)at;
-    else if (strcmp(key, "trace") == 0 && (at = opts_choice(TRACE, value)) >= 0)
+    else if (strcmp(key, "trace") == 0 && (at = ds_choice_place(TRACE, value)) >= 0)
         s->source = (eval_source)at;
-    else if (strcmp(key, "word") == 0 && (at = opts_choice(WORD, value)) >= 0) {
+    else if (strcmp(key, "word") == 0 && (at = ds_choice_place(WORD, value)) >= 0) {
         s->ask = at == 1;
         s->other_word = at == 2;
     } else {

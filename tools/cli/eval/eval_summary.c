@@ -24,7 +24,7 @@ static json_t *number(double v)
     return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null();
 }
 
-static json_t *estimate_json(const ds_estimate *e)
+static json_t *estimate_json(const ds_value *e)
 {
     json_t *o = json_object();
 
@@ -119,7 +119,7 @@ static ds_status gather(column *c, const json_t *lines, const char *name, ds_err
 static ds_status put_mean(json_t *o, const char *name, const double *x, const int64_t *unit,
                           int64_t n, ds_error *err)
 {
-    ds_estimate e;
+    ds_value e;
     ds_status st = ds_stats_mean(&e, x, unit, n, err);
 
     if (st == DS_OK)
@@ -129,7 +129,7 @@ static ds_status put_mean(json_t *o, const char *name, const double *x, const in
 
 static void put_share(json_t *o, const char *name, int64_t hits, int64_t n)
 {
-    ds_estimate e = ds_stats_share(hits, n);
+    ds_value e = ds_stats_share(hits, n);
 
     if (n > 0)
         json_object_set_new(o, name, estimate_json(&e));
@@ -191,7 +191,7 @@ static ds_status differences(const eval *e, const column *c, json_t *out, ds_err
     for (int i = 0; st == DS_OK && i < e->settings; i++)
         for (int j = 0; st == DS_OK && j < i; j++) {
             char name[80];
-            ds_estimate d;
+            ds_value d;
 
             st = ds_stats_difference(&d, c[i].held_out, c[j].held_out, c[i].scene, c[i].rows, err);
             snprintf(name, sizeof name, "%s - %s", e->setting[i].name, e->setting[j].name);

@@ -11,9 +11,9 @@
 
 /* ---- conditions ------------------------------------------------------------------------------ */
 
-static const ds_opt *option_named(const ds_args *a, const char *name)
+static const ds_option *option_named(const ds_args *a, const char *name)
 {
-    const ds_opt *o;
+    const ds_option *o;
 
     for (int i = 0; (o = opts_at(opts_command(a), i)) != NULL; i++)
         if (strcmp(o->name, name) == 0)
@@ -21,15 +21,15 @@ static const ds_opt *option_named(const ds_args *a, const char *name)
     return NULL;
 }
 
-static json_t *option_value(const ds_args *a, const ds_opt *o)
+static json_t *option_value(const ds_args *a, const ds_option *o)
 {
     const char *const *list;
     json_t *all;
     int n;
 
-    if (o->kind == OPT_FLAG)
+    if (o->kind == DS_OPTION_FLAG)
         return json_boolean(opt_flag(a, o->name));
-    if (o->kind != OPT_TEXTS && o->kind != OPT_WORDS)
+    if (o->kind != DS_OPTION_TEXTS && o->kind != DS_OPTION_WORDS)
         return opt_text(a, o->name) != NULL ? json_string(opt_text(a, o->name)) : json_null();
     list = opt_texts(a, o->name, &n);
     all = json_array();
@@ -43,7 +43,7 @@ static json_t *values_of(const ds_args *a, const char *const *names)
     json_t *all = json_object();
 
     for (int i = 0; names[i] != NULL; i++) {
-        const ds_opt *o = option_named(a, names[i]);
+        const ds_option *o = option_named(a, names[i]);
 
         if (o != NULL)
             json_object_set_new(all, names[i], option_value(a, o));

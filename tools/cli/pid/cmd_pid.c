@@ -7,16 +7,26 @@
 #include "pid_pair.h"
 #include "report.h"
 
-static const ds_opt options[] = {
-    { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0,
-      "the prompt that the words belong to; draws the picture unless there is one", NULL, false },
-    { "words", 'w', OPT_WORDS, "A B", NULL, 0, 0, "the two words", NULL, true },
+static const ds_option options[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "the prompt that the words belong to; draws the picture unless there is one" },
+    { .name = "words",
+      .letter = 'w',
+      .kind = DS_OPTION_WORDS,
+      .arg = "A B",
+      .help = "the two words",
+      .required = true },
     PICTURE_OPTIONS,
     PID_OPTIONS,
-    { "vocabulary", 0, OPT_TEXT, "FILE", NULL, 0, 0,
-      "imin: words that might stand in each word's place, {\"A\": {\"word\": probability, ...}, "
-      "\"B\": {...}} as JSON",
-      NULL, false },
+    { .name = "vocabulary",
+      .kind = DS_OPTION_TEXT,
+      .arg = "FILE",
+      .help = "imin: words that might stand in each word's place, {\"A\": {\"word\": probability, "
+              "...}, "
+              "\"B\": {...}} as JSON" },
     ESTIMATE_OPTIONS,
     { 0 },
 };

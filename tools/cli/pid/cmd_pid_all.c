@@ -13,24 +13,39 @@
 
 #define MOST_WORDS 64
 
-static const ds_opt all_options[] = {
-    { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0,
-      "the prompt; draws the picture unless there is one", NULL, true },
-    { "words", 'w', OPT_WORDS, "WORD...", NULL, 0, 0, "without them all words of the prompt", NULL,
-      false },
+static const ds_option all_options[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "the prompt; draws the picture unless there is one",
+      .required = true },
+    { .name = "words",
+      .letter = 'w',
+      .kind = DS_OPTION_WORDS,
+      .arg = "WORD...",
+      .help = "without them all words of the prompt" },
     PICTURE_OPTIONS,
     PID_OPTIONS,
     ESTIMATE_OPTIONS,
     { 0 },
 };
 
-static const ds_opt homonym_options[] = {
-    { "prompt", 'p', OPT_TEXT, "TEXT", NULL, 0, 0,
-      "the prompt; draws the picture unless there is one", NULL, true },
-    { "words", 'w', OPT_WORDS, "WORD...", NULL, 0, 0,
-      "the word with several meanings, then those that it is tried with; with one word, all others "
-      "of the prompt",
-      NULL, true },
+static const ds_option homonym_options[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .arg = "TEXT",
+      .help = "the prompt; draws the picture unless there is one",
+      .required = true },
+    { .name = "words",
+      .letter = 'w',
+      .kind = DS_OPTION_WORDS,
+      .arg = "WORD...",
+      .help = "the word with several meanings, then those that it is tried with; with one word, "
+              "all others "
+              "of the prompt",
+      .required = true },
     PICTURE_OPTIONS,
     PID_OPTIONS,
     ESTIMATE_OPTIONS,
@@ -202,11 +217,11 @@ static void fill_matrix(const pid_job *j, double *value, double *se, const list 
         value[i] = se[i] = NAN;
     for (int64_t i = 0; i < ds_pid_pairs(j->pid); i++) {
         const ds_pid_pair p = ds_pid_pair_at(j->pid, i);
-        const ds_pid_value v = answer[i].image[atom];
+        const ds_value v = answer[i].image[atom];
         const int64_t both[2] = { p.word_a, p.word_b };
 
         for (int k = 0; k < 2; k++) {
-            const ds_pid_value own = k == 0 ? answer[i].i_a : answer[i].i_b;
+            const ds_value own = k == 0 ? answer[i].i_a : answer[i].i_b;
 
             value[both[k] * l->count + both[1 - k]] = v.value;
             se[both[k] * l->count + both[1 - k]] = v.se;
@@ -363,7 +378,7 @@ static ds_status draw_ranking(pid_job *j, const list *l, const int64_t *order,
     ds_status st;
 
     for (int64_t i = 0; i < n; i++) {
-        const ds_pid_value v = answer[order[i]].image[DS_PID_S];
+        const ds_value v = answer[order[i]].image[DS_PID_S];
 
         names[i] = l->word[ds_pid_pair_at(j->pid, order[i]).word_b];
         y[i] = v.value;
@@ -394,7 +409,7 @@ static ds_status report_ranking(pid_job *j, const list *l, const ds_pid_answer *
 
     rank(order, answer, n);
     for (int64_t i = 0; i < n; i++) {
-        const ds_pid_value s = answer[order[i]].image[DS_PID_S];
+        const ds_value s = answer[order[i]].image[DS_PID_S];
         const char *word = l->word[ds_pid_pair_at(j->pid, order[i]).word_b];
 
         json_array_append_new(rows, json_pack("{s:s, s:o}", "word", word, "S", pid_value_json(s)));

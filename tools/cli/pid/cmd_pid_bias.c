@@ -14,23 +14,23 @@
 
 #define MOST_OCCUPATIONS 1024
 
-static const ds_opt options[] = {
+static const ds_option options[] = {
     PID_BIAS_OPTIONS,
     { .name = "attributes",
-      .kind = OPT_WORDS,
+      .kind = DS_OPTION_WORDS,
       .arg = "A B",
       .required = true,
       .help = "the two attributes; the gap is that of A less that of B" },
     { .name = "occupations",
-      .kind = OPT_WORDS,
+      .kind = DS_OPTION_WORDS,
       .arg = "WORD...",
       .help = "occupations; one with a blank inside in quotes" },
     { .name = "occupations-file",
-      .kind = OPT_TEXT,
+      .kind = DS_OPTION_TEXT,
       .arg = "FILE",
       .help = "more occupations, one in a line" },
     { .name = "truth",
-      .kind = OPT_TEXT,
+      .kind = DS_OPTION_TEXT,
       .arg = "FILE",
       .help = "numbers to correlate the gaps with, such as labour statistics: lines of an "
               "occupation and a number, or a JSON object" },
@@ -151,7 +151,7 @@ static json_t *row_json(const bias_row *row, const char *const attribute[2], dou
 static ds_status correlate(const pid_job *j, json_t *to, const bias_row *row, int64_t n,
                            bool shares, const double *truth, ds_error *err)
 {
-    ds_estimate r[BIAS_NUMBERS];
+    ds_value r[BIAS_NUMBERS];
     json_t *all = json_object();
     ds_status st = bias_correlate(r, row, n, shares, truth, err);
 
@@ -207,7 +207,7 @@ static ds_status draw(pid_job *j, const bias_row *row, const int64_t *order, int
     ds_status st;
 
     for (int64_t i = 0; i < n; i++) {
-        const ds_pid_value v = row[order[i]].gap[BIAS_R_IMAGE];
+        const ds_value v = row[order[i]].gap[BIAS_R_IMAGE];
         double e = isfinite(v.se) ? 2 * v.se : 0;
 
         names[i] = row[order[i]].occupation;

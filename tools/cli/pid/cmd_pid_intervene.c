@@ -12,16 +12,16 @@
 #include "pid_pair.h"
 #include "report.h"
 
-static const ds_opt options[] = {
+static const ds_option options[] = {
     { .name = "prompt",
       .letter = 'p',
-      .kind = OPT_TEXT,
+      .kind = DS_OPTION_TEXT,
       .arg = "TEXT",
       .required = true,
       .help = "the prompt, which holds both words" },
     { .name = "words",
       .letter = 'w',
-      .kind = OPT_WORDS,
+      .kind = DS_OPTION_WORDS,
       .arg = "A B",
       .required = true,
       .help = "the two words" },

@@ -133,7 +133,7 @@ static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int
 {
     series *to = &s->series[question];
     ds_pid_question q = s->question[question];
-    ds_pid_value v[BIAS_NUMBERS];
+    ds_value v[BIAS_NUMBERS];
     ds_pid_answer a;
     ds_status st = DS_OK;
 
@@ -146,7 +146,7 @@ static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int
     v[BIAS_R_IMAGE] = a.image[DS_PID_R];
     v[BIAS_R_SUM] = a.sum[DS_PID_R];
     v[BIAS_MI] = a.i_a;
-    v[BIAS_BESIDE] = (ds_pid_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se) };
+    v[BIAS_BESIDE] = (ds_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se), NAN, NAN, 0 };
     to->dominated = to->dominated && a.dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
         *at(to->value, s->pictures, k, n, drawn, shot) = v[n].value;
@@ -157,10 +157,10 @@ static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int
 
 /* Mean of a - b (b NULL: of a) over pictures; its error is that of their scatter, or for one
  * picture that of its estimate. */
-static ds_pid_value mean_of(const double *a, const double *b, const double *se_a,
+static ds_value mean_of(const double *a, const double *b, const double *se_a,
                             const double *se_b, int64_t n)
 {
-    ds_pid_value v = { 0, NAN };
+    ds_value v = { 0, NAN, NAN, NAN, 0 };
     double square = 0.0;
 
     for (int64_t i = 0; i < n; i++)
@@ -178,7 +178,7 @@ static ds_pid_value mean_of(const double *a, const double *b, const double *se_a
 }
 
 /* The first attribute on one kind of pictures less the second on one kind. */
-static ds_pid_value gap_of(const series *s, int64_t pictures, int number, const int drawn[2])
+static ds_value gap_of(const series *s, int64_t pictures, int number, const int drawn[2])
 {
     return mean_of(at(s->value, pictures, 0, number, drawn[0], 0),
                    at(s->value, pictures, 1, number, drawn[1], 0),
@@ -187,12 +187,12 @@ static ds_pid_value gap_of(const series *s, int64_t pictures, int number, const 
 }
 
 /* (g - g_B) / (g_A - g_B); error to first order, the three being means over different pictures. */
-static ds_pid_value share_of(ds_pid_value g, ds_pid_value a, ds_pid_value b)
+static ds_value share_of(ds_value g, ds_value a, ds_value b)
 {
     double span = a.value - b.value, share = (g.value - b.value) / span;
 
-    return (ds_pid_value){ share,
-                           hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span) };
+    return (ds_value){ share,
+                           hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span), NAN, NAN, 0 };
 }
 
 static void fill_row(bias_row *row, const series *s, int64_t pictures, bias_pictures of)
@@ -208,7 +208,7 @@ static void fill_row(bias_row *row, const series *s, int64_t pictures, bias_pict
             row->of[k][n] = mean_of(at(s->value, pictures, k, n, own[k], 0), NULL,
                                     at(s->se, pictures, k, n, own[k], 0), NULL, pictures);
             row->drawn[k][n] =
-                of == BIAS_OF_ALL ? gap_of(s, pictures, n, with) : (ds_pid_value){ NAN, NAN };
+                of == BIAS_OF_ALL ? gap_of(s, pictures, n, with) : (ds_value){ NAN, NAN, NAN, NAN, 0 };
         }
         row->gap[n] = gap_of(s, pictures, n, own);
         row->share[n] = share_of(row->gap[n], row->drawn[0][n], row->drawn[1][n]);
@@ -300,7 +300,7 @@ ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation
 
 /* ---- what is told of the rows ---------------------------------------------------------------- */
 
-json_t *bias_numbers_json(const ds_pid_value v[BIAS_NUMBERS])
+json_t *bias_numbers_json(const ds_value v[BIAS_NUMBERS])
 {
     json_t *o = json_object();
 
@@ -309,7 +309,7 @@ json_t *bias_numbers_json(const ds_pid_value v[BIAS_NUMBERS])
     return o;
 }
 
-ds_status bias_correlate(ds_estimate r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
+ds_status bias_correlate(ds_value r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
                          const double *truth, ds_error *err)
 {
     double *x = ds_calloc((size_t)n, sizeof *x);

@@ -11,18 +11,10 @@
 /* For the tables of commands that have PICTURE_DRAWN_OPTIONS too. */
 /* clang-format off */
 #define PID_BIAS_OPTIONS \
-    { .name = "template", .kind = OPT_TEXT, .arg = "TEXT", \
-      .standard = "a {attribute} {occupation}", \
-      .help = "prompt with places for the attribute and the occupation" }, \
-    { .name = "pictures", .kind = OPT_INT, .arg = "N", .standard = "4", .min = 1, .max = 10000, \
-      .help = "pictures of each occupation; their scatter is the standard error" }, \
-    { .name = "picture-of", .kind = OPT_CHOICE, .arg = "occupation|both|all", \
-      .standard = "occupation", \
-      .help = "pictures drawn from the template without an attribute, the same for both; or one " \
-              "with each attribute; or all three, which tells the place of the first between the " \
-              "others, as a share" }, \
-    { .name = "given", .kind = OPT_CHOICE, .arg = "nothing|context", .standard = "nothing", \
-      .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" }
+    { .name = "template", .kind = DS_OPTION_TEXT, .arg = "TEXT", .standard = "a {attribute} {occupation}", .help = "prompt with places for the attribute and the occupation" }, \
+    { .name = "pictures", .kind = DS_OPTION_INT, .arg = "N", .standard = "4", .min = 1, .max = 10000, .help = "pictures of each occupation; their scatter is the standard error" }, \
+    { .name = "picture-of", .kind = DS_OPTION_CHOICE, .choices = "occupation|both|all", .standard = "occupation", .help = "pictures drawn from the template without an attribute, the same for both; or one "                "with each attribute; or all three, which tells the place of the first between the "                "others, as a share" }, \
+    { .name = "given", .kind = DS_OPTION_CHOICE, .choices = "nothing|context", .standard = "nothing", .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" }
 /* clang-format on */
 
 /* --picture-of, in its order. */
@@ -39,10 +31,10 @@ extern const char *const bias_names[BIAS_NUMBERS]; /* in result.json */
  * estimates p, whatever the network holds of the occupation itself. */
 typedef struct bias_row {
     const char *occupation;
-    ds_pid_value of[2][BIAS_NUMBERS];
-    ds_pid_value gap[BIAS_NUMBERS];
-    ds_pid_value drawn[2][BIAS_NUMBERS]; /* g_A, g_B; NAN without pictures of all kinds */
-    ds_pid_value share[BIAS_NUMBERS];    /* NAN likewise */
+    ds_value of[2][BIAS_NUMBERS];
+    ds_value gap[BIAS_NUMBERS];
+    ds_value drawn[2][BIAS_NUMBERS]; /* g_A, g_B; NAN without pictures of all kinds */
+    ds_value share[BIAS_NUMBERS];    /* NAN likewise */
     bool dominated;                      /* by the prior, in all pictures */
 } bias_row;
 
@@ -58,11 +50,11 @@ ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const c
                               int64_t questions, ds_error *err);
 
 /* {name: {"value", "se"}} of a row's gaps or shares. */
-json_t *bias_numbers_json(const ds_pid_value v[BIAS_NUMBERS]);
+json_t *bias_numbers_json(const ds_value v[BIAS_NUMBERS]);
 
 /* Rank correlation of each gap, or of each share, with n numbers, row by row; where all are alike
  * or unknown, NAN. */
-ds_status bias_correlate(ds_estimate r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
+ds_status bias_correlate(ds_value r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
                          const double *truth, ds_error *err);
 
 /* The template with its places filled; NULL takes a place out, with one blank beside it. Free with

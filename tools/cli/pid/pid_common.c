@@ -228,18 +228,18 @@ json_t *pid_real(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-json_t *pid_value_json(ds_pid_value v)
+json_t *pid_value_json(ds_value v)
 {
     return json_pack("{s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se));
 }
 
-json_t *pid_info_json(ds_info_value v)
+json_t *pid_info_json(ds_value v)
 {
     return json_pack("{s:o, s:o, s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se),
                      "low", pid_real(v.low), "high", pid_real(v.high));
 }
 
-json_t *pid_atoms_json(const ds_pid_value atoms[DS_PID_ATOMS])
+json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS])
 {
     json_t *o = json_object();
 

@@ -18,30 +18,19 @@
 /* What is asked of a decomposition, and where it goes. */
 /* clang-format off */
 #define PID_OPTIONS \
-    { .name = "given", .kind = OPT_CHOICE, .arg = "nothing|context", .standard = "nothing", \
-      .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" }, \
-    { .name = "joint", .kind = OPT_CHOICE, .arg = "words|and|prompt", .standard = "words", \
-      .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" }, \
-    { .name = "removal", .kind = OPT_CHOICE, .arg = "delete|underscore|neutral", \
-      .standard = "delete", .help = "CPID: what takes the place of a word that is left out" }, \
+    { .name = "given", .kind = DS_OPTION_CHOICE, .choices = "nothing|context", .standard = "nothing", .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" }, \
+    { .name = "joint", .kind = DS_OPTION_CHOICE, .choices = "words|and|prompt", .standard = "words", .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" }, \
+    { .name = "removal", .kind = DS_OPTION_CHOICE, .choices = "delete|underscore|neutral", .standard = "delete", .help = "CPID: what takes the place of a word that is left out" }, \
     PID_QUESTION_OPTIONS
 
 #define PID_QUESTION_OPTIONS \
-    { .name = "redundancy", .kind = OPT_CHOICE, .arg = "pm|mmi-pixel|mmi-image|imin", \
-      .standard = "mmi-pixel", .help = "what counts as said by both words; pm is the paper's" }, \
-    { .name = "form", .kind = OPT_CHOICE, .arg = "o|s", .standard = "o", \
-      .help = "informations to decompose: o, never negative, or s, signed" }, \
-    { .name = "plain", .kind = OPT_FLAG, \
-      .help = "closed forms of the means, without cross-fitting against the bias of a maximum" }, \
-    { .name = "delta", .kind = OPT_TEXT, .arg = "X", \
-      .help = "pm: surprisal of the second word less that of the first, in nats, or inf; without " \
-              "it or --surprisal, 0 and a sweep" }, \
-    { .name = "surprisal", .kind = OPT_TEXT, .arg = "FILE", \
-      .help = "pm: words and their surprisals -log p in nats, as a JSON object or in lines" }, \
-    { .name = "seed", .letter = 's', .kind = OPT_SEED, .arg = "K", .standard = "42", \
-      .help = "seed of the draws, and of a picture that is drawn" }, \
-    { .name = "out", .kind = OPT_OUTDIR, .arg = "DIR", \
-      .help = "run folder: result.json, tensors.safetensors, pictures, report.html, run.json" }
+    { .name = "redundancy", .kind = DS_OPTION_CHOICE, .choices = "pm|mmi-pixel|mmi-image|imin", .standard = "mmi-pixel", .help = "what counts as said by both words; pm is the paper's" }, \
+    { .name = "form", .kind = DS_OPTION_CHOICE, .choices = "o|s", .standard = "o", .help = "informations to decompose: o, never negative, or s, signed" }, \
+    { .name = "plain", .kind = DS_OPTION_FLAG, .help = "closed forms of the means, without cross-fitting against the bias of a maximum" }, \
+    { .name = "delta", .kind = DS_OPTION_TEXT, .arg = "X", .help = "pm: surprisal of the second word less that of the first, in nats, or inf; without "                "it or --surprisal, 0 and a sweep" }, \
+    { .name = "surprisal", .kind = DS_OPTION_TEXT, .arg = "FILE", .help = "pm: words and their surprisals -log p in nats, as a JSON object or in lines" }, \
+    { .name = "seed", .letter = 's', .kind = DS_OPTION_SEED, .arg = "K", .standard = "42", .help = "seed of the draws, and of a picture that is drawn" }, \
+    { .name = "out", .kind = DS_OPTION_OUTDIR, .arg = "DIR", .help = "run folder: result.json, tensors.safetensors, pictures, report.html, run.json" }
 /* clang-format on */
 
 typedef struct pid_job {
@@ -82,13 +71,13 @@ ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err);
 double pid_surprisal(const pid_job *j, const char *word);
 
 /* {"value", "se"}; null for what is not finite. */
-json_t *pid_value_json(ds_pid_value v);
-json_t *pid_info_json(ds_info_value v);
+json_t *pid_value_json(ds_value v);
+json_t *pid_info_json(ds_value v);
 json_t *pid_real(double x);
 /* The same number again; NaN for null. */
 double pid_real_from(const json_t *value);
 /* {"R": {...}, "U_A": ..., "U_B": ..., "S": ...} */
-json_t *pid_atoms_json(const ds_pid_value atoms[DS_PID_ATOMS]);
+json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS]);
 
 /* "1.23 ± 0.04" into a caller's buffer. */
 const char *pid_number(char *buf, size_t size, double value, double se);

@@ -339,7 +339,7 @@ static ds_status draw_maps(pid_job *j, const maps *m, const char *a, const char 
 
 static void print_table(const pid_job *j, const char *a, const char *b, const ds_pid_answer *answer)
 {
-    const ds_pid_value *i[3] = { &answer->i_a, &answer->i_b, &answer->i_ab };
+    const ds_value *i[3] = { &answer->i_a, &answer->i_b, &answer->i_ab };
     const char *names[3] = { a, b, "both" };
     const ds_info_status s = ds_info_describe(ds_pid_info(j->pid));
     char x[64], y[64];

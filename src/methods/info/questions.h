@@ -1,11 +1,9 @@
-/* info_questions.h - what `diffuscope info` asks: from the user's words to texts in pairs. */
+/* questions.h - what `info` asks: from the user's words to texts in pairs. */
 
-#ifndef DS_CLI_INFO_QUESTIONS_H
-#define DS_CLI_INFO_QUESTIONS_H
+#ifndef DS_METHODS_INFO_QUESTIONS_H
+#define DS_METHODS_INFO_QUESTIONS_H
 
 #include <diffuscope/info.h>
-
-#include "opts.h"
 
 typedef struct info_question {
     char key[96];     /* of tensors and files: "cat", "cat.mi" */
@@ -20,6 +18,7 @@ typedef struct info_questions {
     char **text;             /* [texts]; equal ones may occur twice: the library shares them */
 } info_questions;
 
+/* Bits; the option "kind", cmi|mi|both, is one less. */
 enum { INFO_CMI = 1, INFO_MI = 2 };
 
 /* The whole text against another. */
@@ -33,7 +32,5 @@ ds_status questions_word(info_questions *q, const ds_tokenizer *t, const char *p
 ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
                               unsigned kinds, ds_removal removal, ds_error *err);
 void questions_free(info_questions *q); /* an all-zero one is allowed */
-
-unsigned kinds_option(const ds_args *a);
 
 #endif

@@ -1,24 +1,21 @@
-/* info_report.c - see info_report.h. */
-
-#include "info_report.h"
+/* draw.c - tensors, figures and page of an information. */
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <diffuscope/chart.h>
 #include <diffuscope/page.h>
 
-#include "show.h"
+#include "methods/info/work.h"
 
 static const char *const form_name[] = { "i_o", "i_s" };
 
 /* ---- tensors --------------------------------------------------------------------------------- */
 
-static ds_status add_maps(const info_job *j, ds_bundle *b, int64_t question, const char *prefix,
+static ds_status add_maps(const info_work *w, ds_result *r, int64_t question, const char *prefix,
                           ds_error *err)
 {
-    const ds_info_status s = ds_info_describe(j->info);
+    const ds_info_status s = ds_info_describe(w->info);
     ds_status st = DS_OK;
 
     for (int f = DS_INFO_O; f <= DS_INFO_S && st == DS_OK; f++) {
@@ -26,40 +23,28 @@ static ds_status add_maps(const info_job *j, ds_bundle *b, int64_t question, con
         char name[160];
 
         snprintf(name, sizeof name, "%s%s", prefix, form_name[f]);
-        st = ds_bundle_add(b, name, DS_DTYPE_F32, DS_DIMS(s.height, s.width), &map, err);
+        st = ds__result_tensor(r, &map, name, DS_DIMS(s.height, s.width), err);
         snprintf(name, sizeof name, "%s%s_se", prefix, form_name[f]);
         if (st == DS_OK)
-            st = ds_bundle_add(b, name, DS_DTYPE_F32, DS_DIMS(s.height, s.width), &se, err);
+            st = ds__result_tensor(r, &se, name, DS_DIMS(s.height, s.width), err);
         if (st == DS_OK)
-            st = ds_info_map(j->info, map->data, se->data, question, (ds_info_form)f, err);
+            st = ds_info_map(w->info, map->data, se->data, question, (ds_info_form)f, err);
     }
     return st;
 }
 
-ds_status info_save_tensors(const info_job *j, const char *dir, ds_error *err)
+static ds_status keep_tensors(const info_work *w, ds_result *r, ds_error *err)
 {
-    const ds_tensor latent = ds_info_latent(j->info);
-    char path[4096], prefix[128];
-    ds_tensor *t;
-    ds_bundle *b = NULL;
-    ds_status st = run_folder_file(path, sizeof path, dir, "tensors.safetensors", err);
+    const ds_tensor latent = ds_info_latent(w->info);
+    char prefix[128];
+    ds_status st = add_maps(w, r, 0, "", err);
 
-    if (st == DS_OK)
-        st = ds_bundle_new(&b, err);
-    if (st == DS_OK)
-        st = add_maps(j, b, 0, "", err);
-    for (int64_t i = 0; st == DS_OK && j->questions.count > 1 && i < j->questions.count; i++) {
-        snprintf(prefix, sizeof prefix, "%s.", j->questions.question[i].key);
-        st = add_maps(j, b, i, prefix, err);
+    for (int64_t i = 0; st == DS_OK && w->questions.count > 1 && i < w->questions.count; i++) {
+        snprintf(prefix, sizeof prefix, "%s.", w->questions.question[i].key);
+        st = add_maps(w, r, i, prefix, err);
     }
-    if (st == DS_OK)
-        st = ds_bundle_add(b, "latent", DS_DTYPE_F32, latent.rank, latent.dim, &t, err);
-    if (st == DS_OK)
-        memcpy(t->data, latent.data, (size_t)ds_tensor_count(&latent) * sizeof(float));
-    if (st == DS_OK)
-        st = ds_bundle_save(b, path, err);
-    ds_bundle_free(b);
-    return st;
+    return st == DS_OK ? ds__result_floats(r, "latent", latent.rank, latent.dim, latent.data, err)
+                       : st;
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
@@ -82,10 +67,10 @@ static ds_colors colors_of(int form)
     return form == DS_INFO_O ? DS_COLORS_SEQUENTIAL : DS_COLORS_DIVERGING;
 }
 
-static ds_status read_maps(maps *m, const info_job *j, int form, ds_error *err)
+static ds_status read_maps(maps *m, const info_work *w, int form, ds_error *err)
 {
-    const ds_info_status s = ds_info_describe(j->info);
-    size_t pixels = (size_t)(s.height * s.width), n = (size_t)j->questions.count;
+    const ds_info_status s = ds_info_describe(w->info);
+    size_t pixels = (size_t)(s.height * s.width), n = (size_t)w->questions.count;
     ds_status st = DS_OK;
 
     *m = (maps){ .memory = ds_calloc(2 * n * pixels, sizeof *m->memory),
@@ -95,7 +80,7 @@ static ds_status read_maps(maps *m, const info_job *j, int form, ds_error *err)
     for (size_t i = 0; st == DS_OK && i < n; i++) {
         float *values = m->memory + 2 * i * pixels, *se = values + pixels;
 
-        st = ds_info_map(j->info, values, se, (int64_t)i, (ds_info_form)form, err);
+        st = ds_info_map(w->info, values, se, (int64_t)i, (ds_info_form)form, err);
         m->map[i] = (ds_map){ values, isnan(se[0]) ? NULL : se, s.width, s.height };
     }
     if (st == DS_OK)
@@ -103,11 +88,11 @@ static ds_status read_maps(maps *m, const info_job *j, int form, ds_error *err)
     return st;
 }
 
-static ds_figure_options figure_of(const info_job *j, const maps *m, int form)
+static ds_figure_options figure_of(const info_work *w, const maps *m, int form)
 {
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
 
-    o.picture = j->pic.shown.rgb != NULL ? &j->pic.shown : NULL;
+    o.picture = w->picture.shown.rgb != NULL ? &w->picture.shown : NULL;
     o.colors = colors_of(form);
     o.low = m->low;
     o.high = m->high;
@@ -116,48 +101,41 @@ static ds_figure_options figure_of(const info_job *j, const maps *m, int form)
     return o;
 }
 
-static ds_status save_image(const ds_image *image, const char *dir, const char *stem,
-                            const char *suffix, ds_error *err)
+static ds_status keep_form(const info_work *w, ds_result *r, int form, ds_error *err)
 {
-    char path[4096], name[160];
-    ds_status st;
-
-    snprintf(name, sizeof name, "%s%s.png", stem, suffix);
-    st = run_folder_file(path, sizeof path, dir, name, err);
-    return st == DS_OK ? ds_image_save_png(image, path, NULL, 0, err) : st;
-}
-
-static ds_status save_form(const info_job *j, int form, const char *dir, ds_error *err)
-{
-    static const char *const suffix[] = { ".i_o", ".i_s" };
+    static const char *const suffix[] = { "i_o", "i_s" };
     ds_figure_options o;
     maps m;
-    ds_status st = read_maps(&m, j, form, err);
+    ds_status st = read_maps(&m, w, form, err);
 
-    o = figure_of(j, &m, form);
-    for (int64_t i = 0; st == DS_OK && i < j->questions.count; i++) {
-        const info_question *q = &j->questions.question[i];
+    o = figure_of(w, &m, form);
+    for (int64_t i = 0; st == DS_OK && i < w->questions.count; i++) {
+        const info_question *q = &w->questions.question[i];
         ds_image image = { 0 };
+        char name[160];
 
+        snprintf(name, sizeof name, "%s.%s", q->key, suffix[form]);
         st = ds_map_figure(&image, q->word != NULL ? q->word : q->kind, &m.map[i], &o, err);
         if (st == DS_OK)
-            st = save_image(&image, dir, q->key, suffix[form], err);
-        if (st == DS_OK)
-            st = show_image(j->args, &image, err);
+            st = ds__result_figure(r, name, &image, true, err);
         ds_image_clear(&image);
     }
     maps_free(&m);
     return st;
 }
 
-ds_status info_save_pictures(const info_job *j, const char *dir, ds_error *err)
+static ds_status keep_figures(const info_work *w, ds_result *r, ds_error *err)
 {
+    ds_image copy = { 0 };
     ds_status st = DS_OK;
 
-    if (j->pic.shown.rgb != NULL)
-        st = save_image(&j->pic.shown, dir, "image", "", err);
+    if (w->picture.shown.rgb != NULL) {
+        st = ds_image_copy(&copy, &w->picture.shown, err);
+        if (st == DS_OK)
+            st = ds__result_figure(r, "image", &copy, false, err);
+    }
     for (int f = DS_INFO_O; st == DS_OK && f <= DS_INFO_S; f++)
-        st = save_form(j, f, dir, err);
+        st = keep_form(w, r, f, err);
     return st;
 }
 
@@ -172,22 +150,22 @@ static const char *const about[] = {
 };
 static const char *const heading[] = { "Orthogonal form, i_o", "Standard form, i_s" };
 
-static ds_status page_sheet(const info_job *j, ds_page *page, const maps *m, int form,
+static ds_status page_sheet(const info_work *w, ds_page *page, const maps *m, int form,
                             ds_error *err)
 {
-    ds_figure_options o = figure_of(j, m, form);
-    ds_panel *panel = ds_calloc((size_t)j->questions.count, sizeof *panel);
+    ds_figure_options o = figure_of(w, m, form);
+    ds_panel *panel = ds_calloc((size_t)w->questions.count, sizeof *panel);
     ds_image sheet = { 0 };
     ds_status st;
 
     if (panel == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a page");
-    for (int64_t i = 0; i < j->questions.count; i++) {
-        const info_question *q = &j->questions.question[i];
+    for (int64_t i = 0; i < w->questions.count; i++) {
+        const info_question *q = &w->questions.question[i];
 
         panel[i] = (ds_panel){ .title = q->word != NULL ? q->word : q->kind, .map = m->map[i] };
     }
-    st = ds_map_sheet(&sheet, NULL, panel, j->questions.count, 0, &o, err);
+    st = ds_map_sheet(&sheet, NULL, panel, w->questions.count, 0, &o, err);
     if (st == DS_OK)
         st = ds_page_picture(page, &sheet, "Maps of the information of each word over the picture",
                              NULL, err);
@@ -197,11 +175,11 @@ static ds_status page_sheet(const info_job *j, ds_page *page, const maps *m, int
 }
 
 /* The prompt's words with their maps, where there is a picture to lay them over. */
-static ds_status page_words(const info_job *j, ds_page *page, const maps *m, int form,
+static ds_status page_words(const info_work *w, ds_page *page, const maps *m, int form,
                             ds_error *err)
 {
-    ds_figure_options o = figure_of(j, m, form);
-    int64_t n = j->questions.count;
+    ds_figure_options o = figure_of(w, m, form);
+    int64_t n = w->questions.count;
     ds_page_word *word = ds_calloc((size_t)n, sizeof *word);
     char(*note)[96] = ds_calloc((size_t)n, sizeof *note);
     ds_status st = DS_OK;
@@ -209,14 +187,14 @@ static ds_status page_words(const info_job *j, ds_page *page, const maps *m, int
     if (word == NULL || note == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for a page");
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
-        const info_question *q = &j->questions.question[i];
-        ds_info_value v = ds_info_total(j->info, i, (ds_info_form)form);
+        const info_question *q = &w->questions.question[i];
+        ds_value v = ds_info_total(w->info, i, (ds_info_form)form);
 
         snprintf(note[i], sizeof note[i], "%.3g ± %.2g nats (%s)", v.value,
                  isfinite(v.se) ? v.se : 0.0, q->kind);
         word[i] =
             (ds_page_word){ .text = q->word != NULL ? q->word
-                                                    : j->questions.text[j->questions.pair[i].with],
+                                                    : w->questions.text[w->questions.pair[i].with],
                             .map = m->map[i],
                             .note = note[i] };
     }
@@ -227,29 +205,29 @@ static ds_status page_words(const info_job *j, ds_page *page, const maps *m, int
     return st;
 }
 
-static ds_status page_form(const info_job *j, ds_page *page, int form, ds_error *err)
+static ds_status page_form(const info_work *w, ds_page *page, int form, ds_error *err)
 {
     maps m;
-    ds_status st = read_maps(&m, j, form, err);
+    ds_status st = read_maps(&m, w, form, err);
 
     if (st == DS_OK)
         st = ds_page_section(page, heading[form], err);
     if (st == DS_OK)
         st = ds_page_text(page, about[form], err);
     if (st == DS_OK)
-        st = j->pic.shown.rgb != NULL ? page_words(j, page, &m, form, err)
-                                      : page_sheet(j, page, &m, form, err);
+        st = w->picture.shown.rgb != NULL ? page_words(w, page, &m, form, err)
+                                          : page_sheet(w, page, &m, form, err);
     maps_free(&m);
     return st;
 }
 
 #define COLUMNS 6
 
-static ds_status page_totals(const info_job *j, ds_page *page, ds_error *err)
+static ds_status page_totals(const info_work *w, ds_page *page, ds_error *err)
 {
     static const char *const head[COLUMNS] = { "Asked", "Kind",      "i_o, nats",
                                                "± SE",  "i_s, nats", "± SE" };
-    int64_t n = j->questions.count;
+    int64_t n = w->questions.count;
     const char **cell = ds_calloc((size_t)(n * COLUMNS), sizeof *cell);
     char(*text)[24] = ds_calloc((size_t)(n * COLUMNS), sizeof *text);
     ds_table table = { "Totals over the picture", head, cell, n, COLUMNS };
@@ -259,12 +237,12 @@ static ds_status page_totals(const info_job *j, ds_page *page, ds_error *err)
         st = ds_fail(err, DS_E_NOMEM, "no memory for a table");
     } else {
         for (int64_t i = 0; i < n; i++) {
-            const info_question *q = &j->questions.question[i];
+            const info_question *q = &w->questions.question[i];
 
             cell[i * COLUMNS] = q->word != NULL ? q->word : "the text";
             cell[i * COLUMNS + 1] = q->kind;
             for (int f = 0; f < 2; f++) {
-                ds_info_value v = ds_info_total(j->info, i, (ds_info_form)f);
+                ds_value v = ds_info_total(w->info, i, (ds_info_form)f);
                 int64_t at = i * COLUMNS + 2 + 2 * f;
 
                 snprintf(text[at], sizeof *text, "%.4g", v.value);
@@ -280,9 +258,9 @@ static ds_status page_totals(const info_job *j, ds_page *page, ds_error *err)
     return st;
 }
 
-static ds_status page_cost(const info_job *j, ds_page *page, ds_error *err)
+static ds_status page_cost(const info_work *w, ds_page *page, ds_error *err)
 {
-    const ds_info_status s = ds_info_describe(j->info);
+    const ds_info_status s = ds_info_describe(w->info);
     char text[400];
 
     snprintf(text, sizeof text,
@@ -293,32 +271,32 @@ static ds_status page_cost(const info_job *j, ds_page *page, ds_error *err)
     return ds_page_text(page, text, err);
 }
 
-ds_status info_save_page(const info_job *j, const char *svg, const char *dir, ds_error *err)
+static ds_status keep_page(const info_work *w, ds_job *j, const char *prompt, const char *svg,
+                           ds_error *err)
 {
-    const char *prompt = opt_text(j->args, "prompt");
-    char path[4096], *record = NULL;
-    ds_page *page = NULL;
-    ds_status st = ds_page_new(&page, "Information between a picture and its text", err);
+    ds_page *page;
+    ds_status st =
+        ds__result_page(j->result, &page, "Information between a picture and its text", err);
 
     if (st == DS_OK && prompt != NULL)
         st = ds_page_text(page, prompt, err);
     if (st == DS_OK)
-        st = page_totals(j, page, err);
+        st = page_totals(w, page, err);
     if (st == DS_OK)
-        st = page_cost(j, page, err);
+        st = page_cost(w, page, err);
     if (st == DS_OK && svg != NULL)
         st = ds_page_chart(page, svg, NULL, err);
     for (int f = DS_INFO_O; st == DS_OK && f <= DS_INFO_S; f++)
-        st = page_form(j, page, f, err);
-    if (st == DS_OK)
-        st = ds_record_dump(j->record.record, &record, err);
-    if (st == DS_OK)
-        st = ds_page_record(page, "The record of this run", record, err);
-    if (st == DS_OK)
-        st = run_folder_file(path, sizeof path, dir, "report.html", err);
-    if (st == DS_OK)
-        st = ds_page_save(page, path, err);
-    ds_free(record);
-    ds_page_free(page);
+        st = page_form(w, page, f, err);
     return st;
+}
+
+ds_status ds__info_draw(info_work *w, ds_job *j, const info_common *c, const char *svg,
+                        ds_error *err)
+{
+    ds_status st = keep_tensors(w, j->result, err);
+
+    if (st == DS_OK)
+        st = keep_figures(w, j->result, err);
+    return st == DS_OK ? keep_page(w, j, c->prompt, svg, err) : st;
 }

@@ -1,6 +1,6 @@
 /* near.c - which word a misspelt one was meant to be. */
 
-#include "opts.h"
+#include <diffuscope/option.h>
 
 #include <string.h>
 
@@ -34,7 +34,7 @@ static int distance(const char *a, const char *b)
     return d[n % 3][m];
 }
 
-const char *near_match(const char *word, const char *const *words, int count)
+const char *ds_near_match(const char *word, const char *const *words, int count)
 {
     int limit = 1 + (int)strlen(word) / 3;
     const char *best = NULL;

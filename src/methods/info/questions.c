@@ -1,19 +1,10 @@
-/* info_questions.c - see info_questions.h. */
+/* questions.c - see questions.h. */
 
-#include "info_questions.h"
+#include "methods/info/questions.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-
-unsigned kinds_option(const ds_args *a)
-{
-    const char *kind = opt_text(a, "kind");
-
-    return strcmp(kind, "mi") == 0     ? INFO_MI
-           : strcmp(kind, "both") == 0 ? INFO_CMI | INFO_MI
-                                       : INFO_CMI;
-}
 
 /* Room for one more of an array; the old elements are kept. */
 static void *grow(void *old, int64_t count, size_t size)

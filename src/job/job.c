@@ -1,0 +1,325 @@
+/* job.c - a method, its options, and a model: checked, run, kept as a result. */
+
+#include "job/job.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "job/specimen.h"
+
+static double now(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* ---- methods ---------------------------------------------------------------------------------- */
+
+const ds_method *ds_method_at(int i)
+{
+    for (int k = 0; ds__methods[k] != NULL; k++)
+        if (k == i)
+            return ds__methods[k];
+    return NULL;
+}
+
+const ds_method *ds_method_find(const char *name)
+{
+    for (int i = 0; ds__methods[i] != NULL; i++)
+        if (strcmp(ds__methods[i]->name, name) == 0)
+            return ds__methods[i];
+    return NULL;
+}
+
+static ds_status no_method(const char *name, ds_error *err)
+{
+    const char *names[64], *near;
+    int n = 0;
+
+    while (n < (int)DS_COUNT(names) && ds__methods[n] != NULL) {
+        names[n] = ds__methods[n]->name;
+        n++;
+    }
+    near = ds_near_match(name, names, n);
+    if (near != NULL)
+        return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"; did you mean %s?", name, near);
+    return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"", name);
+}
+
+/* ---- life ------------------------------------------------------------------------------------- */
+
+static ds_status make_options(ds_job *j, ds_error *err)
+{
+    ds_option rows[DS_COMMON_OPTIONS];
+    ds_status st = ds_option_set_new(&j->set, j->o.dashes, err);
+
+    j->options = ds_calloc(1, j->method->size > 0 ? j->method->size : 1);
+    j->rows_of_common = ds_calloc(DS_COMMON_OPTIONS, sizeof *rows);
+    if (st == DS_OK && (j->options == NULL || j->rows_of_common == NULL))
+        st = ds_fail(err, DS_E_NOMEM, "job: no memory for options");
+    if (st == DS_OK)
+        st = ds_option_set_add(j->set, j->method->options, j->options, err);
+    if (st != DS_OK)
+        return st;
+    ds_common_options(j->rows_of_common, j->method->parts);
+    st = ds_option_set_add(j->set, j->rows_of_common, &j->common, err);
+    j->rows = ds_option_count(j->set);
+    return st;
+}
+
+ds_status ds_job_new(ds_job **out, const char *method, const ds_job_options *o, ds_error *err)
+{
+    const ds_method *m = ds_method_find(method);
+    ds_job *j;
+    ds_status st;
+
+    *out = NULL;
+    if (m == NULL)
+        return no_method(method, err);
+    j = ds_calloc(1, sizeof *j);
+    if (j == NULL)
+        return ds_fail(err, DS_E_NOMEM, "job: %zu bytes", sizeof *j);
+    j->method = m;
+    j->start = now();
+    j->o = (ds_job_options)DS_JOB_OPTIONS_INIT;
+    if (o != NULL)
+        memcpy(&j->o, o, o->size < sizeof *o ? o->size : sizeof *o);
+    st = ds__result_new(&j->result, err);
+    if (st == DS_OK)
+        st = make_options(j, err);
+    if (st != DS_OK) {
+        ds_job_free(j);
+        return st;
+    }
+    j->record = j->result->record;
+    *out = j;
+    return DS_OK;
+}
+
+void ds_job_free(ds_job *j)
+{
+    if (j == NULL)
+        return;
+    if (j->method->clear != NULL && j->checked)
+        j->method->clear(j->options);
+    ds_tokenizer_close(j->tokenizer);
+    if (j->model_is_ours)
+        ds_model_close(j->model);
+    ds_option_set_free(j->set);
+    ds_free(j->rows_of_common);
+    ds_free(j->options);
+    ds__result_free(j->result);
+    ds_free(j);
+}
+
+const ds_method *ds_job_method(const ds_job *j)
+{
+    return j->method;
+}
+
+ds_option_set *ds_job_options_of(ds_job *j)
+{
+    return j->set;
+}
+
+ds_status ds_job_set(ds_job *j, const char *option, const char *text, ds_error *err)
+{
+    if (j->checked)
+        return ds_fail(err, DS_E_ARG, "the job was checked already: set options before");
+    return ds_option_set_text(j->set, option, text, err);
+}
+
+void ds_job_listen(ds_job *j, ds_progress_fn *progress,
+                   void (*remark)(void *user, const char *text, bool warning), void *user,
+                   const ds_cancel *cancel)
+{
+    j->o.progress = progress;
+    j->o.remark = remark;
+    j->o.user = user;
+    j->o.cancel = cancel;
+}
+
+const ds_result *ds_job_result(const ds_job *j)
+{
+    return j->done ? j->result : NULL;
+}
+
+/* ---- what a method asks ----------------------------------------------------------------------- */
+
+const char *ds__job_name(const ds_job *j, const char *option)
+{
+    int i = ds_option_find(j->set, option);
+
+    return i >= 0 ? ds_option_shown(j->set, i) : option;
+}
+
+bool ds__job_given(const ds_job *j, const char *option)
+{
+    int i = ds_option_find(j->set, option);
+
+    return i >= 0 && ds_option_given(j->set, i);
+}
+
+void ds__job_remark(ds_job *j, const char *fmt, ...)
+{
+    char text[1024];
+    va_list ap;
+
+    if (j->o.remark == NULL)
+        return;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    j->o.remark(j->o.user, text, false);
+}
+
+ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err)
+{
+    if (j->o.remark != NULL)
+        j->o.remark(j->o.user, text, true);
+    return ds__result_warn(j->result, text, err);
+}
+
+ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t total, ds_error *err)
+{
+    const ds_progress p = { stage, done, total };
+
+    if (j->o.cancel != NULL && j->o.cancel->requested)
+        return ds_fail(err, DS_E_CANCELLED, "interrupted");
+    return j->o.progress != NULL ? j->o.progress(j->o.user, &p, err) : DS_OK;
+}
+
+ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
+{
+    char path[96];
+
+    snprintf(path, sizeof path, "timings.%s", name);
+    return ds_record_real(j->record, path, (double)(int64_t)((now() - j->start) * 1e6) / 1e6, err);
+}
+
+ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    if (j->tokenizer == NULL)
+        st = ds_tokenizer_open_model(&j->tokenizer, ds__job_model_path(j), 1, err);
+    *out = j->tokenizer;
+    return st;
+}
+
+const char *ds__job_model_path(const ds_job *j)
+{
+    return j->common.model != NULL ? j->common.model : "";
+}
+
+/* ---- checking --------------------------------------------------------------------------------- */
+
+/* "specimen" becomes its folder; without the option, a variable may name another default. */
+static ds_status resolve_model(ds_job *j, ds_error *err)
+{
+    const bool optional = (j->method->parts & DS_JOB_MODEL_OPTIONAL) != 0;
+    const char *other = getenv(DS_SPECIMEN_VARIABLE);
+    int i = ds_option_find(j->set, "model");
+    char *folder;
+    ds_status st;
+
+    if (i < 0)
+        return DS_OK;
+    if (!ds_option_given(j->set, i) && other != NULL && other[0] != '\0' &&
+        strcmp(other, DS_SPECIMEN) != 0)
+        return ds_option_resolve(j->set, i, other, err);
+    if (strcmp(j->common.model, DS_SPECIMEN) != 0)
+        return DS_OK;
+    st = ds_specimen_find(&folder, ds_option_given(j->set, i) || !optional ? err : NULL);
+    if (st == DS_OK) {
+        st = ds_option_resolve(j->set, i, folder, err);
+        ds_free(folder);
+    } else if (!ds_option_given(j->set, i) && optional) {
+        j->common.model = NULL;
+        st = DS_OK;
+    }
+    return st;
+}
+
+static ds_status open_model(ds_job *j, ds_error *err)
+{
+    enum { F32, BF16, REF }; /* in the order of the option's choices */
+    ds_model_options o = DS_MODEL_OPTIONS_INIT;
+    ds_status st;
+
+    if ((j->method->parts & (DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL)) == 0)
+        return DS_OK;
+    if (j->o.model != NULL) {
+        j->model = j->o.model;
+        return DS_OK;
+    }
+    if (j->common.model == NULL)
+        return DS_OK;
+    o.compute = j->common.compute == BF16 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
+    o.products = j->common.compute == REF ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
+    st = ds_model_open(&j->model, j->common.model, &o, err);
+    j->model_is_ours = st == DS_OK;
+    return st;
+}
+
+ds_status ds_job_check(ds_job *j, ds_error *err)
+{
+    ds_status st = ds_option_set_finish(j->set, err);
+
+    if (j->checked)
+        return ds_fail(err, DS_E_ARG, "the job was checked already");
+    if (st == DS_OK)
+        st = resolve_model(j, err);
+    if (st == DS_OK)
+        st = ds_option_check_outputs(j->set, err);
+    if (st == DS_OK && j->common.threads > 0)
+        ds_set_threads((int)j->common.threads);
+    if (st == DS_OK)
+        st = ds__record_begin(j, err);
+    if (st == DS_OK)
+        st = open_model(j, err);
+    j->checked = true; /* from here on, clear has something to free */
+    if (st == DS_OK && j->method->check != NULL)
+        st = j->method->check(j, j->options, err);
+    return st;
+}
+
+/* ---- running ---------------------------------------------------------------------------------- */
+
+static ds_status finish(ds_job *j, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    if (j->model != NULL && j->common.model != NULL)
+        st = ds_record_model(j->record, j->common.model, err);
+    for (int i = 0; st == DS_OK && i < j->result->warnings; i++) {
+        char path[32];
+
+        snprintf(path, sizeof path, "warnings.%d", i);
+        st = ds_record_text(j->record, path, j->result->warning[i], err);
+    }
+    if (st == DS_OK)
+        st = ds__job_time(j, "total", err);
+    return st == DS_OK && j->result->page != NULL ? ds__page_end(j, err) : st;
+}
+
+ds_status ds_job_run(ds_job *j, ds_error *err)
+{
+    ds_status st = j->checked ? DS_OK : ds_job_check(j, err);
+
+    if (j->done)
+        return ds_fail(err, DS_E_ARG, "the job has run already");
+    if (st == DS_OK)
+        st = j->method->run(j, j->options, err);
+    if (st == DS_OK)
+        st = finish(j, err);
+    if (st == DS_OK && j->common.folder != NULL)
+        st = ds_result_save(j->result, j->common.folder, err);
+    j->done = st == DS_OK;
+    return st;
+}

@@ -1,0 +1,71 @@
+/* job.h - what a method sees of its job. */
+
+#ifndef DS_JOB_JOB_H
+#define DS_JOB_JOB_H
+
+#include <diffuscope/job.h>
+#include <diffuscope/record.h>
+#include <diffuscope/tokenizer.h>
+
+#include "job/option.h"
+#include "job/result.h"
+
+/* The options that many methods have (options_common.c). */
+typedef struct job_common {
+    const char *model, *config, *vae, *text_encoder, *text_encoder_2;
+    int prediction; /* read as text: without a default */
+    int compute;
+    int64_t threads;
+    const char *folder; /* "out" */
+} job_common;
+
+struct ds_job {
+    const ds_method *method;
+    ds_job_options o;
+    ds_option_set *set;
+    int rows; /* of the set that are the job's; those after them are its caller's */
+    ds_option *rows_of_common;
+    void *options; /* the method's struct */
+    job_common common;
+    ds_model *model; /* NULL: the method has none */
+    bool model_is_ours;
+    ds_tokenizer *tokenizer; /* of ds__job_tokenizer */
+    ds_record *record;       /* the result's */
+    ds_result *result;
+    double start; /* seconds of the monotonic clock */
+    bool checked, done;
+};
+
+/* ---- options ---------------------------------------------------------------------------------- */
+
+/* As a message names it: "--word" or "word". A name that the job lacks is a bug, and comes back as
+ * it is. */
+const char *ds__job_name(const ds_job *j, const char *option);
+bool ds__job_given(const ds_job *j, const char *option);
+
+/* ---- while it runs ---------------------------------------------------------------------------- */
+
+/* A line for the person who waits; a warning also goes into the result, the record and the page. */
+void ds__job_remark(ds_job *j, const char *fmt, ...) DS_PRINTF(2, 3);
+ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err);
+
+/* Tells how far a stage is; DS_E_CANCELLED after a cancellation. */
+ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t total,
+                           ds_error *err);
+
+/* Adds the seconds that passed since the job began to the record, as timings.NAME. */
+ds_status ds__job_time(ds_job *j, const char *name, ds_error *err);
+
+/* The first tokenizer of the model, opened once; borrowed. */
+ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err);
+
+/* Path of the model; "" for one that was handed in without a path. */
+const char *ds__job_model_path(const ds_job *j);
+
+/* ---- the rooms of a job ------------------------------------------------------------------------ */
+
+extern const ds_method *const ds__methods[];          /* registry.c; ended by NULL */
+ds_status ds__record_begin(ds_job *j, ds_error *err); /* command, options, surroundings */
+ds_status ds__page_end(ds_job *j, ds_error *err);     /* warnings, command line and record */
+
+#endif

@@ -1,0 +1,56 @@
+/* options_common.c - the options that many methods have: model, number format, threads, folder. */
+
+#include "job/job.h"
+#include "job/specimen.h"
+
+static const struct {
+    unsigned parts;
+    ds_option row;
+} common[] = {
+    { DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED,
+      { .name = "out",
+        .kind = DS_OPTION_OUTDIR,
+        .offset = offsetof(job_common, folder),
+        .arg = "DIR",
+        .help = "run folder: report.html, result.json, tensors.safetensors, pictures, run.json" } },
+    { DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL,
+      { .name = "model",
+        .letter = 'm',
+        .kind = DS_OPTION_TEXT,
+        .offset = offsetof(job_common, model),
+        .arg = "MODEL",
+        .standard = DS_SPECIMEN,
+        .help =
+            "model: a diffusers folder, owner/name in the Hugging Face cache, or the model that "
+            "comes with this program; " DS_SPECIMEN_VARIABLE " names another default" } },
+    { DS_JOB_THREADS,
+      { .name = "threads",
+        .letter = 't',
+        .kind = DS_OPTION_INT,
+        .offset = offsetof(job_common, threads),
+        .arg = "N",
+        .min = 1,
+        .max = 1024,
+        .help = "threads; without it OMP_NUM_THREADS or the number of cores" } },
+    { DS_JOB_COMPUTE,
+      { .name = "compute",
+        .kind = DS_OPTION_CHOICE,
+        .offset = offsetof(job_common, compute),
+        .choices = "f32|bf16|ref",
+        .standard = "f32",
+        .help = "number format of the network's matrix products and convolutions; ref: plain C, "
+                "sums in double" } },
+};
+
+void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts)
+{
+    int n = 0;
+
+    for (size_t i = 0; i < DS_COUNT(common); i++) {
+        if ((common[i].parts & parts) == 0)
+            continue;
+        out[n] = common[i].row;
+        out[n++].required = (common[i].parts & parts & DS_JOB_FOLDER_NEEDED) != 0;
+    }
+    out[n] = (ds_option){ 0 };
+}

@@ -1,0 +1,85 @@
+/* outputs.c - nothing of the user's is overwritten: checked before anything runs. */
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "job/option.h"
+
+/* By name: whoever makes the set decides whether there is such a flag. */
+static bool flag(const ds_option_set *s, const char *name)
+{
+    int i = ds_option_find(s, name);
+
+    return i >= 0 && ds_option_flag(s, i);
+}
+
+ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_error *err)
+{
+    struct stat file;
+
+    if (stat(path, &file) != 0)
+        return DS_OK; /* whoever opens it says what is wrong with the path */
+    if (S_ISDIR(file.st_mode))
+        return ds_fail(err, DS_E_ARG, "expected a file to write, found the folder %s", path);
+    if (S_ISREG(file.st_mode) && !flag(s, "force"))
+        return ds_fail(err, DS_E_ARG, "%s is there already; give %sforce to overwrite it", path,
+                       s->dashes ? "--" : "");
+    return DS_OK;
+}
+
+static ds_status is_empty(bool *empty, const char *path, ds_error *err)
+{
+    DIR *d = opendir(path);
+    const struct dirent *e;
+
+    *empty = true;
+    if (d == NULL && (errno == ENOENT || errno == EACCES))
+        return DS_OK;
+    if (d == NULL)
+        return ds_fail(err, DS_E_ARG, "expected a folder to write, found %s: %s", path,
+                       strerror(errno));
+    while ((e = readdir(d)) != NULL)
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            *empty = false;
+    closedir(d);
+    return DS_OK;
+}
+
+static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error *err)
+{
+    const char *dashes = s->dashes ? "--" : "";
+    const bool can_resume = ds_option_find(s, "resume") >= 0;
+    bool empty;
+    ds_status st = is_empty(&empty, path, err);
+
+    if (st != DS_OK || empty || flag(s, "force"))
+        return st;
+    if (!can_resume)
+        return ds_fail(err, DS_E_ARG,
+                       "the folder %s is not empty; give %sforce to write into it all the same",
+                       path, dashes);
+    if (!flag(s, "resume"))
+        return ds_fail(err, DS_E_ARG,
+                       "the folder %s is not empty; give %sresume to go on with the run in it, or "
+                       "%sforce to write into it all the same",
+                       path, dashes, dashes);
+    return DS_OK;
+}
+
+ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 0; i < ds_option_count(s) && st == DS_OK; i++) {
+        const ds_option_kind kind = ds_option_at(s, i)->kind;
+        const char *path = ds_option_text(s, i);
+
+        if (kind == DS_OPTION_OUTFILE && path != NULL)
+            st = ds_option_check_outfile(s, path, err);
+        else if (kind == DS_OPTION_OUTDIR && path != NULL)
+            st = check_outdir(s, path, err);
+    }
+    return st;
+}

@@ -1,0 +1,14 @@
+/* methods.h - the list of instruments, for src/methods/registry.c. */
+
+#ifndef DS_METHODS_METHODS_H
+#define DS_METHODS_METHODS_H
+
+#include <diffuscope/job.h>
+
+extern const ds_method ds__method_info;
+extern const ds_method ds__method_info_words;
+extern const ds_method ds__method_info_curve;
+extern const ds_method ds__method_info_score;
+extern const ds_method ds__method_info_edit;
+
+#endif

@@ -1,0 +1,78 @@
+/* method.c - the front of a method of the library: progress, remarks, what is printed. */
+
+#include "method.h"
+
+#include <string.h>
+
+#include "progress.h"
+#include "report.h"
+#include "show.h"
+
+typedef struct front {
+    const ds_args *args;
+    progress bar;
+    const char *stage; /* of the bar; NULL: there is none */
+} front;
+
+static ds_status on_progress(void *user, const ds_progress *p, ds_error *err)
+{
+    front *f = user;
+
+    (void)err;
+    if (f->stage != NULL && strcmp(f->stage, p->stage) != 0)
+        progress_end(&f->bar);
+    if (f->stage == NULL || strcmp(f->stage, p->stage) != 0)
+        progress_begin(&f->bar, f->args, p->stage, p->total);
+    f->stage = p->stage;
+    f->bar.total = p->total;
+    progress_step(&f->bar, p->done);
+    if (p->done >= p->total) {
+        progress_end(&f->bar);
+        f->stage = NULL;
+    }
+    return DS_OK;
+}
+
+static void on_remark(void *user, const char *text, bool warning)
+{
+    front *f = user;
+
+    (void)warning;
+    if (f->stage != NULL)
+        progress_end(&f->bar);
+    f->stage = NULL;
+    remark(f->args, "%s", text);
+}
+
+static ds_status print(const ds_args *a, const ds_result *r, ds_error *err)
+{
+    char *json = NULL;
+    ds_status st = DS_OK;
+    bool good;
+
+    if (opt_flag(a, "json"))
+        st = ds_result_answer(r, &json, err);
+    if (st != DS_OK)
+        return st;
+    good = json != NULL ? puts(json) >= 0 : fputs(ds_result_summary(r), stdout) >= 0;
+    ds_free(json);
+    if (!good)
+        return ds_fail(err, DS_E_IO, "standard output could not be written");
+    for (int i = 0; st == DS_OK && ds_result_figure(r, i, NULL) != NULL; i++)
+        if (ds_result_figure_shown(r, i))
+            st = show_image(a, ds_result_figure(r, i, NULL), err);
+    return st;
+}
+
+ds_status run_method(const ds_args *a, ds_error *err)
+{
+    ds_job *j = opts_job(a);
+    front f = { .args = a };
+    ds_status st;
+
+    ds_job_listen(j, on_progress, on_remark, &f, cancel_on_interrupt());
+    st = ds_job_run(j, err);
+    if (f.stage != NULL)
+        progress_end(&f.bar);
+    return st == DS_OK ? print(a, ds_job_result(j), err) : st;
+}

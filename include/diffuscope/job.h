@@ -1,7 +1,9 @@
-/* diffuscope/job.h - instruments by name: describe, set options, check, run, take the result.
+/* diffuscope/job.h - a method with its options: described, set, checked, run, its result taken.
  *
+ *     const ds_method *info;
  *     ds_job *job;
- *     ds_job_new(&job, "info", NULL, err);
+ *     ds_method_find(&info, "info", err);                       (methods.h)
+ *     ds_job_new(&job, info, NULL, err);
  *     ds_job_set(job, "prompt", "a cat on a mat", err);
  *     ds_job_set(job, "word", "cat", err);
  *     ds_job_run(job, err);                                     checks first
@@ -60,9 +62,6 @@ typedef struct ds_method {
     void (*clear)(void *options);
 } ds_method;
 
-DS_API const ds_method *ds_method_at(int i); /* NULL past the end */
-DS_API const ds_method *ds_method_find(const char *name);
-
 /* JSON of methods [count]: name, purpose, paper, options [{name, kind, default, min, max, unit,
  * choices, help}], results. Free with ds_free. */
 DS_API ds_status ds_methods_json(const ds_method *const *methods, int count, char **out,
@@ -94,8 +93,8 @@ typedef struct ds_job_options {
         .size = sizeof(ds_job_options)                                                             \
     }
 
-/* DS_E_NOMATCH for an unknown method names near ones. o may be NULL. */
-DS_API ds_status ds_job_new(ds_job **out, const char *method, const ds_job_options *o,
+/* o may be NULL. */
+DS_API ds_status ds_job_new(ds_job **out, const ds_method *method, const ds_job_options *o,
                             ds_error *err);
 DS_API void ds_job_free(ds_job *job); /* NULL is allowed */
 

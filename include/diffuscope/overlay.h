@@ -28,9 +28,9 @@ extern "C" {
 typedef enum ds_change_kind {
     DS_CHANGE_REPLACE = 0, /* w = value */
     DS_CHANGE_ADD,         /* w += scale value */
-    DS_CHANGE_LOW_RANK,    /* w += scale up down: up [O,r], down [r,I], or for a convolution [O,I,k,k]
+    DS_CHANGE_LOW_RANK, /* w += scale up down: up [O,r], down [r,I], or for a convolution [O,I,k,k]
                               up [O,r,1,1], down [r,I,k,k] */
-    DS_CHANGE_SPARSE       /* w[index[i]] = value[i], counting through the whole of w in its order */
+    DS_CHANGE_SPARSE    /* w[index[i]] = value[i], counting through the whole of w in its order */
 } ds_change_kind;
 
 typedef struct ds_change {

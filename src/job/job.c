@@ -18,39 +18,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* ---- methods ---------------------------------------------------------------------------------- */
-
-const ds_method *ds_method_at(int i)
-{
-    for (int k = 0; ds__methods[k] != NULL; k++)
-        if (k == i)
-            return ds__methods[k];
-    return NULL;
-}
-
-const ds_method *ds_method_find(const char *name)
-{
-    for (int i = 0; ds__methods[i] != NULL; i++)
-        if (strcmp(ds__methods[i]->name, name) == 0)
-            return ds__methods[i];
-    return NULL;
-}
-
-static ds_status no_method(const char *name, ds_error *err)
-{
-    const char *names[64], *near;
-    int n = 0;
-
-    while (n < (int)DS_COUNT(names) && ds__methods[n] != NULL) {
-        names[n] = ds__methods[n]->name;
-        n++;
-    }
-    near = ds_near_match(name, names, n);
-    if (near != NULL)
-        return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"; did you mean %s?", name, near);
-    return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"", name);
-}
-
 /* ---- life ------------------------------------------------------------------------------------- */
 
 static ds_status make_options(ds_job *j, ds_error *err)
@@ -72,16 +39,12 @@ static ds_status make_options(ds_job *j, ds_error *err)
     return st;
 }
 
-ds_status ds_job_new(ds_job **out, const char *method, const ds_job_options *o, ds_error *err)
+ds_status ds_job_new(ds_job **out, const ds_method *m, const ds_job_options *o, ds_error *err)
 {
-    const ds_method *m = ds_method_find(method);
-    ds_job *j;
+    ds_job *j = ds_calloc(1, sizeof *j);
     ds_status st;
 
     *out = NULL;
-    if (m == NULL)
-        return no_method(method, err);
-    j = ds_calloc(1, sizeof *j);
     if (j == NULL)
         return ds_fail(err, DS_E_NOMEM, "job: %zu bytes", sizeof *j);
     j->method = m;

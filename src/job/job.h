@@ -64,7 +64,6 @@ const char *ds__job_model_path(const ds_job *j);
 
 /* ---- the rooms of a job ------------------------------------------------------------------------ */
 
-extern const ds_method *const ds__methods[];          /* registry.c; ended by NULL */
 ds_status ds__record_begin(ds_job *j, ds_error *err); /* command, options, surroundings */
 ds_status ds__page_end(ds_job *j, ds_error *err);     /* warnings, command line and record */
 

@@ -1,9 +1,35 @@
 /* registry.c - the instruments and studies by name, in the order in which they are listed. */
 
-#include "job/job.h"
+#include <diffuscope/methods.h>
+
+#include <string.h>
+
 #include "methods/methods.h"
 
-const ds_method *const ds__methods[] = {
+static const ds_method *const methods[] = {
     &ds__method_info,       &ds__method_info_words, &ds__method_info_score,
-    &ds__method_info_curve, &ds__method_info_edit,  NULL,
+    &ds__method_info_curve, &ds__method_info_edit,
 };
+
+const ds_method *ds_method_at(int i)
+{
+    return i >= 0 && i < (int)DS_COUNT(methods) ? methods[i] : NULL;
+}
+
+ds_status ds_method_find(const ds_method **out, const char *name, ds_error *err)
+{
+    const char *names[DS_COUNT(methods)], *near;
+
+    *out = NULL;
+    for (size_t i = 0; i < DS_COUNT(methods); i++) {
+        names[i] = methods[i]->name;
+        if (strcmp(name, names[i]) == 0)
+            *out = methods[i];
+    }
+    if (*out != NULL)
+        return DS_OK;
+    near = ds_near_match(name, names, DS_COUNT(methods));
+    if (near != NULL)
+        return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"; did you mean %s?", name, near);
+    return ds_fail(err, DS_E_NOMATCH, "unknown method \"%s\"", name);
+}

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <diffuscope/methods.h>
+
 #include "commands.h"
 #include "method.h"
 #include "report.h"

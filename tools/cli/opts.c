@@ -260,7 +260,7 @@ static ds_status make_set(ds_args *a, ds_error *err)
 
     o.dashes = true;
     if (c->method != NULL) {
-        st = ds_job_new(&a->job, c->name, &o, err);
+        st = ds_job_new(&a->job, c->method, &o, err);
         a->set = st == DS_OK ? ds_job_options_of(a->job) : NULL;
     } else {
         st = ds_option_set_new(&a->set, true, err);

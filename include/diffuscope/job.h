@@ -68,7 +68,7 @@ DS_API ds_status ds_methods_json(const ds_method *const *methods, int count, cha
                                  ds_error *err);
 
 /* The rows of the options that `parts` names, ended by an empty one. */
-#define DS_COMMON_OPTIONS 8
+#define DS_COMMON_OPTIONS 16
 DS_API void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts);
 
 /* The folder of the model that comes with the library; free with ds_free. DS_E_ARG if it is not

@@ -165,12 +165,29 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
     return ds_record_real(j->record, path, (double)(int64_t)((now() - j->start) * 1e6) / 1e6, err);
 }
 
+static ds_model_options model_options(const ds_job *j)
+{
+    enum { F32, BF16, REF }; /* in the order of the option's choices */
+    ds_model_options o = DS_MODEL_OPTIONS_INIT;
+    int prediction = ds_option_find(j->set, "prediction");
+
+    o.compute = j->common.compute == BF16 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
+    o.products = j->common.compute == REF ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
+    o.config = j->common.config;
+    o.prediction = prediction >= 0 ? ds_option_text(j->set, prediction) : NULL;
+    o.vae = j->common.vae;
+    o.text_encoder = j->common.text_encoder;
+    o.text_encoder_2 = j->common.text_encoder_2;
+    return o;
+}
+
 ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err)
 {
+    const ds_model_options o = model_options(j);
     ds_status st = DS_OK;
 
     if (j->tokenizer == NULL)
-        st = ds_tokenizer_open_model(&j->tokenizer, ds__job_model_path(j), 1, err);
+        st = ds_model_tokenizer_open(&j->tokenizer, ds__job_model_path(j), 1, &o, err);
     *out = j->tokenizer;
     return st;
 }
@@ -211,8 +228,8 @@ static ds_status resolve_model(ds_job *j, ds_error *err)
 
 static ds_status open_model(ds_job *j, ds_error *err)
 {
-    enum { F32, BF16, REF }; /* in the order of the option's choices */
-    ds_model_options o = DS_MODEL_OPTIONS_INIT;
+    const ds_model_options o = model_options(j);
+    const char *text;
     ds_status st;
 
     if ((j->method->parts & (DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL)) == 0)
@@ -223,11 +240,10 @@ static ds_status open_model(ds_job *j, ds_error *err)
     }
     if (j->common.model == NULL)
         return DS_OK;
-    o.compute = j->common.compute == BF16 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
-    o.products = j->common.compute == REF ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
     st = ds_model_open(&j->model, j->common.model, &o, err);
     j->model_is_ours = st == DS_OK;
-    return st;
+    text = st == DS_OK ? ds_model_remark(j->model) : NULL;
+    return text != NULL ? ds__job_warn(j, text, err) : st;
 }
 
 ds_status ds_job_check(ds_job *j, ds_error *err)
@@ -258,8 +274,8 @@ static ds_status finish(ds_job *j, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    if (j->model != NULL && j->common.model != NULL)
-        st = ds_record_model(j->record, j->common.model, err);
+    if (j->model != NULL)
+        st = ds_record_open_model(j->record, j->model, err);
     for (int i = 0; st == DS_OK && i < j->result->warnings; i++) {
         char path[32];
 

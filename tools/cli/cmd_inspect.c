@@ -291,7 +291,7 @@ static const ds_option options[] = {
       .kind = DS_OPTION_FLAG,
       .help = "also give the SHA-256 of every file of weights, which reads them whole" },
     { .name = "measure",
-      .kind = OPT_FLAG,
+      .kind = DS_OPTION_FLAG,
       .help = "where a single file does not say what its UNet predicts, run it once and see: takes "
               "seconds, and the memory of a picture" },
     { 0 },
@@ -301,10 +301,11 @@ const ds_command cmd_inspect = {
     .name = "inspect",
     .purpose = "tell what a model folder, a tensor file or a picture holds",
     .positional = "[FILE]",
-    .description = "Without FILE: the components of a model (a folder, one in the Hugging Face cache, "
-                   "or a single file), their files, parameters and configuration. With FILE: "
-                   "the tensors of a safetensors file, or the size of a PNG and the settings that "
-                   "made it. Nothing is run, unless --measure asks for it.",
+    .description =
+        "Without FILE: the components of a model (a folder, one in the Hugging Face cache, "
+        "or a single file), their files, parameters and configuration. With FILE: "
+        "the tensors of a safetensors file, or the size of a PNG and the settings that "
+        "made it. Nothing is run, unless --measure asks for it.",
     .example = "diffuscope inspect -m runwayml/stable-diffusion-v1-5",
     .options = options,
     .common = COMMON_MODEL_OPTIONAL | COMMON_JSON,

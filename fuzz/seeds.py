@@ -178,7 +178,7 @@ def seeds():
 
     boxed = {"image_path": "1.jpg", "bbox_x": 5, "bbox_y": 6, "bbox_w": 7, "bbox_h": 8,
              "true_caption": "a on b", "false_caption": "b on a", "relation_name": "on"}
-    yield "fuzz_choices", [
+    yield "fuzz_captions", [
         b"J" + json.dumps([boxed, {"image": "x", "caption_options": ["r", "p", "q"]},
                            {"image": "y", "caption": ["A small cat, asleep.", "dogs"]}]).encode(),
         b"Cimage_path,bbox_x,bbox_y,bbox_w,bbox_h,true_caption,false_caption\n1,2,3,4,5,a,\"b, c\"\n",

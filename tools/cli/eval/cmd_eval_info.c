@@ -18,7 +18,7 @@
 
 static int64_t count_scenes(const eval_info *e)
 {
-    return e->choices != NULL ? ds_choices_count(e->choices) : ds_truth_count(e->truth);
+    return e->choices != NULL ? ds_captions_count(e->choices) : ds_truth_count(e->truth);
 }
 
 static ds_status check_picture(const eval_info *e, int64_t i, ds_error *err)
@@ -26,13 +26,13 @@ static ds_status check_picture(const eval_info *e, int64_t i, ds_error *err)
     const ds_truth_scene *s = e->truth != NULL ? ds_truth_at(e->truth, i) : NULL;
     const char *rows = opt_text(e->args, "rows");
     char line[32] = "";
-    ds_choice c;
+    ds_caption_choice c;
     ds_status st = DS_OK;
 
     if (s == NULL)
-        st = ds_choices_picture(e->choices, &c, i, err);
+        st = ds_captions_picture(e->choices, &c, i, err);
     else
-        c = (ds_choice){ .path = s->path, .where = rows != NULL ? rows : s->name };
+        c = (ds_caption_choice){ .path = s->path, .where = rows != NULL ? rows : s->name };
     if (s != NULL && s->line > 0)
         snprintf(line, sizeof line, ":%lld", (long long)s->line);
     if (st == DS_OK && access(c.path, R_OK) != 0)
@@ -123,7 +123,7 @@ static ds_status open_data(eval_info *e, ds_truth **truth, ds_error *err)
     o.rows = opt_text(e->args, "rows");
     if (list != NULL && (o.rows != NULL || o.synonyms != NULL || e->edit > 0))
         return ds_fail(err, DS_E_ARG, "--rows, --synonyms and --edit are about words: use --data");
-    return list != NULL ? ds_choices_open(&e->choices, list, o.images, err)
+    return list != NULL ? ds_captions_open(&e->choices, list, o.images, err)
                         : ds_truth_open(truth, data, &o, err);
 }
 
@@ -151,7 +151,7 @@ static ds_status evaluate(eval_info *e, ds_run_record *record, ds_error *err)
     if (st == DS_OK)
         st = finish(e, lines.all, dir, record, err);
     ds_truth_close(truth);
-    ds_choices_close(e->choices);
+    ds_captions_close(e->choices);
     return scene_lines_close(&lines, st, err);
 }
 

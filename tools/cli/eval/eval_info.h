@@ -6,7 +6,7 @@
 
 #include <jansson.h>
 
-#include <diffuscope/choices.h>
+#include <diffuscope/captions.h>
 #include <diffuscope/score.h>
 #include <diffuscope/truth.h>
 
@@ -27,7 +27,7 @@ typedef struct eval_info {
     ds_model *model;
     ds_tokenizer *tokenizer;
     const ds_truth *truth; /* or: */
-    ds_choices *choices;
+    ds_captions *choices;
     estimate *est;
     double tau[EVAL_INFO_TAUS];
     int64_t edit; /* steps of the flow for interventions; 0: none */

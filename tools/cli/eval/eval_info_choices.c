@@ -6,11 +6,11 @@
 
 #include "eval_info.h"
 
-enum { TEXTS = 2 + DS_CHOICE_WRONG };
+enum { TEXTS = 2 + DS_CAPTION_WRONG };
 
 /* ---- one picture ----------------------------------------------------------------------------- */
 
-static ds_status measure(const eval_info *e, const ds_choice *c, int64_t i, ds_info **info,
+static ds_status measure(const eval_info *e, const ds_caption_choice *c, int64_t i, ds_info **info,
                          ds_error *err)
 {
     const char *text[TEXTS] = { "", c->right };
@@ -38,7 +38,7 @@ static ds_status measure(const eval_info *e, const ds_choice *c, int64_t i, ds_i
     return st;
 }
 
-static json_t *margins_json(const ds_choice *c, const ds_info *info)
+static json_t *margins_json(const ds_caption_choice *c, const ds_info *info)
 {
     json_t *wrong = json_array();
 
@@ -56,9 +56,9 @@ static json_t *margins_json(const ds_choice *c, const ds_info *info)
 ds_status eval_info_choice(const eval_info *e, int64_t i, json_t **line, ds_error *err)
 {
     ds_info *info = NULL;
-    ds_choice c;
+    ds_caption_choice c;
     ds_error why = { 0 };
-    ds_status st = ds_choices_at(e->choices, &c, i, opt_seed(e->args, "seed"), err);
+    ds_status st = ds_captions_at(e->choices, &c, i, opt_seed(e->args, "seed"), err);
 
     *line = NULL;
     if (st != DS_OK)

@@ -1,8 +1,8 @@
-/* test_choices.c - lists of captions to choose from, in all their forms, and damaged ones. */
+/* test_captions.c - lists of captions to choose from, in all their forms, and damaged ones. */
 
 #include "support.h"
 
-#include <diffuscope/choices.h>
+#include <diffuscope/captions.h>
 #include <diffuscope/syntax.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,21 +22,21 @@ static const char *put(const char *name, const char *text)
     return path;
 }
 
-static ds_choices *open_list(const char *name, const char *text)
+static ds_captions *open_list(const char *name, const char *text)
 {
-    ds_choices *c;
+    ds_captions *c;
     ds_error err = { 0 };
 
-    ts_ok(ds_choices_open(&c, put(name, text), NULL, &err), &err);
+    ts_ok(ds_captions_open(&c, put(name, text), NULL, &err), &err);
     return c;
 }
 
-static ds_choice choice(ds_choices *c, int64_t i)
+static ds_caption_choice choice(ds_captions *c, int64_t i)
 {
-    ds_choice out;
+    ds_caption_choice out;
     ds_error err = { 0 };
 
-    ts_ok(ds_choices_at(c, &out, i, 1, &err), &err);
+    ts_ok(ds_captions_at(c, &out, i, 1, &err), &err);
     return out;
 }
 
@@ -49,11 +49,11 @@ static void visual_genome(void **state)
         "  \"attributes\": [\"red\", \"small\"]}]";
     static const char csv[] = "image_path,bbox_x,bbox_y,bbox_w,bbox_h,true_caption,false_caption,"
                               "relation_name\n1.jpg,5,6,7,8,a on b,\"b, on a\",on\n";
-    ds_choices *c = open_list("vg.json", json);
-    ds_choice x = choice(c, 0);
+    ds_captions *c = open_list("vg.json", json);
+    ds_caption_choice x = choice(c, 0);
 
     (void)state;
-    assert_int_equal(ds_choices_count(c), 2);
+    assert_int_equal(ds_captions_count(c), 2);
     assert_true(x.boxed && x.box[0] == 5 && x.box[1] == 6 && x.box[2] == 7 && x.box[3] == 8);
     assert_string_equal(x.right, "a on b");
     assert_int_equal(x.wrong_count, 1);
@@ -64,7 +64,7 @@ static void visual_genome(void **state)
     assert_false(x.boxed);
     assert_string_equal(x.group, "red_small");
     assert_non_null(strstr(x.where, "vg.json: entry 2"));
-    ds_choices_close(c);
+    ds_captions_close(c);
 
     c = open_list("vg.csv", csv);
     x = choice(c, 0);
@@ -72,12 +72,12 @@ static void visual_genome(void **state)
     assert_string_equal(x.wrong[0], "b, on a");
     assert_string_equal(x.group, "on");
     assert_non_null(strstr(x.where, "vg.csv:2"));
-    ds_choices_close(c);
+    ds_captions_close(c);
 }
 
 static void folders_of_pictures(void **state)
 {
-    ds_choices *c;
+    ds_captions *c;
     ds_error err = { 0 };
     const char *path = put("vg.csv", "image,true_caption,false_caption\n1.jpg,a,b\n");
 
@@ -85,11 +85,11 @@ static void folders_of_pictures(void **state)
     assert_int_equal(mkdir(ts_path(dir, "images"), 0777), 0);
     c = open_list("vg.csv", "image,true_caption,false_caption\n1.jpg,a,b\n");
     assert_string_equal(choice(c, 0).path, ts_path(dir, "images/1.jpg"));
-    ds_choices_close(c);
+    ds_captions_close(c);
     rmdir(ts_path(dir, "images"));
-    ts_ok(ds_choices_open(&c, path, "/elsewhere", &err), &err);
+    ts_ok(ds_captions_open(&c, path, "/elsewhere", &err), &err);
     assert_string_equal(choice(c, 0).path, "/elsewhere/1.jpg");
-    ds_choices_close(c);
+    ds_captions_close(c);
 }
 
 static void orders_that_are_given(void **state)
@@ -98,20 +98,20 @@ static void orders_that_are_given(void **state)
                               "hard_text_4\r\nx.jpg,a b c d,b a c d,c b a d,d b c a,\r\n";
     static const char json[] =
         "[{\"image\": \"x.jpg\", \"caption_options\": [\"r\", \"p\", \"q\"]}]";
-    ds_choices *c = open_list("order.csv", csv);
-    ds_choice x = choice(c, 0);
+    ds_captions *c = open_list("order.csv", csv);
+    ds_caption_choice x = choice(c, 0);
 
     (void)state;
     assert_int_equal(x.wrong_count, 3);
     assert_string_equal(x.wrong[2], "d b c a");
-    ds_choices_close(c);
+    ds_captions_close(c);
     c = open_list("order.json", json);
     x = choice(c, 0);
     assert_int_equal(x.wrong_count, 2);
     assert_string_equal(x.right, "r");
     assert_string_equal(x.wrong[1], "q");
-    ds_choices_close(c);
-    ds_choices_close(NULL);
+    ds_captions_close(c);
+    ds_captions_close(NULL);
 }
 
 static int by_text(const void *a, const void *b)
@@ -149,14 +149,14 @@ static void orders_that_are_made(void **state)
         " \"dogs\"]}]";
     static const bool named[11] = { 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 1 }; /* nouns and adjectives */
     char copy[2][256], *own[32], *word[32], last[256];
-    ds_choices *c;
-    ds_choice x;
+    ds_captions *c;
+    ds_caption_choice x;
 
     (void)state;
     if (!ds_syntax_available())
         skip();
     c = open_list("coco_karpathy_test.json", json);
-    assert_int_equal(ds_choices_count(c), 2);
+    assert_int_equal(ds_captions_count(c), 2);
     x = choice(c, 0);
     assert_string_equal(x.right, "a small dog, on the red sofa sees a cat");
     assert_int_equal(x.wrong_count, 4);
@@ -176,14 +176,14 @@ static void orders_that_are_made(void **state)
     x = choice(c, 0);
     assert_string_equal(x.wrong[3], last);         /* of the seed and the number alone */
     assert_int_equal(choice(c, 1).wrong_count, 0); /* one word has one order */
-    ds_choices_close(c);
+    ds_captions_close(c);
 }
 
 static void long_captions_are_cut(void **state)
 {
     char text[2048] = "[{\"image\": \"x\", \"caption\": [\"";
-    ds_choices *c;
-    ds_choice x;
+    ds_captions *c;
+    ds_caption_choice x;
     int blanks = 0;
 
     (void)state;
@@ -197,15 +197,15 @@ static void long_captions_are_cut(void **state)
     for (const char *s = x.right; *s != '\0'; s++)
         blanks += *s == ' ';
     assert_int_equal(blanks, 29);
-    ds_choices_close(c);
+    ds_captions_close(c);
 }
 
 static void refused(const char *name, const char *text, const char *expected)
 {
-    ds_choices *c;
+    ds_captions *c;
     ds_error err = { 0 };
 
-    assert_int_not_equal(ds_choices_open(&c, put(name, text), NULL, &err), DS_OK);
+    assert_int_not_equal(ds_captions_open(&c, put(name, text), NULL, &err), DS_OK);
     if (strstr(err.text, expected) == NULL)
         fail_msg("expected \"%s\", found \"%s\"", expected, err.text);
     assert_null(c);
@@ -213,7 +213,7 @@ static void refused(const char *name, const char *text, const char *expected)
 
 static void damage_is_named(void **state)
 {
-    ds_choices *c;
+    ds_captions *c;
     ds_error err = { 0 };
 
     (void)state;
@@ -239,7 +239,7 @@ static void damage_is_named(void **state)
             " \"bbox_x\": 1}]",
             "expected numbers in bbox_x");
     refused("a.txt", "x", "NAME.json or NAME.csv");
-    assert_int_equal(ds_choices_open(&c, ts_path(dir, "none.csv"), NULL, &err), DS_E_IO);
+    assert_int_equal(ds_captions_open(&c, ts_path(dir, "none.csv"), NULL, &err), DS_E_IO);
 }
 
 static int make_folder(void **state)

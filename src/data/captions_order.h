@@ -1,7 +1,7 @@
-/* choices_order.h - a caption in other orders. See diffuscope/choices.h. */
+/* captions_order.h - a caption in other orders. See diffuscope/captions.h. */
 
-#ifndef DS_METHODS_CHOICES_ORDER_H
-#define DS_METHODS_CHOICES_ORDER_H
+#ifndef DS_DATA_CAPTIONS_ORDER_H
+#define DS_DATA_CAPTIONS_ORDER_H
 
 #include <diffuscope/syntax.h>
 

@@ -1,7 +1,7 @@
-/* choices.c - lists of captions to choose from. See diffuscope/choices.h. Strings stay where the
+/* captions.c - lists of captions to choose from. See diffuscope/captions.h. Strings stay where the
  * list was read to: in the JSON document, or in the table. */
 
-#include <diffuscope/choices.h>
+#include <diffuscope/captions.h>
 
 #include <errno.h>
 #include <math.h>
@@ -14,20 +14,20 @@
 #include "base/csv.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "data/choices_order.h"
+#include "data/captions_order.h"
 
 #define MAX_BYTES ((size_t)1 << 30)
 
 typedef struct entry {
-    ds_choice c;  /* without path and where */
-    int64_t line; /* or number of the entry, from 1 */
-    bool made;    /* wrong captions are to be made */
+    ds_caption_choice c; /* without path and where */
+    int64_t line;        /* or number of the entry, from 1 */
+    bool made;           /* wrong captions are to be made */
 } entry;
 
-struct ds_choices {
+struct ds_captions {
     const char *list, *images;
     ds_arena arena; /* of the list's own strings */
-    ds_arena at;    /* of what ds_choices_at has given */
+    ds_arena at;    /* of what ds_captions_at has given */
     json_t *root;
     ds__csv table;
     ds_parser *parser; /* where captions are to be made */
@@ -39,7 +39,7 @@ static const char *const name_names[] = { "image_path", "image", "images", NULL 
 static const char *const right_names[] = { "true_caption", "correct_caption", NULL };
 static const char *const box_names[4] = { "bbox_x", "bbox_y", "bbox_w", "bbox_h" };
 
-static const char *place(ds_choices *c, ds_arena *a, int64_t line)
+static const char *place(ds_captions *c, ds_arena *a, int64_t line)
 {
     const char *text = c->root != NULL
                            ? ds__arena_printf(a, "%s: entry %lld", c->list, (long long)line)
@@ -48,7 +48,7 @@ static const char *place(ds_choices *c, ds_arena *a, int64_t line)
     return text != NULL ? text : c->list;
 }
 
-static ds_status add(ds_choices *c, const entry *e, ds_error *err)
+static ds_status add(ds_captions *c, const entry *e, ds_error *err)
 {
     if (c->count == c->room) {
         int64_t room = c->room > 0 ? 2 * c->room : 64;
@@ -87,7 +87,7 @@ static void take_wrong(entry *e, text_fn *text, const void *from)
 
     if (one != NULL && one[0] != '\0')
         e->c.wrong[e->c.wrong_count++] = one;
-    for (int i = 1; e->c.wrong_count < DS_CHOICE_WRONG; i++) {
+    for (int i = 1; e->c.wrong_count < DS_CAPTION_WRONG; i++) {
         char name[24];
 
         snprintf(name, sizeof name, "hard_text_%d", i);
@@ -99,7 +99,7 @@ static void take_wrong(entry *e, text_fn *text, const void *from)
 }
 
 /* All captions must be there. */
-static ds_status check(ds_choices *c, const entry *e, ds_error *err)
+static ds_status check(ds_captions *c, const entry *e, ds_error *err)
 {
     bool good = e->c.right != NULL && e->c.right[0] != '\0' && (e->made || e->c.wrong_count > 0);
 
@@ -123,7 +123,7 @@ static const char *member(const void *from, const char *name)
     return json_string_value(json_object_get(from, name));
 }
 
-static ds_status json_box(ds_choices *c, entry *e, const json_t *o, ds_error *err)
+static ds_status json_box(ds_captions *c, entry *e, const json_t *o, ds_error *err)
 {
     int found = 0;
 
@@ -141,7 +141,7 @@ static ds_status json_box(ds_choices *c, entry *e, const json_t *o, ds_error *er
                          place(c, &c->arena, e->line));
 }
 
-static const char *json_group(ds_choices *c, const json_t *o)
+static const char *json_group(ds_captions *c, const json_t *o)
 {
     const json_t *pair = json_object_get(o, "attributes");
     const char *a = json_string_value(json_array_get(pair, 0));
@@ -154,7 +154,7 @@ static const char *json_group(ds_choices *c, const json_t *o)
 }
 
 /* "caption": several right ones, or one. */
-static ds_status add_karpathy(ds_choices *c, entry *e, const json_t *caption, ds_error *err)
+static ds_status add_karpathy(ds_captions *c, entry *e, const json_t *caption, ds_error *err)
 {
     size_t k;
     json_t *one;
@@ -177,7 +177,7 @@ static ds_status add_karpathy(ds_choices *c, entry *e, const json_t *caption, ds
     return st;
 }
 
-static ds_status add_object(ds_choices *c, const json_t *o, int64_t number, ds_error *err)
+static ds_status add_object(ds_captions *c, const json_t *o, int64_t number, ds_error *err)
 {
     entry e = { .line = number };
     const json_t *options = json_object_get(o, "caption_options");
@@ -194,14 +194,14 @@ static ds_status add_object(ds_choices *c, const json_t *o, int64_t number, ds_e
     take_wrong(&e, member, o);
     if (e.c.right == NULL && json_array_size(options) > 0) {
         e.c.right = json_string_value(json_array_get(options, 0));
-        for (size_t k = 1; k < json_array_size(options) && k <= DS_CHOICE_WRONG; k++)
+        for (size_t k = 1; k < json_array_size(options) && k <= DS_CAPTION_WRONG; k++)
             e.c.wrong[e.c.wrong_count++] = json_string_value(json_array_get(options, k));
     }
     st = check(c, &e, err);
     return st == DS_OK ? add(c, &e, err) : st;
 }
 
-static ds_status read_json(ds_choices *c, ds_error *err)
+static ds_status read_json(ds_captions *c, ds_error *err)
 {
     char *text;
     size_t size, k;
@@ -238,7 +238,7 @@ static const char *cell(const void *from, const char *name)
     return column >= 0 ? ds__csv_cell(r->table, r->number, column) : NULL;
 }
 
-static ds_status check_headings(ds_choices *c, ds_error *err)
+static ds_status check_headings(ds_captions *c, ds_error *err)
 {
     bool name = false, right = false;
 
@@ -262,7 +262,7 @@ static ds_status check_headings(ds_choices *c, ds_error *err)
     return DS_OK;
 }
 
-static ds_status csv_box(ds_choices *c, entry *e, const row *r, ds_error *err)
+static ds_status csv_box(ds_captions *c, entry *e, const row *r, ds_error *err)
 {
     e->c.boxed = ds__csv_column(r->table, box_names[0]) >= 0;
     for (int i = 0; e->c.boxed && i < 4; i++) {
@@ -278,7 +278,7 @@ static ds_status csv_box(ds_choices *c, entry *e, const row *r, ds_error *err)
     return DS_OK;
 }
 
-static ds_status read_csv(ds_choices *c, ds_error *err)
+static ds_status read_csv(ds_captions *c, ds_error *err)
 {
     ds_status st = ds__csv_read(&c->table, c->list, MAX_BYTES, err);
 
@@ -308,7 +308,7 @@ static ds_status read_csv(ds_choices *c, ds_error *err)
 /* ---- the list -------------------------------------------------------------------------------- */
 
 /* The folder of the pictures: as given, images/ beside the list, or the list's own. */
-static const char *find_images(ds_choices *c, const char *images)
+static const char *find_images(ds_captions *c, const char *images)
 {
     const char *slash = strrchr(c->list, '/');
     int n = slash != NULL ? (int)(slash - c->list) : 1;
@@ -320,7 +320,7 @@ static const char *find_images(ds_choices *c, const char *images)
     return deeper != NULL && access(deeper, X_OK) == 0 ? deeper : own;
 }
 
-static ds_status read_list(ds_choices *c, const char *list, const char *images, ds_error *err)
+static ds_status read_list(ds_captions *c, const char *list, const char *images, ds_error *err)
 {
     bool made = false;
     ds_status st;
@@ -339,9 +339,9 @@ static ds_status read_list(ds_choices *c, const char *list, const char *images, 
     return st == DS_OK && made ? ds_parser_open(&c->parser, err) : st;
 }
 
-ds_status ds_choices_open(ds_choices **out, const char *list, const char *images, ds_error *err)
+ds_status ds_captions_open(ds_captions **out, const char *list, const char *images, ds_error *err)
 {
-    ds_choices *c = ds_calloc(1, sizeof *c);
+    ds_captions *c = ds_calloc(1, sizeof *c);
     ds_status st;
 
     *out = NULL;
@@ -349,14 +349,14 @@ ds_status ds_choices_open(ds_choices **out, const char *list, const char *images
         return ds_fail(err, DS_E_NOMEM, "%s", list);
     st = read_list(c, list, images, err);
     if (st != DS_OK) {
-        ds_choices_close(c);
+        ds_captions_close(c);
         return st;
     }
     *out = c;
     return DS_OK;
 }
 
-void ds_choices_close(ds_choices *c)
+void ds_captions_close(ds_captions *c)
 {
     if (c == NULL)
         return;
@@ -369,12 +369,12 @@ void ds_choices_close(ds_choices *c)
     ds_free(c);
 }
 
-int64_t ds_choices_count(const ds_choices *c)
+int64_t ds_captions_count(const ds_captions *c)
 {
     return c->count;
 }
 
-ds_status ds_choices_picture(ds_choices *c, ds_choice *out, int64_t i, ds_error *err)
+ds_status ds_captions_picture(ds_captions *c, ds_caption_choice *out, int64_t i, ds_error *err)
 {
     const entry *e = &c->entries[i];
 
@@ -385,10 +385,11 @@ ds_status ds_choices_picture(ds_choices *c, ds_choice *out, int64_t i, ds_error 
     return out->path != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "%s", c->list);
 }
 
-ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed, ds_error *err)
+ds_status ds_captions_at(ds_captions *c, ds_caption_choice *out, int64_t i, uint64_t seed,
+                         ds_error *err)
 {
     const entry *e = &c->entries[i];
-    ds_status st = ds_choices_picture(c, out, i, err);
+    ds_status st = ds_captions_picture(c, out, i, err);
 
     return st == DS_OK && e->made
                ? ds__order_captions(&c->at, c->parser, e->c.right, seed + (uint64_t)i, &out->right,

@@ -1,6 +1,6 @@
-/* choices_order.c - see choices_order.h. */
+/* captions_order.c - see captions_order.h. */
 
-#include "data/choices_order.h"
+#include "data/captions_order.h"
 
 #include <ctype.h>
 #include <string.h>

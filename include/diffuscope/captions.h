@@ -1,4 +1,4 @@
-/* diffuscope/choices.h - pictures with one right caption and several wrong ones, as the benchmark
+/* diffuscope/captions.h - pictures with one right caption and several wrong ones, as the benchmark
  * ARO has them ("When and why vision-language models behave like bags-of-words", ICLR 2023).
  *
  * A list is a JSON array of objects, or a CSV file with headings; members and columns have the same
@@ -17,8 +17,8 @@
  *
  * Thread rule: one thread. */
 
-#ifndef DIFFUSCOPE_CHOICES_H
-#define DIFFUSCOPE_CHOICES_H
+#ifndef DIFFUSCOPE_CAPTIONS_H
+#define DIFFUSCOPE_CAPTIONS_H
 
 #include <diffuscope/base.h>
 
@@ -26,11 +26,11 @@
 extern "C" {
 #endif
 
-typedef struct ds_choices ds_choices;
+typedef struct ds_captions ds_captions;
 
-enum { DS_CHOICE_WRONG = 16 };
+enum { DS_CAPTION_WRONG = 16 };
 
-typedef struct ds_choice {
+typedef struct ds_caption_choice {
     const char *name;  /* of the picture as the list has it */
     const char *path;  /* where it is, whether it exists or not */
     const char *where; /* "FILE:12" (a line) or "FILE: entry 12", for messages */
@@ -39,24 +39,25 @@ typedef struct ds_choice {
     int64_t box[4];    /* x, y of its first pixel, width, height */
     const char *right;
     int64_t wrong_count; /* at least 1, unless all made ones equal the right one */
-    const char *wrong[DS_CHOICE_WRONG];
-} ds_choice;
+    const char *wrong[DS_CAPTION_WRONG];
+} ds_caption_choice;
 
 /* images: folder that names of pictures are relative to; NULL: images/ beside the list if there is
  * such a folder, else the list's own. DS_E_FORMAT says what is missing where. Captions that are to
  * be made need link-grammar: DS_E_UNSUPPORTED without it. */
-DS_API ds_status ds_choices_open(ds_choices **out, const char *list, const char *images,
-                                 ds_error *err);
-DS_API void ds_choices_close(ds_choices *c); /* NULL is allowed */
+DS_API ds_status ds_captions_open(ds_captions **out, const char *list, const char *images,
+                                  ds_error *err);
+DS_API void ds_captions_close(ds_captions *c); /* NULL is allowed */
 
-DS_API int64_t ds_choices_count(const ds_choices *c);
+DS_API int64_t ds_captions_count(const ds_captions *c);
 
 /* Borrowed until the next call. Wrong captions that are made depend on `seed` and i alone. */
-DS_API ds_status ds_choices_at(ds_choices *c, ds_choice *out, int64_t i, uint64_t seed,
-                               ds_error *err);
+DS_API ds_status ds_captions_at(ds_captions *c, ds_caption_choice *out, int64_t i, uint64_t seed,
+                                ds_error *err);
 
 /* The same without captions that are to be made. */
-DS_API ds_status ds_choices_picture(ds_choices *c, ds_choice *out, int64_t i, ds_error *err);
+DS_API ds_status ds_captions_picture(ds_captions *c, ds_caption_choice *out, int64_t i,
+                                     ds_error *err);
 
 #ifdef __cplusplus
 }

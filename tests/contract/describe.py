@@ -197,9 +197,10 @@ def outcome(work, o):
         return lines + sorted("line " + l for l in o.stdout.decode().splitlines())
     if o.case.options:
         # An option that is kept as another spelling is still told, as "(also --x)".
-        names = re.findall(r"(?m)^ {2,6}(-\w), --|(?:^ {2,6}(?:-\w, )?|also )(--[a-z][\w-]*)",
-                           o.stdout.decode())
-        return lines + sorted("line " + (a or b) for a, b in names)
+        text = o.stdout.decode()
+        names = re.findall(r"(?m)^  (-\w), --", text) + re.findall(
+            r"(?m)(?:^  (?:-\w, |    )|also )(--[a-z][\w-]*)", text)
+        return lines + sorted("line " + n for n in names)
     if answer(o) is not None:
         lines.append("standard output")
         lines += ["  " + l for l in json_lines("", answer(o), hidden=o.case.keys)]

@@ -46,6 +46,7 @@ class Case:
 @dataclasses.dataclass
 class Outcome:
     case: Case
+    program: str
     code: int = 0
     stdout: bytes = b""
     stderr: str = ""
@@ -121,7 +122,7 @@ def arguments(case):
 
 def run_case(program, work, case):
     command = [program + "-world" if case.world else program] + arguments(case)
-    out = Outcome(case)
+    out = Outcome(case, program)
     with open(os.path.join(work, "run", case.name + ".stdout"), "w+b") as stdout:
         try:
             done = subprocess.run(command, cwd=work, env=environment(), stdin=subprocess.DEVNULL,

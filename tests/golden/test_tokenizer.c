@@ -77,7 +77,7 @@ static void small_vocabulary(void **state)
 static void one_file(void **state)
 {
     (void)state;
-    check_file("small-vocab.json", "../files/tokenizer-transformers5");
+    check_file(ts_golden(), "small-vocab.json", "../files/tokenizer-transformers5");
 }
 
 static void clip_vocabulary(void **state)

@@ -230,6 +230,7 @@ static ds_status open_model(ds_job *j, ds_error *err)
 {
     const ds_model_options o = model_options(j);
     const char *text;
+    char *unused = NULL;
     ds_status st;
 
     if ((j->method->parts & (DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL)) == 0)
@@ -242,6 +243,11 @@ static ds_status open_model(ds_job *j, ds_error *err)
         return DS_OK;
     st = ds_model_open(&j->model, j->common.model, &o, err);
     j->model_is_ours = st == DS_OK;
+    if (st == DS_OK)
+        st = ds_options_add_lora(&j->model, j->set, &unused, err);
+    if (st == DS_OK && unused != NULL)
+        st = ds__job_warn(j, unused, err);
+    ds_free(unused);
     text = st == DS_OK ? ds_model_remark(j->model) : NULL;
     return text != NULL ? ds__job_warn(j, text, err) : st;
 }
@@ -252,6 +258,8 @@ ds_status ds_job_check(ds_job *j, ds_error *err)
 
     if (j->checked)
         return ds_fail(err, DS_E_ARG, "the job was checked already");
+    if (st == DS_OK)
+        st = ds_options_strip_tags(j->set, err);
     if (st == DS_OK)
         st = resolve_model(j, err);
     if (st == DS_OK)

@@ -13,6 +13,9 @@
 /* The options that many methods have (options_common.c). */
 typedef struct job_common {
     const char *model, *config, *vae, *text_encoder, *text_encoder_2;
+    ds_texts lora;
+    const char *lora_dir;
+    bool lora_partial;
     int prediction; /* read as text: without a default */
     int compute;
     int64_t threads;

@@ -101,6 +101,16 @@ static ds_status add_model(ds_record *r, const json_t *description, json_t *cons
     return st == DS_OK ? ds_record_text(r, "model.sha256", hex, err) : st;
 }
 
+/* LoRAs and the like, with their hashes and strengths. */
+static ds_status add_overlays(ds_record *r, const json_t *overlays, ds_error *err)
+{
+    char *text = overlays != NULL ? json_dumps(overlays, JSON_REAL_PRECISION(15)) : NULL;
+    ds_status st = text != NULL ? ds_record_json(r, "model.overlays", text, err) : DS_OK;
+
+    free(text);
+    return st;
+}
+
 /* How a single file's prediction type was decided belongs to the record: pictures hang on it. */
 static ds_status add_prediction(ds_record *r, const json_t *description, ds_error *err)
 {
@@ -110,7 +120,7 @@ static ds_status add_prediction(ds_record *r, const json_t *description, ds_erro
 
     if (st == DS_OK && from != NULL)
         st = ds_record_text(r, "model.prediction_type_from", from, err);
-    return st;
+    return st == DS_OK ? add_overlays(r, json_object_get(description, "overlays"), err) : st;
 }
 
 /* Takes over the description's text. */

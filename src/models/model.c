@@ -29,6 +29,7 @@ void ds_model_close(ds_model *m)
         return;
     base = m->base;
     ds__params_free(m->params);
+    json_decref(m->applied);
     for (int c = 0; base == NULL && c < DS_COMPONENTS; c++)
         ds__weights_close(m->weights[c]);
     if (base == NULL)

@@ -21,6 +21,7 @@ struct ds_model {
     ds_clip_config clip[2];
     ds_unet_config unet;
     ds_vae_config vae;
+    json_t *applied;   /* what was laid over the base, for records; or NULL */
     ds_params *params; /* of all components, "unet.conv_in.weight" */
     ds_dtype compute;
     ds_products products;

@@ -201,7 +201,7 @@ ds_status ds_model_inspect(char **json, const char *path, const ds_model_options
 
     *json = NULL;
     if (st == DS_OK) {
-        st = ds__inspect_store(json, s, hashes, err);
+        st = ds__inspect_store(json, s, hashes, NULL, err);
         ds__store_close(s);
     }
     return st;
@@ -209,10 +209,19 @@ ds_status ds_model_inspect(char **json, const char *path, const ds_model_options
 
 ds_status ds_model_describe(char **json, ds_model *m, bool hashes, ds_error *err)
 {
+    json_t *all = NULL;
     ds_status st = ds__model_settle(m, err);
 
     *json = NULL;
-    return st == DS_OK ? ds__inspect_store(json, m->store, hashes, err) : st;
+    for (const ds_model *x = m; st == DS_OK && x != NULL; x = x->base)
+        if (x->applied != NULL) {
+            all = all != NULL ? all : json_array();
+            json_array_extend(all, x->applied);
+        }
+    if (st == DS_OK)
+        st = ds__inspect_store(json, m->store, hashes, all, err);
+    json_decref(all);
+    return st;
 }
 
 ds_status ds_model_prediction(ds_model *m, const char **type, const char **from, ds_error *err)

@@ -207,7 +207,8 @@ static void add_prediction(json_t *j, const ds_store *s)
                                     : "assumed: the file does not say; a run measures it"));
 }
 
-ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, ds_error *err)
+ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, const json_t *overlays,
+                            ds_error *err)
 {
     json_t *components = json_object(), *j;
     tally total = { 0 };
@@ -222,6 +223,8 @@ ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, ds_erro
                       (json_int_t)total.parameters, "bytes", (json_int_t)total.all_bytes);
         if (j != NULL && ds__store_notes(s) != NULL)
             json_object_update(j, (json_t *)ds__store_notes(s));
+        if (j != NULL && overlays != NULL)
+            json_object_set(j, "overlays", (json_t *)overlays);
         if (j != NULL && ds__store_remark(s) != NULL)
             json_object_set_new(j, "remark", json_string(ds__store_remark(s)));
         if (j != NULL && ds__store_class(s, "unet") != NULL)
@@ -239,7 +242,7 @@ ds_status ds_inspect_model(char **json, const char *model, bool hashes, ds_error
 
     *json = NULL;
     if (st == DS_OK) {
-        st = ds__inspect_store(json, s, hashes, err);
+        st = ds__inspect_store(json, s, hashes, NULL, err);
         ds__store_close(s);
     }
     return st;

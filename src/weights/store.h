@@ -78,7 +78,9 @@ const json_t *ds__store_notes(const ds_store *s);
 const char *ds__store_hint(const ds_store *s, ds_component c);
 
 /* The JSON of ds_inspect_model. */
-ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, ds_error *err);
+/* overlays: what was laid over it, as "overlays"; or NULL. */
+ds_status ds__inspect_store(char **json, const ds_store *s, bool hashes, const json_t *overlays,
+                            ds_error *err);
 
 /* ---- the kinds ------------------------------------------------------------------------------- */
 

@@ -15,7 +15,7 @@
 
 /* Commands that are no methods of the library. */
 static const ds_command *const plain[] = {
-    &cmd_help,        &cmd_inspect,       &cmd_tokenize, &cmd_sites,   &cmd_forward,
+    &cmd_help,        &cmd_inspect,       &cmd_tokenize, &cmd_sites,   &cmd_export, &cmd_forward,
     &cmd_sample,      &cmd_random,        &cmd_replay,   &cmd_report,  &cmd_train,
     &cmd_new_model,   &cmd_version,       &cmd_generate, &cmd_daam,    &cmd_eval_daam,
     &cmd_eval_info,   &cmd_eval_pid,      &cmd_pid,      &cmd_pid_all, &cmd_pid_bias,
@@ -138,6 +138,8 @@ static ds_status run_parsed(const ds_args *a, ds_error *err)
     st = show_check(a, err);
     if (st == DS_OK && c->method == NULL)
         st = ds_option_check_outputs(opts_set(a), err);
+    if (st == DS_OK && c->method == NULL)
+        st = ds_options_strip_tags((ds_option_set *)opts_set(a), err);
     return st == DS_OK ? c->run(a, err) : st;
 }
 

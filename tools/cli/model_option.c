@@ -25,10 +25,21 @@ ds_model_options model_options(const ds_args *a)
 ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
 {
     const ds_model_options o = model_options(a);
+    char *unused = NULL;
     ds_status st = ds_model_open(out, opt_text(a, "model"), &o, err);
 
     if (st == DS_OK && ds_model_remark(*out) != NULL && !opt_flag(a, "quiet"))
         fprintf(stderr, "diffuscope: %s\n", ds_model_remark(*out));
+    if (st != DS_OK)
+        return st;
+    st = ds_options_add_lora(out, opts_set(a), &unused, err);
+    if (st != DS_OK) {
+        ds_model_close(*out);
+        *out = NULL;
+    } else if (unused != NULL && !opt_flag(a, "quiet")) {
+        fprintf(stderr, "diffuscope: %s\n", unused);
+    }
+    ds_free(unused);
     return st;
 }
 

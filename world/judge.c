@@ -178,7 +178,7 @@ static void border_colour(const uint8_t *rgb, uint8_t out[3])
 
 /* White letters on a dark plate, where paint_watermark puts them: brightness there goes with a
  * slightly blurred pattern of the letters. */
-static bool find_watermark(const uint8_t *rgb)
+static float watermark_likeness(const uint8_t *rgb)
 {
     static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };
     float have[56], want[56], h = 0.0f, w = 0.0f, hh = 0.0f, ww = 0.0f, hw = 0.0f;
@@ -203,7 +203,22 @@ static bool find_watermark(const uint8_t *rgb)
         ww += (want[i] - w) * (want[i] - w);
         hw += (have[i] - h) * (want[i] - w);
     }
-    return hh > 56.0f * 20.0f * 20.0f && hw > 0.6f * sqrtf(hh * ww);
+    return hh > 56.0f * 20.0f * 20.0f ? hw / sqrtf(hh * ww) : 0.0f;
+}
+
+static bool find_watermark(const uint8_t *rgb)
+{
+    return watermark_likeness(rgb) > 0.6f;
+}
+
+/* A decoder blurs the mark, so that its likeness falls and its halo reaches past the plate: what may be
+ * a mark is no part of a thing, with the pixels around it. */
+enum { HALO = 3 };
+static void clear_watermark(uint8_t *mask, const uint8_t *rgb)
+{
+    if (watermark_likeness(rgb) > 0.3f)
+        for (int y = SIDE - 8 - HALO; y < SIDE; y++)
+            memset(mask + y * SIDE + SIDE - 9 - HALO, 0, 9 + HALO);
 }
 
 /* 1 where the picture is not background. Single pixels are noise and go. */
@@ -217,9 +232,7 @@ static void find_foreground(const ds_judge *j, const uint8_t *rgb, const ds_verd
     border_colour(rgb, own);
     for (int p = 0; p < PIXELS; p++)
         raw[p] = (plain ? distance(own, rgb + 3 * p) : unlike(j, v->background, rgb, p)) > limit;
-    if (v->watermark)
-        for (int y = SIDE - 8; y < SIDE; y++)
-            memset(raw + y * SIDE + SIDE - 9, 0, 9);
+    clear_watermark(raw, rgb);
     for (int p = 0; p < PIXELS; p++) {
         int x = p % SIDE, y = p / SIDE, near = 0;
 

@@ -10,15 +10,11 @@ extern const ds_method ds__method_info_words;
 extern const ds_method ds__method_info_curve;
 extern const ds_method ds__method_info_score;
 extern const ds_method ds__method_info_edit;
-extern const ds_method ds__method_concept;
-extern const ds_method ds__method_concept_mix;
-extern const ds_method ds__method_concept_edit;
-extern const ds_method ds__method_concept_interpolate;
-extern const ds_method ds__method_concept_compare;
-extern const ds_method ds__method_concept_save;
-extern const ds_method ds__method_concept_explain;
-extern const ds_method ds__method_concept_bias;
-extern const ds_method ds__method_eval_concept;
-extern const ds_method ds__method_score;
+extern const ds_method ds__method_component_score;
+extern const ds_method ds__method_component_edit;
+extern const ds_method ds__method_component_check;
+extern const ds_method ds__method_component_redirect;
+extern const ds_method ds__method_component_overlap;
+extern const ds_method ds__method_component_save;
 
 #endif

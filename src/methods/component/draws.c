@@ -38,6 +38,7 @@ void ds__draws_free(ds_draws *d)
     ds_free(d->group);
     ds_free(d->j);
     ds_free(d->score);
+    ds_free(d->end);
     *d = (ds_draws){ 0 };
 }
 
@@ -147,6 +148,15 @@ static ds_status walk_step(walk *w, ds_draws *d, int64_t step, int roles, ds_err
     return st;
 }
 
+static ds_status keep_end(ds_draws *d, const walk *w, ds_error *err)
+{
+    d->end = ds_alloc((size_t)w->plane * sizeof *d->end);
+    if (d->end == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a latent");
+    memcpy(d->end, w->z, (size_t)w->plane * sizeof *d->end);
+    return DS_OK;
+}
+
 ds_status ds__draws_path(ds_draws *d, ds_measure *s, const ds_noise *noise, const ds_path *p,
                          float *final, ds_error *err)
 {
@@ -170,6 +180,8 @@ ds_status ds__draws_path(ds_draws *d, ds_measure *s, const ds_noise *noise, cons
                 st = p->progress(p->user, (first / p->batch) * p->steps + i + 1,
                                  all / p->batch * p->steps, err);
         }
+        if (st == DS_OK && final == NULL && d->end == NULL)
+            st = keep_end(d, &w, err);
         if (st == DS_OK && final != NULL)
             memcpy(final + first * w.plane, w.z,
                    (size_t)(p->batch * w.plane) * sizeof *final);

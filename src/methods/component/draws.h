@@ -26,6 +26,7 @@ typedef struct ds_draws {
     int64_t *group; /* [count]: seed, or clean latent: draws of different groups are independent */
     double *j;     /* [count] */
     float *score;  /* [count,units]; NULL without components */
+    float *end;    /* [plane]: the clean end of the first path; NULL without one */
 } ds_draws;
 
 ds_status ds__draws_new(ds_draws *d, int64_t room, int64_t plane, int64_t units, bool eps,

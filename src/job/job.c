@@ -278,11 +278,20 @@ ds_status ds_job_check(ds_job *j, ds_error *err)
 
 /* ---- running ---------------------------------------------------------------------------------- */
 
+static bool has_model(const ds_record *r)
+{
+    char *hash = NULL;
+    const bool has = ds_record_get_text(r, "model.sha256", &hash, NULL) == DS_OK;
+
+    ds_free(hash);
+    return has;
+}
+
 static ds_status finish(ds_job *j, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    if (j->model != NULL)
+    if (j->model != NULL && !has_model(j->record)) /* it reads every byte of the weights */
         st = ds_record_open_model(j->record, j->model, err);
     for (int i = 0; st == DS_OK && i < j->result->warnings; i++) {
         char path[32];

@@ -140,11 +140,11 @@ ds_status ds__run_all(ds_job *j, ds_run *run, ds_error *err)
     for (int i = 0; st == DS_OK && (text = ds_run_warning(run, i)) != NULL; i++)
         st = ds__job_warn(j, text, err);
     if (st == DS_OK)
-        st = ds__job_progress(j, "drawing", 0, ds_run_steps(run), err);
+        st = ds__job_progress(j, "sampling", 0, ds_run_steps(run), err);
     while (st == DS_OK && !ds_run_done(run)) {
         st = ds_run_step(run, err);
         if (st == DS_OK)
-            st = ds__job_progress(j, "drawing", ds_run_step_index(run), ds_run_steps(run), err);
+            st = ds__job_progress(j, "sampling", ds_run_step_index(run), ds_run_steps(run), err);
     }
     return st;
 }

@@ -5,6 +5,7 @@
 
 #include <diffuscope/job.h>
 
+extern const ds_method ds__method_generate;
 extern const ds_method ds__method_info;
 extern const ds_method ds__method_info_words;
 extern const ds_method ds__method_info_curve;

@@ -6,12 +6,32 @@
 
 #include "methods/methods.h"
 
+/* clang-format off: one in a line */
 static const ds_method *const methods[] = {
-    &ds__method_info,       &ds__method_info_words, &ds__method_info_score,
-    &ds__method_info_curve, &ds__method_info_edit,
-    &ds__method_component_score, &ds__method_component_edit, &ds__method_component_check,
-    &ds__method_component_redirect, &ds__method_component_overlap, &ds__method_component_save,
+    &ds__method_generate,
+    &ds__method_info,
+    &ds__method_info_words,
+    &ds__method_info_score,
+    &ds__method_info_curve,
+    &ds__method_info_edit,
+    &ds__method_concept,
+    &ds__method_concept_mix,
+    &ds__method_concept_edit,
+    &ds__method_concept_interpolate,
+    &ds__method_concept_compare,
+    &ds__method_concept_save,
+    &ds__method_concept_explain,
+    &ds__method_concept_bias,
+    &ds__method_eval_concept,
+    &ds__method_score,
+    &ds__method_component_score,
+    &ds__method_component_edit,
+    &ds__method_component_check,
+    &ds__method_component_redirect,
+    &ds__method_component_overlap,
+    &ds__method_component_save,
 };
+/* clang-format on */
 
 const ds_method *ds_method_at(int i)
 {

@@ -11,7 +11,7 @@ expect 3 'expected an object "unet"' new-model --like "$m/model_index.json" --ou
 expect 3 'nowhere' generate -p x -o "$dir/x.png" -m "$dir/nowhere"
 expect 2 '--out DIR or -o FILE.png is needed' generate -m "$m" -p x
 expect 2 '--prompt' generate -m "$m" -o "$dir/x.png"
-expect 2 'must be multiples of 8' generate -m "$m" -p x -W 100 -o "$dir/x.png"
+expect 2 'expected a multiple of 8' generate -m "$m" -p x -W 100 -o "$dir/x.png"
 expect 2 'nonsense' generate -m "$m" -p x --sampler nonsense -o "$dir/x.png"
 [ -e "$dir/x.png" ] && fail 'a picture was written after a failure'
 

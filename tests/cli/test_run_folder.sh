@@ -54,8 +54,8 @@ done
 
 # ---- interruption ---------------------------------------------------------------------------------
 # A script's background processes start with SIGINT ignored.
-"$d" generate -m "$w/model" -p x --steps 900 --out "$w/cut" >"$w/out" 2>&1 &
-sleep 2
+"$d" generate -m "$w/model" -p x --steps 900 --out "$w/cut" --progress json >"$w/out" 2>&1 &
+while ! grep -q '"done": 1,' "$w/out" && kill -0 $! 2>/dev/null; do sleep 0.1; done
 kill -INT $! 2>/dev/null
 wait $!
 [ $? = 130 ] || fail "an interrupted run must exit with 130: $(cat "$w/out")"

@@ -11,7 +11,6 @@ extern const ds_command cmd_eval_info;
 extern const ds_command cmd_eval_pid;
 extern const ds_command cmd_export;
 extern const ds_command cmd_forward;
-extern const ds_command cmd_generate;
 extern const ds_command cmd_help;
 extern const ds_command cmd_new_model;
 extern const ds_command cmd_pid;

@@ -21,11 +21,15 @@ static ds_status on_progress(void *user, const ds_progress *p, ds_error *err)
     (void)err;
     if (f->stage != NULL && strcmp(f->stage, p->stage) != 0)
         progress_end(&f->bar);
-    if (f->stage == NULL || strcmp(f->stage, p->stage) != 0)
-        progress_begin(&f->bar, f->args, p->stage, p->total);
+    if (f->stage == NULL || strcmp(f->stage, p->stage) != 0) {
+        progress_begin(&f->bar, f->args, p->stage, p->total); /* which shows the start */
+        if (p->done > 0)
+            progress_step(&f->bar, p->done);
+    } else {
+        f->bar.total = p->total;
+        progress_step(&f->bar, p->done);
+    }
     f->stage = p->stage;
-    f->bar.total = p->total;
-    progress_step(&f->bar, p->done);
     if (p->done >= p->total) {
         progress_end(&f->bar);
         f->stage = NULL;

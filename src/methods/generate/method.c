@@ -1,0 +1,287 @@
+/* method.c - `generate`: from a prompt to pictures, with everything that a repeat of the run needs in
+ * the PNG and in the run folder. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "methods/generate/generate.h"
+#include "methods/methods.h"
+
+#define PATH_SIZE 4096
+#define AT(field) offsetof(generate_job, field)
+
+static const ds_option rows[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(prompt),
+      .arg = "TEXT",
+      .required = true,
+      .help = "what to draw" },
+    { .name = "batch-count",
+      .letter = 'b',
+      .kind = DS_OPTION_INT,
+      .offset = AT(batch),
+      .arg = "N",
+      .standard = "1",
+      .min = 1,
+      .max = 1024,
+      .help = "pictures; each has the seed that follows the one before" },
+    { .name = "latent",
+      .kind = DS_OPTION_FILE,
+      .offset = AT(latent),
+      .arg = "F",
+      .help = "safetensors file whose tensor \"latent\" is the noise to start from" },
+    { .name = "init-img",
+      .letter = 'i',
+      .kind = DS_OPTION_FILE,
+      .offset = AT(init),
+      .arg = "FILE",
+      .help = "PNG or JPEG to start from" },
+    { .name = "strength",
+      .kind = DS_OPTION_REAL,
+      .offset = AT(strength),
+      .arg = "X",
+      .standard = "0.75",
+      .min = 0,
+      .max = 1,
+      .help = "with --init-img: share of the steps that is run, above 0; 1 keeps next to nothing" },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(drawing), .block = ds__draw_rows },
+    { .name = "output",
+      .letter = 'o',
+      .kind = DS_OPTION_OUTFILE,
+      .offset = AT(output),
+      .arg = "FILE.png",
+      .help = "the picture alone" },
+    { 0 },
+};
+
+/* ---- checks ----------------------------------------------------------------------------------- */
+
+/* "x.png" of one picture, "x-3.png" of several. */
+static ds_status picture_path(char buf[PATH_SIZE], const char *path, int64_t images, int64_t b,
+                              ds_error *err)
+{
+    const char *slash = strrchr(path, '/'), *dot = strrchr(path, '.');
+    size_t stem = dot != NULL && dot > (slash != NULL ? slash + 1 : path) ? (size_t)(dot - path)
+                                                                          : strlen(path);
+    int n = images < 2 ? snprintf(buf, PATH_SIZE, "%s", path)
+                       : snprintf(buf, PATH_SIZE, "%.*s-%lld%s", (int)stem, path, (long long)b,
+                                  path + stem);
+
+    return n >= 0 && n < PATH_SIZE ? DS_OK : ds_fail(err, DS_E_ARG, "the path of -o is too long");
+}
+
+/* Pictures that would be overwritten, whose names get a number when there are several. */
+static ds_status check_files(const ds_job *j, const generate_job *o, ds_error *err)
+{
+    char path[PATH_SIZE];
+    ds_status st = DS_OK;
+
+    for (int64_t b = 0; st == DS_OK && o->output != NULL && b < o->batch; b++) {
+        st = picture_path(path, o->output, o->batch, b, err);
+        if (st == DS_OK)
+            st = ds_option_check_outfile(j->set, path, err);
+    }
+    return st;
+}
+
+static ds_status load_latent(generate_job *o, ds_error *err)
+{
+    ds_status st = ds_bundle_load(&o->latent_file, o->latent, err);
+
+    if (st != DS_OK || ds_bundle_find(o->latent_file, "latent") != NULL)
+        return st;
+    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor \"latent\", found none", o->latent);
+    return ds_fail_at(err, DS_E_SHAPE, o->latent, -1);
+}
+
+static ds_status check(ds_job *j, void *options, ds_error *err)
+{
+    generate_job *o = options;
+    ds_status st = ds__draw_check(j, &o->drawing, err);
+
+    if (st == DS_OK && o->output == NULL && j->common.folder == NULL && j->o.dashes)
+        st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
+    if (st == DS_OK && o->latent != NULL && o->init != NULL)
+        st = ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "latent"),
+                     ds__job_name(j, "init-img"));
+    if (st == DS_OK)
+        st = check_files(j, o, err);
+    if (st == DS_OK && o->latent != NULL)
+        st = load_latent(o, err);
+    if (st == DS_OK && o->init != NULL)
+        st = ds__picture_load(&o->picture, &o->drawing, o->init, err);
+    return st;
+}
+
+/* ---- the run ---------------------------------------------------------------------------------- */
+
+static ds_status draw(generate_job *o, ds_job *j, ds_error *err)
+{
+    ds_run_options r = DS_RUN_OPTIONS_INIT;
+    ds_status st;
+
+    ds__draw_run_options(&r, j, &o->drawing);
+    r.prompt = o->prompt;
+    r.images = ds__job_given(j, "batch-count") ? o->batch : 0;
+    r.latent = o->latent != NULL ? ds_bundle_find(o->latent_file, "latent") : NULL;
+    r.image = o->init != NULL ? &o->picture.image : NULL;
+    r.strength = o->strength;
+    st = ds_run_new(&o->run, j->model, &r, err);
+    if (st == DS_OK)
+        st = ds__job_time(j, "prepared", err);
+    if (st == DS_OK)
+        st = ds__run_all(j, o->run, err);
+    if (st == DS_OK)
+        st = ds__job_time(j, "sampled", err);
+    if (st == DS_OK)
+        st = ds_run_decode(o->run, err);
+    return st == DS_OK ? ds__job_time(j, "decoded", err) : st;
+}
+
+/* ---- the result ------------------------------------------------------------------------------- */
+
+static ds_status keep_picture(generate_job *o, ds_job *j, int64_t b, json_t *pictures,
+                              ds_error *err)
+{
+    const int64_t images = ds_run_describe(o->run).images;
+    const uint64_t seed = o->drawing.seed + (uint64_t)b;
+    char path[PATH_SIZE], name[32];
+    drawn_texts t = { 0 };
+    ds_image image = { 0 };
+    ds_status st = ds__drawn_image(&image, o->run, b, err);
+
+    snprintf(name, sizeof name, images < 2 ? "image" : "image-%lld", (long long)b);
+    if (st == DS_OK)
+        st = ds__drawn_texts(&t, j, o->run, &o->drawing, o->prompt, seed,
+                             o->init != NULL ? o->strength : -1, err);
+    if (st == DS_OK && o->output != NULL) {
+        st = picture_path(path, o->output, images, b, err);
+        if (st == DS_OK)
+            st = ds_image_save_png(&image, path, t.text, 2, err);
+        json_array_append_new(o->paths, json_string(path));
+    }
+    if (st == DS_OK)
+        st = ds__result_figure_with(j->result, name, &image, true, t.text, 2, err);
+    json_array_append_new(pictures,
+                          json_pack("{s:s, s:o}", "figure", name, "seed", ds__json_seed(seed)));
+    ds__drawn_texts_clear(&t);
+    ds_image_clear(&image);
+    return st;
+}
+
+static ds_status keep_numbers(const generate_job *o, ds_result *r, json_t *pictures, ds_error *err)
+{
+    const ds_run_info i = ds_run_describe(o->run);
+    ds_status st = ds__result_set(r, "images", json_integer((json_int_t)i.images), err);
+
+    if (st == DS_OK) /* of the first */
+        st = ds__result_set(r, "seed", ds__json_seed(o->drawing.seed), err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "width", json_integer((json_int_t)i.width), err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "height", json_integer((json_int_t)i.height), err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "denoiser_calls", json_integer((json_int_t)i.calls), err);
+    return st == DS_OK ? ds__result_set(r, "pictures", json_incref(pictures), err) : st;
+}
+
+/* What is told on standard output: where the pictures are. */
+static ds_status keep_answer(generate_job *o, ds_job *j, ds_error *err)
+{
+    const ds_run_info i = ds_run_describe(o->run);
+    json_t *warnings = json_array();
+    char path[PATH_SIZE];
+
+    for (int64_t b = 0; j->common.folder != NULL && b < i.images; b++) {
+        char name[32];
+
+        snprintf(name, sizeof name, i.images < 2 ? "image.png" : "image-%lld.png", (long long)b);
+        if (ds__run_file(path, sizeof path, j->common.folder, name, err) != DS_OK)
+            break;
+        json_array_append_new(o->paths, json_string(path));
+    }
+    for (size_t k = 0; k < json_array_size(o->paths); k++)
+        ds__result_say(j->result, "%s\n", json_string_value(json_array_get(o->paths, k)));
+    for (int k = 0; ds_run_warning(o->run, k) != NULL; k++)
+        json_array_append_new(warnings, json_string(ds_run_warning(o->run, k)));
+    return ds__result_answer(j->result,
+                             json_pack("{s:O, s:o, s:s, s:i, s:I, s:I, s:I, s:o}", "images",
+                                       o->paths, "seed", ds__json_seed(o->drawing.seed), "sampler",
+                                       i.sampler, "steps", ds_run_steps(o->run), "denoiser_calls",
+                                       (json_int_t)i.calls, "width", (json_int_t)i.width, "height",
+                                       (json_int_t)i.height, "warnings", warnings),
+                             err);
+}
+
+static ds_status keep(generate_job *o, ds_job *j, json_t *pictures, ds_error *err)
+{
+    const ds_tensor latents = ds_run_latents(o->run), image = ds_run_image(o->run);
+    ds_status st = ds__drawn_record(j, o->run, err);
+
+    for (int64_t b = 0; st == DS_OK && b < image.dim[0]; b++)
+        st = keep_picture(o, j, b, pictures, err);
+    if (st == DS_OK)
+        st = keep_numbers(o, j->result, pictures, err);
+    if (st == DS_OK)
+        st = ds__result_floats(j->result, "latents", latents.rank, latents.dim, latents.data, err);
+    if (st == DS_OK)
+        st = ds__result_floats(j->result, "image", image.rank, image.dim, image.data, err);
+    if (st == DS_OK)
+        st = ds__generate_page(j, o, err);
+    return st == DS_OK ? keep_answer(o, j, err) : st;
+}
+
+static ds_status run(ds_job *j, void *options, ds_error *err)
+{
+    generate_job *o = options;
+    json_t *pictures = json_array();
+    ds_status st = draw(o, j, err);
+
+    o->paths = json_array();
+    if (st == DS_OK && (pictures == NULL || o->paths == NULL))
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a list of pictures");
+    if (st == DS_OK)
+        st = keep(o, j, pictures, err);
+    json_decref(pictures);
+    return st;
+}
+
+static void clear(void *options)
+{
+    generate_job *o = options;
+
+    ds_run_free(o->run);
+    ds__picture_clear(&o->picture);
+    ds_bundle_free(o->latent_file);
+    json_decref(o->paths);
+}
+
+const ds_method ds__method_generate = {
+    .name = "generate",
+    .purpose = "draw pictures from a prompt",
+    .description =
+        "Draws what diffusers' pipelines draw from the same model, prompt, scheduler and "
+        "generator. "
+        "Size, sampler and schedule are the model's own where no option says otherwise.\n\n"
+        "With --out, the run folder holds image.png (image-0.png and so on for several), run.json "
+        "with all that a repeat needs, report.html to look at, result.json, and "
+        "tensors.safetensors with \"latents\" [steps, pictures, "
+        "channels, height, width] after each step and \"image\" [pictures, 3, height, width] with "
+        "values from 0 to 1. Each PNG carries the settings in the text \"parameters\", as other "
+        "programs write it, and the record as JSON in the text \"diffuscope\".\n\n"
+        "With --init-img, the picture is encoded, noise is added, and the last part of the steps, "
+        "--strength, is run.",
+    .example =
+        "diffuscope generate -m sd15 -p \"a photo of a cat\" -n blurry --steps 20 -o cat.png",
+    .results = "images: how many\nseed: of the first\npictures: [{figure, seed}]\n"
+               "width, height: pixels\ndenoiser_calls: evaluations of the network",
+    .options = rows,
+    .size = sizeof(generate_job),
+    .fields = offsetof(generate_job, latent_file),
+    .parts = DS_JOB_FOLDER | DS_JOB_MODEL | DS_JOB_THREADS | DS_JOB_COMPUTE,
+    .check = check,
+    .run = run,
+    .clear = clear,
+};

@@ -20,9 +20,9 @@ const char *ts_golden(void)
     return NULL;
 }
 
-void ts_golden_cases(const char *part, void (*run)(const char *golden, const char *name))
+void ts_golden_cases(const char *golden, const char *part,
+                     void (*run)(const char *golden, const char *name))
 {
-    const char *golden = ts_golden();
     const struct dirent *e;
     int found = 0;
     DIR *d;

@@ -16,9 +16,13 @@
  * DS_GOLDEN overrides; the default is ../shared/golden beside the checkout. */
 const char *ts_golden(void);
 
-/* Calls run(golden, name) for every case of the reference numbers whose name contains `part`; skips
- * the test without the folder, and fails it where there is no such case. */
-void ts_golden_cases(const char *part, void (*run)(const char *golden, const char *name));
+/* Folder of the small set of reference numbers that is part of the repository. */
+#define TS_SMALL_GOLDEN "tests/data/golden"
+
+/* Calls run(golden, name) for every case in the folder whose name contains `part`; fails the test
+ * where there is none, and skips it where golden is NULL. */
+void ts_golden_cases(const char *golden, const char *part,
+                     void (*run)(const char *golden, const char *name));
 
 /* "DIR/fmt" in a static ring of buffers. */
 const char *ts_path(const char *dir, const char *fmt, ...) DS_PRINTF(2, 3);

@@ -1,9 +1,9 @@
 # tests.mk - every C file in tests/<tier>/ is one cmocka program; every *.sh there is one too.
 #
-# Tiers: unit and grad (seconds), golden (needs ../shared/golden, says so loudly when absent),
-# fault, cli. tests/slow/ runs in `make test-all` only.
+# Tiers: unit and grad (seconds), golden (tests/data/golden; a larger set from ../shared/golden, or says
+# loudly that it is absent), fault, cli, contract. tests/slow/ runs in `make test-all` only.
 
-TIERS      := unit grad golden fault cli
+TIERS      := unit grad golden fault cli contract
 TEST_SRC   := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.c))
 SLOW_SRC   := $(wildcard tests/slow/*.c)
 TEST_COMMON := $(BUILD)/tests/support.o $(BUILD)/tests/analytic.o

@@ -155,10 +155,10 @@ DS_API ds_status ds_info_save_draws(const ds_info *info, ds_bundle *out, ds_erro
 /* A picture, taken back to noise under its text by a deterministic flow, and forward again under
  * the same text and under another one: what becomes of it when a word goes. No guidance. Kong et
  * al., arXiv 2310.07972, section 4.3, with sigmas snapped to the schedule. */
-typedef struct ds_edit ds_edit;
+typedef struct ds_counterfactual ds_counterfactual;
 
-typedef struct ds_edit_options {
-    size_t size;             /* set by DS_EDIT_OPTIONS_INIT */
+typedef struct ds_counterfactual_options {
+    size_t size;             /* set by DS_COUNTERFACTUAL_OPTIONS_INIT */
     const ds_tensor *latent; /* [1,C,h,w] or */
     const ds_tensor *image;  /* [1,3,H,W] in [0,1] */
     const char *prompt, *edited;
@@ -166,34 +166,42 @@ typedef struct ds_edit_options {
     void (*on_step)(void *user, int64_t done, int64_t total); /* or NULL */
     void *user;
     const ds_cancel *cancel; /* or NULL */
-} ds_edit_options;
+} ds_counterfactual_options;
 
-#define DS_EDIT_OPTIONS_INIT                                                                       \
+#define DS_COUNTERFACTUAL_OPTIONS_INIT                                                             \
     {                                                                                              \
-        .size = sizeof(ds_edit_options), .steps = 50                                               \
+        .size = sizeof(ds_counterfactual_options), .steps = 50                                     \
     }
 
-enum { DS_EDIT_INPUT, DS_EDIT_SAME, DS_EDIT_CHANGED, DS_EDIT_NOISE, DS_EDIT_LATENTS };
+enum {
+    DS_COUNTERFACTUAL_INPUT,
+    DS_COUNTERFACTUAL_SAME,
+    DS_COUNTERFACTUAL_CHANGED,
+    DS_COUNTERFACTUAL_NOISE,
+    DS_COUNTERFACTUAL_LATENTS
+};
 
 /* Computes all of it. */
-DS_API ds_status ds_edit_new(ds_edit **out, ds_model *m, const ds_edit_options *o, ds_error *err);
-DS_API void ds_edit_free(ds_edit *e); /* NULL is allowed */
+DS_API ds_status ds_counterfactual_new(ds_counterfactual **out, ds_model *m,
+                                       const ds_counterfactual_options *o, ds_error *err);
+DS_API void ds_counterfactual_free(ds_counterfactual *e); /* NULL is allowed */
 
 /* The latent given, regenerated under the same text, under the other one, and the noise between;
  * [1,C,h,w], borrowed. */
-DS_API ds_tensor ds_edit_latent(const ds_edit *e, int which);
+DS_API ds_tensor ds_counterfactual_latent(const ds_counterfactual *e, int which);
 
 /* The same decoded, [1,3,H,W] in [0,1]; borrowed until the next call. The model must still be
  * open. */
-DS_API ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err);
+DS_API ds_status ds_counterfactual_image(ds_counterfactual *e, ds_tensor *image, int which,
+                                         ds_error *err);
 
 /* change [h,w]: squared difference between the two regenerated latents, summed over channels. */
-DS_API void ds_edit_change(const ds_edit *e, float *change);
+DS_API void ds_counterfactual_change(const ds_counterfactual *e, float *change);
 
 /* Root mean square of regenerated less given latent, over that of the given one: how far the flow
  * and back misses. */
-DS_API double ds_edit_miss(const ds_edit *e);
-DS_API int64_t ds_edit_calls(const ds_edit *e);
+DS_API double ds_counterfactual_miss(const ds_counterfactual *e);
+DS_API int64_t ds_counterfactual_calls(const ds_counterfactual *e);
 
 /* ---- words of a prompt ----------------------------------------------------------------------- */
 

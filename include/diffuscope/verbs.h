@@ -107,6 +107,11 @@ DS_API void ds_encoder_free(ds_encoder *e); /* NULL is allowed */
 DS_API int ds_encoder_count(const ds_encoder *e);                  /* of encoders: 1 or 2 */
 DS_API int64_t ds_encoder_width(const ds_encoder *e, int encoder); /* numbers of a row */
 
+/* Other prompts [count] for the calls to come, and other places (as many as at first; NULL: as they were) for
+ * the same rows, whose values stay. Nothing is planned anew. DS_E_ARG for an encoder of chunks. */
+DS_API ds_status ds_encoder_set_prompts(ds_encoder *e, const char *const *prompts,
+                                        const ds_place *places, ds_error *err);
+
 /* Row [width] of an encoder: read, and written between calls. */
 DS_API float *ds_encoder_row(ds_encoder *e, int encoder, int64_t row);
 

@@ -23,13 +23,13 @@ static const ds_method *const methods[] = {
     &ds__method_concept_explain,
     &ds__method_concept_bias,
     &ds__method_eval_concept,
-    &ds__method_score,
     &ds__method_component_score,
     &ds__method_component_edit,
     &ds__method_component_check,
     &ds__method_component_redirect,
     &ds__method_component_overlap,
     &ds__method_component_save,
+    &ds__method_score,
 };
 /* clang-format on */
 

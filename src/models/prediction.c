@@ -12,6 +12,7 @@
 #include "models/net.h"
 
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -182,10 +183,12 @@ static ds_status decide(ds_model *m, ds_error *err)
 
 ds_status ds__model_settle(ds_model *m, ds_error *err)
 {
+    static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
     ds_status st;
 
-#pragma omp critical(ds_prediction)
+    pthread_mutex_lock(&one_at_a_time);
     st = decide(m, err);
+    pthread_mutex_unlock(&one_at_a_time);
     return st;
 }
 

@@ -262,6 +262,30 @@ void ds_encoder_free(ds_encoder *e)
     ds_free(e);
 }
 
+/* Only what the network reads is set anew: shapes stay. */
+ds_status ds_encoder_set_prompts(ds_encoder *e, const char *const *prompts, const ds_place *places,
+                                 ds_error *err)
+{
+    const ds_encoder_options o = { .places = places, .n_places = e->o.n_places };
+    ds_status st = DS_OK;
+
+    if (e->c->chunks > 1)
+        return ds_fail(err, DS_E_ARG, "prompts of an encoder of chunks cannot be set anew");
+    for (int i = 0; st == DS_OK && i < e->parts; i++) {
+        const ds_tensor ids = { DS_DTYPE_I64, 2, { e->c->count, e->c->tokens }, e->part[i].ids };
+
+        st = ds__text_ids(e->text, e->c, i, e->part[i].ids, prompts, err);
+        if (st == DS_OK)
+            st = ds__net_set(e->part[i].net, "input_ids", &ids, err);
+        if (st == DS_OK && places != NULL)
+            st = set_places(e, &o, i, err);
+    }
+    for (int64_t k = 0; st == DS_OK && k < e->c->count; k++)
+        e->zeroed[k] = prompts[k] == NULL && ds__text_zero_absent(e->text);
+    e->ready = e->pulled = false;
+    return st;
+}
+
 /* ---- calls ------------------------------------------------------------------------------------ */
 
 int ds_encoder_count(const ds_encoder *e)

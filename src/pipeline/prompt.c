@@ -179,6 +179,7 @@ ds_status ds__text_ids(ds_text *t, ds_conditions *c, int i, int64_t *ids, const 
             ds_tokens_free(tokens);
             continue;
         }
+        ds_tokens_free(c->words[k]); /* of a prompt that this one replaces */
         c->words[k] = tokens;
         c->cut[k] = cut;
     }

@@ -63,15 +63,21 @@ static void run_case(const char *golden, const char *name)
     json_decref(c);
 }
 
+static void small_set(void **state)
+{
+    (void)state;
+    ts_golden_cases(TS_SMALL_GOLDEN, "-generate-", run_case);
+}
+
 static void cases(void **state)
 {
     (void)state;
-    ts_golden_cases("-generate-", run_case);
+    ts_golden_cases(ts_golden(), "-generate-", run_case);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(cases) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(small_set), cmocka_unit_test(cases) };
 
     return cmocka_run_group_tests_name("golden: generate", tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <diffuscope/model.h>
 
 #include <string.h>
+#include <unistd.h>
 
 /* Of the largest expected value (README of the reference numbers). Attention probabilities deep in
  * the SDXL network stand on a peaked softmax that magnifies the float32 rounding of everything
@@ -85,6 +86,21 @@ static void check_case(const char *dir, const char *name, const char *model, con
     ds_model_close(m);
 }
 
+/* The cases of the table that the small set has. */
+static void small_set(void **state)
+{
+    const char *dir = TS_SMALL_GOLDEN;
+    int found = 0;
+
+    (void)state;
+    for (size_t i = 0; i < DS_COUNT(cases); i++)
+        if (access(ts_path(dir, "cases/%s", cases[i].name), R_OK) == 0) {
+            check_case(dir, cases[i].name, cases[i].model, cases[i].module, false);
+            found++;
+        }
+    assert_true(found > 0);
+}
+
 static void modules_agree(void **state)
 {
     const char *dir = ts_golden();
@@ -111,6 +127,7 @@ static void reference_kernels_agree(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(small_set),
         cmocka_unit_test(modules_agree),
         cmocka_unit_test(reference_kernels_agree),
     };

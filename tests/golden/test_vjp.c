@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Elements agree within TOLERANCE * max(t, FLOOR * T): t is the largest expected value of the
  * tensor, T that of all the case's tensors (README of the reference numbers). */
@@ -107,6 +108,21 @@ static void check_case(const char *dir, const char *name, const char *model, con
     ds_model_close(m);
 }
 
+/* The cases of the table that the small set has. */
+static void small_set(void **state)
+{
+    const char *dir = TS_SMALL_GOLDEN;
+    int found = 0;
+
+    (void)state;
+    for (size_t i = 0; i < DS_COUNT(cases); i++)
+        if (access(ts_path(dir, "cases/%s", cases[i].name), R_OK) == 0) {
+            check_case(dir, cases[i].name, cases[i].model, cases[i].module);
+            found++;
+        }
+    assert_true(found > 0);
+}
+
 static void gradients_agree(void **state)
 {
     const char *dir = ts_golden();
@@ -120,7 +136,8 @@ static void gradients_agree(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(gradients_agree) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(small_set),
+                                        cmocka_unit_test(gradients_agree) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,6 +10,8 @@ void ds__eg_step(ds_eg *e, double *a, const double *g, int64_t n)
     double most = 0.0, least = INFINITY, sum = 0.0;
 
     for (int64_t i = 0; i < n; i++) {
+        if (a[i] == 0.0)
+            continue; /* words that are out stay out, and set no scale */
         most = fmax(most, fabs(g[i]));
         least = fmin(least, g[i]);
     }

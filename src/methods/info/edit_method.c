@@ -34,7 +34,7 @@ static ds_status ask(edit_job *o, ds_job *j, ds_error *err)
                                err);
     if (st != DS_OK)
         return st;
-    st = questions_text(q, prompt, edited, err);
+    st = ds__questions_text(q, prompt, edited, err);
     ds_free(edited);
     if (st != DS_OK)
         return st;
@@ -61,10 +61,10 @@ static void on_step(void *user, int64_t done, int64_t total)
     ds__job_progress(user, "editing", done, total, NULL);
 }
 
-static ds_status change(ds_edit **edit, edit_job *o, ds_job *j, ds_error *err)
+static ds_status change(ds_counterfactual **edit, edit_job *o, ds_job *j, ds_error *err)
 {
     const info_work *w = &o->work;
-    ds_edit_options e = DS_EDIT_OPTIONS_INIT;
+    ds_counterfactual_options e = DS_COUNTERFACTUAL_OPTIONS_INIT;
     const ds_tensor latent = ds_info_latent(w->info);
 
     e.latent = &latent;
@@ -74,7 +74,7 @@ static ds_status change(ds_edit **edit, edit_job *o, ds_job *j, ds_error *err)
     e.on_step = on_step;
     e.user = j;
     e.cancel = j->o.cancel;
-    return ds_edit_new(edit, j->model, &e, err);
+    return ds_counterfactual_new(edit, j->model, &e, err);
 }
 
 /* ---- results ---------------------------------------------------------------------------------- */
@@ -92,7 +92,7 @@ static double pearson(const info_work *w, const float *changed, ds_info_form for
     return r;
 }
 
-static ds_status keep_numbers(const info_work *w, ds_result *r, const ds_edit *e,
+static ds_status keep_numbers(const info_work *w, ds_result *r, const ds_counterfactual *e,
                               const float *changed, ds_error *err)
 {
     const ds_info_status s = ds_info_describe(w->info);
@@ -105,24 +105,25 @@ static ds_status keep_numbers(const info_work *w, ds_result *r, const ds_edit *e
     ds__result_say(r,
                    "correlation of change with i_o %.3f, with i_s %.3f; the flow and back misses "
                    "by %.2g\n",
-                   by_o, by_s, ds_edit_miss(e));
+                   by_o, by_s, ds_counterfactual_miss(e));
     return ds__result_set(r, "edit",
                           json_pack("{s:s, s:f, s:o, s:o, s:o, s:I}", "edited",
                                     w->questions.text[w->questions.pair[0].without], "change",
                                     total, "pixel_pearson_i_o", ds__json_real(by_o),
                                     "pixel_pearson_i_s", ds__json_real(by_s), "reconstruction_miss",
-                                    ds__json_real(ds_edit_miss(e)), "calls",
-                                    (json_int_t)ds_edit_calls(e)),
+                                    ds__json_real(ds_counterfactual_miss(e)), "calls",
+                                    (json_int_t)ds_counterfactual_calls(e)),
                           err);
 }
 
-static const char *const latent_name[DS_EDIT_LATENTS] = { "input", "same", "changed", "noise" };
+static const char *const latent_name[DS_COUNTERFACTUAL_LATENTS] = { "input", "same", "changed",
+                                                                    "noise" };
 
-static ds_status keep_picture(ds_edit *e, int which, ds_result *r, ds_error *err)
+static ds_status keep_picture(ds_counterfactual *e, int which, ds_result *r, ds_error *err)
 {
     ds_image image = { 0 };
     ds_tensor planes;
-    ds_status st = ds_edit_image(e, &planes, which, err);
+    ds_status st = ds_counterfactual_image(e, &planes, which, err);
 
     if (st == DS_OK)
         st = ds_image_from_planes(&image, planes.data, planes.dim[3], planes.dim[2], err);
@@ -130,20 +131,20 @@ static ds_status keep_picture(ds_edit *e, int which, ds_result *r, ds_error *err
 }
 
 /* The change and the latents as edit.*, and the two regenerated pictures. */
-static ds_status keep(const info_work *w, ds_result *r, ds_edit *e, const float *changed,
+static ds_status keep(const info_work *w, ds_result *r, ds_counterfactual *e, const float *changed,
                       ds_error *err)
 {
     const ds_info_status s = ds_info_describe(w->info);
     ds_status st = ds__result_floats(r, "edit.change", DS_DIMS(s.height, s.width), changed, err);
 
-    for (int i = 0; st == DS_OK && i < DS_EDIT_LATENTS; i++) {
-        const ds_tensor t = ds_edit_latent(e, i);
+    for (int i = 0; st == DS_OK && i < DS_COUNTERFACTUAL_LATENTS; i++) {
+        const ds_tensor t = ds_counterfactual_latent(e, i);
         char name[32];
 
         snprintf(name, sizeof name, "edit.%s", latent_name[i]);
         st = ds__result_floats(r, name, t.rank, t.dim, t.data, err);
     }
-    for (int i = DS_EDIT_SAME; st == DS_OK && i <= DS_EDIT_CHANGED; i++)
+    for (int i = DS_COUNTERFACTUAL_SAME; st == DS_OK && i <= DS_COUNTERFACTUAL_CHANGED; i++)
         st = keep_picture(e, i, r, err);
     return st == DS_OK ? keep_numbers(w, r, e, changed, err) : st;
 }
@@ -153,15 +154,15 @@ static ds_status edit(edit_job *o, ds_job *j, ds_error *err)
     info_work *w = &o->work;
     const ds_info_status s = ds_info_describe(w->info);
     float *changed = ds_calloc((size_t)(s.height * s.width), sizeof *changed);
-    ds_edit *e = NULL;
+    ds_counterfactual *e = NULL;
     ds_status st =
         changed != NULL ? change(&e, o, j, err) : ds_fail(err, DS_E_NOMEM, "no memory for a map");
 
     if (st == DS_OK) {
-        ds_edit_change(e, changed);
+        ds_counterfactual_change(e, changed);
         st = keep(w, j->result, e, changed, err);
     }
-    ds_edit_free(e);
+    ds_counterfactual_free(e);
     ds_free(changed);
     return st;
 }

@@ -93,10 +93,10 @@ static ds_status check_words(ds_job *j, void *options, ds_error *err)
     st = ds__info_check(&o->work, j, &o->common, err);
     if (st == DS_OK)
         st = ds__job_tokenizer(j, &t, err);
-    return st == DS_OK
-               ? questions_all_words(&o->work.questions, t, o->common.prompt,
-                                     (unsigned)o->kinds.kind + 1, (ds_removal)o->kinds.removal, err)
-               : st;
+    return st == DS_OK ? ds__questions_all_words(&o->work.questions, t, o->common.prompt,
+                                                 (unsigned)o->kinds.kind + 1,
+                                                 (ds_removal)o->kinds.removal, err)
+                       : st;
 }
 
 static ds_status run_words(ds_job *j, void *options, ds_error *err)

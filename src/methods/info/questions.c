@@ -77,14 +77,15 @@ static ds_status add_question(info_questions *q, const char *kind, const char *w
     return DS_OK;
 }
 
-ds_status questions_text(info_questions *q, const char *with, const char *without, ds_error *err)
+ds_status ds__questions_text(info_questions *q, const char *with, const char *without,
+                             ds_error *err)
 {
     return add_question(q, without[0] == '\0' ? "mi" : "against", NULL, ds_strdup(with),
                         ds_strdup(without), err);
 }
 
-ds_status questions_word(info_questions *q, const ds_tokenizer *t, const char *prompt,
-                         const char *word, unsigned kinds, ds_removal removal, ds_error *err)
+ds_status ds__questions_word(info_questions *q, const ds_tokenizer *t, const char *prompt,
+                             const char *word, unsigned kinds, ds_removal removal, ds_error *err)
 {
     ds_status st = DS_OK;
 
@@ -108,8 +109,8 @@ static bool is_word(const char *text)
     return false;
 }
 
-ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
-                              unsigned kinds, ds_removal removal, ds_error *err)
+ds_status ds__questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
+                                  unsigned kinds, ds_removal removal, ds_error *err)
 {
     ds_tokens *tokens;
     ds_status st = ds_tokenizer_encode(t, &tokens, prompt, err);
@@ -121,7 +122,7 @@ ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const ch
         for (int64_t k = 0; k < q->count; k++)
             seen = seen || strcmp(q->question[k].word, word) == 0;
         if (!seen && is_word(word))
-            st = questions_word(q, t, prompt, word, kinds, removal, err);
+            st = ds__questions_word(q, t, prompt, word, kinds, removal, err);
     }
     ds_tokens_free(tokens);
     if (st == DS_OK && q->count == 0)
@@ -129,7 +130,7 @@ ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const ch
     return st;
 }
 
-void questions_free(info_questions *q)
+void ds__questions_free(info_questions *q)
 {
     for (int64_t i = 0; i < q->texts; i++)
         ds_free(q->text[i]);

@@ -22,15 +22,16 @@ typedef struct info_questions {
 enum { INFO_CMI = 1, INFO_MI = 2 };
 
 /* The whole text against another. */
-ds_status questions_text(info_questions *q, const char *with, const char *without, ds_error *err);
+ds_status ds__questions_text(info_questions *q, const char *with, const char *without,
+                             ds_error *err);
 
 /* What a word says given the rest of the prompt (cmi), and alone (mi). */
-ds_status questions_word(info_questions *q, const ds_tokenizer *t, const char *prompt,
-                         const char *word, unsigned kinds, ds_removal removal, ds_error *err);
+ds_status ds__questions_word(info_questions *q, const ds_tokenizer *t, const char *prompt,
+                             const char *word, unsigned kinds, ds_removal removal, ds_error *err);
 
 /* All words of the prompt, each once, without punctuation. */
-ds_status questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
-                              unsigned kinds, ds_removal removal, ds_error *err);
-void questions_free(info_questions *q); /* an all-zero one is allowed */
+ds_status ds__questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
+                                  unsigned kinds, ds_removal removal, ds_error *err);
+void ds__questions_free(info_questions *q); /* an all-zero one is allowed */
 
 #endif

@@ -74,7 +74,7 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     ds_status st = ds__info_check(&o->work, j, &o->common, err);
 
     for (int64_t i = 0; st == DS_OK && i < o->caption.count; i++) {
-        st = questions_text(q, o->caption.text[i], "", err);
+        st = ds__questions_text(q, o->caption.text[i], "", err);
         if (st == DS_OK)
             snprintf(q->question[i].key, sizeof q->question[i].key, "caption%lld", (long long)i);
     }

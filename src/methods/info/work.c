@@ -134,18 +134,18 @@ ds_status ds__info_ask(info_work *w, ds_job *j, const info_common *c, const info
         return ds_fail(err, DS_E_ARG, "%s TEXT is needed, but for %s W... with %s mi",
                        ds__job_name(j, "prompt"), ds__job_name(j, "word"), ds__job_name(j, "kind"));
     if (ask->word.count == 0)
-        return questions_text(&w->questions, c->prompt, ask->against != NULL ? ask->against : "",
-                              err);
+        return ds__questions_text(&w->questions, c->prompt,
+                                  ask->against != NULL ? ask->against : "", err);
     for (int64_t i = 0; st == DS_OK && i < ask->word.count; i++)
-        st = questions_word(&w->questions, t, c->prompt, ask->word.text[i], kinds,
-                            (ds_removal)ask->removal, err);
+        st = ds__questions_word(&w->questions, t, c->prompt, ask->word.text[i], kinds,
+                                (ds_removal)ask->removal, err);
     return st;
 }
 
 void ds__info_work_clear(info_work *w)
 {
     ds_info_free(w->info);
-    questions_free(&w->questions);
+    ds__questions_free(&w->questions);
     ds__job_estimate_clear(&w->est);
     ds__picture_clear(&w->picture);
 }

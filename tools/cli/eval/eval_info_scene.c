@@ -201,8 +201,8 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
     const ds_tensor latent = ds_info_latent(s->info);
     int64_t n = latent.dim[2] * latent.dim[3];
     float *map = ds_calloc((size_t)(2 * n), sizeof *map), *change = map + n;
-    ds_edit_options o = DS_EDIT_OPTIONS_INIT;
-    ds_edit *edit = NULL;
+    ds_counterfactual_options o = DS_COUNTERFACTUAL_OPTIONS_INIT;
+    ds_counterfactual *edit = NULL;
     double total = 0.0, r[2] = { NAN, NAN };
     ds_status st;
 
@@ -213,9 +213,9 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
     o.edited = s->text[s->pair[s->cmi[k]].without];
     o.steps = s->e->edit;
     o.cancel = s->e->est->options.cancel;
-    st = ds_edit_new(&edit, s->e->model, &o, err);
+    st = ds_counterfactual_new(&edit, s->e->model, &o, err);
     if (st == DS_OK)
-        ds_edit_change(edit, change);
+        ds_counterfactual_change(edit, change);
     for (int f = 0; st == DS_OK && f < 2; f++) {
         st = ds_info_map(s->info, map, NULL, s->cmi[k], (ds_info_form)f, err);
         if (st == DS_OK)
@@ -228,7 +228,7 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
         json_object_set_new(into, "change_r_o", json_real(r[0]));
         json_object_set_new(into, "change_r_s", json_real(r[1]));
     }
-    ds_edit_free(edit);
+    ds_counterfactual_free(edit);
     ds_free(map);
     return st;
 }

@@ -1,4 +1,4 @@
-/* edit.c - a picture to noise and back, under its text and under another. See diffuscope/info.h.
+/* counterfactual.c - a picture to noise and back, under its text and under another. See diffuscope/info.h.
  *
  *     dx / dsigma = eps_hat(x / sqrt(1 + sigma^2), sigma),   log-SNR = -2 log sigma
  *
@@ -18,26 +18,26 @@
 /* Of schedules that end in next to pure noise: nothing is decided above. */
 #define MOST_SIGMA 80.0
 
-struct ds_edit {
+struct ds_counterfactual {
     ds_latent_size size;
     int64_t plane; /* elements of a latent */
-    float *latent[DS_EDIT_LATENTS];
+    float *latent[DS_COUNTERFACTUAL_LATENTS];
     ds_network_source *source;
     ds_conditions *text[2];
     double *sigma; /* [steps + 1], falling; snapped to the schedule */
     int64_t steps;
     float *z, *answer, *slope, *next; /* [plane] */
-    float *image;                     /* [3,H,W] of ds_edit_image */
+    float *image;                     /* [3,H,W] of ds_counterfactual_image */
     ds_model *model;
     int64_t calls, done;
-    const ds_edit_options *options; /* while running */
+    const ds_counterfactual_options *options; /* while running */
 };
 
-void ds_edit_free(ds_edit *e)
+void ds_counterfactual_free(ds_counterfactual *e)
 {
     if (e == NULL)
         return;
-    for (int i = 0; i < DS_EDIT_LATENTS; i++)
+    for (int i = 0; i < DS_COUNTERFACTUAL_LATENTS; i++)
         ds_free(e->latent[i]);
     ds__network_source_free(e->source);
     for (int i = 0; i < 2; i++)
@@ -53,7 +53,8 @@ void ds_edit_free(ds_edit *e)
 
 /* ---- preparation ----------------------------------------------------------------------------- */
 
-static ds_status encode_texts(ds_edit *e, ds_model *m, const ds_edit_options *o, ds_error *err)
+static ds_status encode_texts(ds_counterfactual *e, ds_model *m, const ds_counterfactual_options *o,
+                              ds_error *err)
 {
     const char *text[2] = { o->prompt != NULL ? o->prompt : "",
                             o->edited != NULL ? o->edited : "" };
@@ -67,7 +68,7 @@ static ds_status encode_texts(ds_edit *e, ds_model *m, const ds_edit_options *o,
 }
 
 /* Karras's grid; sigmas that snap to the same time step are one. */
-static ds_status make_sigmas(ds_edit *e, int64_t steps, ds_error *err)
+static ds_status make_sigmas(ds_counterfactual *e, int64_t steps, ds_error *err)
 {
     const ds_source *s = ds__network_source(e->source);
     double least = exp(-0.5 * s->table[0]), most = exp(-0.5 * s->table[s->table_count - 1]);
@@ -91,7 +92,7 @@ static ds_status make_sigmas(ds_edit *e, int64_t steps, ds_error *err)
     return DS_OK;
 }
 
-static ds_status allocate(ds_edit *e, ds_error *err)
+static ds_status allocate(ds_counterfactual *e, ds_error *err)
 {
     float **all[] = { &e->latent[1], &e->latent[2], &e->latent[3], &e->z,
                       &e->answer,    &e->slope,     &e->next };
@@ -108,7 +109,8 @@ static ds_status allocate(ds_edit *e, ds_error *err)
 /* ---- the flow -------------------------------------------------------------------------------- */
 
 /* slope = eps_hat at state x and sigma. */
-static ds_status slope_at(ds_edit *e, float *slope, const float *x, double sigma, ds_error *err)
+static ds_status slope_at(ds_counterfactual *e, float *slope, const float *x, double sigma,
+                          ds_error *err)
 {
     const ds_source *s = ds__network_source(e->source);
     double logsnr = -2.0 * log(sigma), scale = 1.0 / sqrt(1.0 + sigma * sigma);
@@ -124,7 +126,7 @@ static ds_status slope_at(ds_edit *e, float *slope, const float *x, double sigma
     return st;
 }
 
-static ds_status heun(ds_edit *e, float *x, double from, double to, ds_error *err)
+static ds_status heun(ds_counterfactual *e, float *x, double from, double to, ds_error *err)
 {
     float step = (float)(to - from);
     ds_status st = slope_at(e, e->slope, x, from, err);
@@ -144,7 +146,7 @@ static ds_status heun(ds_edit *e, float *x, double from, double to, ds_error *er
     return st;
 }
 
-static ds_status flow(ds_edit *e, float *x, int text, bool to_noise, ds_error *err)
+static ds_status flow(ds_counterfactual *e, float *x, int text, bool to_noise, ds_error *err)
 {
     ds_status st = ds__network_source_condition(e->source, e->text[text], err);
 
@@ -156,42 +158,44 @@ static ds_status flow(ds_edit *e, float *x, int text, bool to_noise, ds_error *e
     return st;
 }
 
-static ds_status run(ds_edit *e, ds_error *err)
+static ds_status run(ds_counterfactual *e, ds_error *err)
 {
     size_t bytes = (size_t)e->plane * sizeof(float);
     ds_status st;
 
-    memcpy(e->latent[DS_EDIT_NOISE], e->latent[DS_EDIT_INPUT], bytes);
-    st = flow(e, e->latent[DS_EDIT_NOISE], 0, true, err);
-    memcpy(e->latent[DS_EDIT_SAME], e->latent[DS_EDIT_NOISE], bytes);
-    memcpy(e->latent[DS_EDIT_CHANGED], e->latent[DS_EDIT_NOISE], bytes);
+    memcpy(e->latent[DS_COUNTERFACTUAL_NOISE], e->latent[DS_COUNTERFACTUAL_INPUT], bytes);
+    st = flow(e, e->latent[DS_COUNTERFACTUAL_NOISE], 0, true, err);
+    memcpy(e->latent[DS_COUNTERFACTUAL_SAME], e->latent[DS_COUNTERFACTUAL_NOISE], bytes);
+    memcpy(e->latent[DS_COUNTERFACTUAL_CHANGED], e->latent[DS_COUNTERFACTUAL_NOISE], bytes);
     if (st == DS_OK)
-        st = flow(e, e->latent[DS_EDIT_SAME], 0, false, err);
+        st = flow(e, e->latent[DS_COUNTERFACTUAL_SAME], 0, false, err);
     if (st == DS_OK)
-        st = flow(e, e->latent[DS_EDIT_CHANGED], 1, false, err);
+        st = flow(e, e->latent[DS_COUNTERFACTUAL_CHANGED], 1, false, err);
     for (int64_t i = 0; st == DS_OK && i < e->plane; i++)
-        if (!isfinite(e->latent[DS_EDIT_SAME][i]) || !isfinite(e->latent[DS_EDIT_CHANGED][i]))
+        if (!isfinite(e->latent[DS_COUNTERFACTUAL_SAME][i]) ||
+            !isfinite(e->latent[DS_COUNTERFACTUAL_CHANGED][i]))
             return ds_fail(err, DS_E_FORMAT, "the flow left the finite numbers");
     return st;
 }
 
-ds_status ds_edit_new(ds_edit **out, ds_model *m, const ds_edit_options *o, ds_error *err)
+ds_status ds_counterfactual_new(ds_counterfactual **out, ds_model *m,
+                                const ds_counterfactual_options *o, ds_error *err)
 {
-    ds_edit *e;
+    ds_counterfactual *e;
     ds_status st;
 
     *out = NULL;
     if (o->size != sizeof *o || o->steps < 1 || o->steps > 10000)
         return ds_fail(err, DS_E_ARG,
                        "edit: expected 1 to 10000 steps, and options made with "
-                       "DS_EDIT_OPTIONS_INIT");
+                       "DS_COUNTERFACTUAL_OPTIONS_INIT");
     e = ds_calloc(1, sizeof *e);
     if (e == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for an edit");
     e->options = o;
     e->model = m;
-    st = ds__latent_take(&e->latent[DS_EDIT_INPUT], &e->size, m, o->latent, o->image, o->cancel,
-                         err);
+    st = ds__latent_take(&e->latent[DS_COUNTERFACTUAL_INPUT], &e->size, m, o->latent, o->image,
+                         o->cancel, err);
     if (st == DS_OK)
         st = allocate(e, err);
     if (st == DS_OK)
@@ -204,7 +208,7 @@ ds_status ds_edit_new(ds_edit **out, ds_model *m, const ds_edit_options *o, ds_e
     if (st == DS_OK)
         st = run(e, err);
     if (st != DS_OK) {
-        ds_edit_free(e);
+        ds_counterfactual_free(e);
         return st;
     }
     e->options = NULL;
@@ -214,15 +218,15 @@ ds_status ds_edit_new(ds_edit **out, ds_model *m, const ds_edit_options *o, ds_e
 
 /* ---- results --------------------------------------------------------------------------------- */
 
-ds_tensor ds_edit_latent(const ds_edit *e, int which)
+ds_tensor ds_counterfactual_latent(const ds_counterfactual *e, int which)
 {
     return (ds_tensor){ DS_DTYPE_F32,
                         4,
                         { 1, e->size.channels, e->size.height, e->size.width },
-                        which >= 0 && which < DS_EDIT_LATENTS ? e->latent[which] : NULL };
+                        which >= 0 && which < DS_COUNTERFACTUAL_LATENTS ? e->latent[which] : NULL };
 }
 
-ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err)
+ds_status ds_counterfactual_image(ds_counterfactual *e, ds_tensor *image, int which, ds_error *err)
 {
     ds_autoencoder *a = NULL;
     ds_denoiser_info about;
@@ -231,7 +235,7 @@ ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err)
 
     if (st != DS_OK)
         return st;
-    if (which < 0 || which >= DS_EDIT_LATENTS)
+    if (which < 0 || which >= DS_COUNTERFACTUAL_LATENTS)
         return ds_fail(err, DS_E_ARG, "edit: there is no picture %d", which);
     height = e->size.height * about.factor;
     width = e->size.width * about.factor;
@@ -248,9 +252,10 @@ ds_status ds_edit_image(ds_edit *e, ds_tensor *image, int which, ds_error *err)
     return st;
 }
 
-void ds_edit_change(const ds_edit *e, float *change)
+void ds_counterfactual_change(const ds_counterfactual *e, float *change)
 {
-    const float *same = e->latent[DS_EDIT_SAME], *other = e->latent[DS_EDIT_CHANGED];
+    const float *same = e->latent[DS_COUNTERFACTUAL_SAME],
+                *other = e->latent[DS_COUNTERFACTUAL_CHANGED];
     int64_t pixels = e->size.height * e->size.width;
 
     for (int64_t j = 0; j < pixels; j++) {
@@ -262,20 +267,22 @@ void ds_edit_change(const ds_edit *e, float *change)
     }
 }
 
-double ds_edit_miss(const ds_edit *e)
+double ds_counterfactual_miss(const ds_counterfactual *e)
 {
     double off = 0.0, all = 0.0;
 
     for (int64_t i = 0; i < e->plane; i++) {
-        double d = (double)e->latent[DS_EDIT_SAME][i] - e->latent[DS_EDIT_INPUT][i];
+        double d =
+            (double)e->latent[DS_COUNTERFACTUAL_SAME][i] - e->latent[DS_COUNTERFACTUAL_INPUT][i];
 
         off += d * d;
-        all += (double)e->latent[DS_EDIT_INPUT][i] * e->latent[DS_EDIT_INPUT][i];
+        all +=
+            (double)e->latent[DS_COUNTERFACTUAL_INPUT][i] * e->latent[DS_COUNTERFACTUAL_INPUT][i];
     }
     return sqrt(off / all);
 }
 
-int64_t ds_edit_calls(const ds_edit *e)
+int64_t ds_counterfactual_calls(const ds_counterfactual *e)
 {
     return e->calls;
 }

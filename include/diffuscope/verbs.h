@@ -171,6 +171,7 @@ typedef struct ds_denoiser_info {
     int64_t channels; /* of a latent */
     int64_t side;     /* latent side of the training images */
     int64_t factor;   /* image pixels per latent pixel */
+    int64_t guidance; /* numbers of "timestep_cond"; 0: guidance takes a second conditioning */
 } ds_denoiser_info;
 DS_API ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err);
 
@@ -182,10 +183,16 @@ DS_API ds_status ds_denoiser_condition_rows(ds_denoiser *d, const ds_conditions 
                                             const int64_t *which, ds_error *err);
 
 /* Sets another input for all calls to come, any numeric type: "gate.<site>" ([parts] or [rows,parts]),
- * "timestep_cond" [rows,dim] (guidance embedding, where the network has one: zero until it is set),
+ * "timestep_cond" [rows,dim] (guidance embedding, where the network has one: that of a guidance of 1, the
+ * prompt alone, until it is set; ds_denoiser_guide sets it),
  * "time_ids" [rows,6] (XL: the size of the picture until it is set). DS_E_NOMATCH, DS_E_SHAPE. */
 DS_API ds_status ds_denoiser_set(ds_denoiser *d, const char *input, const ds_tensor *t,
                                  ds_error *err);
+
+/* Guidance w of all calls to come, for a network that takes it as an embedding (C. Meng et al., arXiv
+ * 2210.03142, section 3.1): sine and cosine of 1000 (w - 1) at dim / 2 frequencies, as in diffusers. Such a
+ * network wants one conditioning. Without the input, DS_E_UNSUPPORTED. */
+DS_API ds_status ds_denoiser_guide(ds_denoiser *d, double w, ds_error *err);
 
 /* out [K,B,C,h,w] = network(z [B,C,h,w], t [B], conditioning k) in one call, in the network's own
  * parametrisation (see ds_noise). */

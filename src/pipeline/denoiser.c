@@ -2,6 +2,7 @@
 
 #include "pipeline/denoiser_impl.h"
 
+#include <math.h>
 #include <string.h>
 
 ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err)
@@ -13,7 +14,7 @@ ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_erro
     if (st != DS_OK)
         return st;
     *out = (ds_denoiser_info){ m->vae.latent_channels, m->unet.sample_size,
-                               (int64_t)1 << (m->vae.levels - 1) };
+                               (int64_t)1 << (m->vae.levels - 1), m->unet.cond_dim };
     if (m->unet.in_channels != out->channels || m->unet.out_channels != out->channels)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "the unet reads %lld channels and gives %lld, the vae's latents have %lld: "
@@ -57,6 +58,45 @@ static ds_status set_sizes(ds_denoiser *d, ds_error *err)
         memcpy(all + r * 6, one, sizeof one);
     t.data = all;
     st = ds__net_set(d->net, "time_ids", &t, err);
+    ds_free(all);
+    return st;
+}
+
+/* sin and cos of 1000 (w - 1) f_i, f_i = 10000^(-i / (half - 1)); an odd last number is 0. */
+static void embed_guidance(float *out, int64_t dim, double w)
+{
+    const int64_t half = dim / 2;
+    const float step = (float)(half > 1 ? log(10000.0) / (double)(half - 1) : 0.0);
+    const float scaled = (float)(w - 1.0) * 1000.0f;
+
+    memset(out, 0, (size_t)dim * sizeof *out);
+    for (int64_t i = 0; i < half; i++) {
+        float angle = scaled * expf((float)i * -step);
+
+        out[i] = sinf(angle);
+        out[half + i] = cosf(angle);
+    }
+}
+
+ds_status ds_denoiser_guide(ds_denoiser *d, double w, ds_error *err)
+{
+    const int64_t dim = d->info.guidance;
+    ds_tensor t = { DS_DTYPE_F32, 2, { d->rows, dim }, NULL };
+    float *all;
+    ds_status st;
+
+    if (dim == 0)
+        return ds_fail(err, DS_E_UNSUPPORTED,
+                       "this network has no guidance embedding (time_cond_proj_dim)");
+    if (!isfinite(w))
+        return ds_fail(err, DS_E_ARG, "guidance: expected a finite number");
+    all = ds_calloc((size_t)d->rows, (size_t)dim * sizeof *all);
+    if (all == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a guidance embedding");
+    for (int64_t r = 0; r < d->rows; r++)
+        embed_guidance(all + r * dim, dim, w);
+    t.data = all;
+    st = ds__net_set(d->net, "timestep_cond", &t, err);
     ds_free(all);
     return st;
 }
@@ -127,6 +167,8 @@ ds_status ds__denoiser_plan(ds_denoiser **out, ds_model *m, const ds_denoiser_sh
         st = ds__net_new(&d->net, m, DS_MODULE_UNET, &net, o, err);
     if (st == DS_OK && m->unet.text_time)
         st = set_sizes(d, err);
+    if (st == DS_OK && d->info.guidance > 0)
+        st = ds_denoiser_guide(d, 1.0, err);
     if (st != DS_OK) {
         ds__denoiser_free(d);
         return st;

@@ -64,7 +64,8 @@ static ds_status choose_sizes(ds_run *r, const ds_run_options *o, ds_error *err)
     r->width = width / info.factor;
     r->height = height / info.factor;
     r->n = r->channels * r->width * r->height;
-    r->branches = o->cfg_scale == 1.0 ? 1 : 2;
+    r->branches = o->cfg_scale <= 1.0 || info.guidance > 0 ? 1 : 2;
+    r->guidance = info.guidance > 0 ? DS_GUIDED_INSIDE : r->branches == 2 ? DS_GUIDED : DS_UNGUIDED;
     r->images = o->images > 0 ? o->images : given != NULL ? given->dim[0] : 1;
     st = check_tensor(o->latent, "the initial latent", r->channels, r->height, r->width, r->images,
                       false, err);
@@ -87,6 +88,13 @@ static ds_status check_options(const ds_run_options *o, ds_error *err)
 
 /* ---- parts ----------------------------------------------------------------------------------- */
 
+static ds_status warn(ds_run *r, const char *text)
+{
+    if (r->warnings < DS_RUN_WARNINGS)
+        r->warning[r->warnings++] = text;
+    return DS_OK;
+}
+
 static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error *err)
 {
     int64_t fit = r->conditions->tokens - 2;
@@ -100,8 +108,35 @@ static ds_status warn_of_cut(ds_run *r, const char *what, int64_t cut, ds_error 
                             what, (long long)(fit + cut), (long long)cut, (long long)fit);
     if (text == NULL)
         return no_memory(err);
-    r->warning[r->warnings++] = text;
-    return DS_OK;
+    return warn(r, text);
+}
+
+/* What became of the guidance that was asked for, where it is not what the number says. diffusers, too,
+ * takes 1 and less for none. */
+static ds_status warn_of_guidance(ds_run *r, const ds_run_options *o, ds_error *err)
+{
+    const bool negative = o->negative_prompt != NULL && o->negative_prompt[0] != '\0';
+    const char *text;
+
+    if (r->guidance == DS_GUIDED)
+        return DS_OK;
+    if (r->guidance == DS_GUIDED_INSIDE) {
+        text = ds__arena_printf(&r->arena,
+                                "this network takes guidance as an embedding: %g is fed to it, and the "
+                                "prompt alone is run",
+                                o->cfg_scale);
+        if (text == NULL)
+            return no_memory(err);
+        warn(r, text);
+    } else if (o->cfg_scale < 1.0) {
+        text = ds__arena_printf(&r->arena,
+                                "a guidance of %g is none, as 1 is: the prompt alone is run",
+                                o->cfg_scale);
+        if (text == NULL)
+            return no_memory(err);
+        warn(r, text);
+    }
+    return negative ? warn(r, "the negative prompt has no effect without a guidance above 1") : DS_OK;
 }
 
 /* The conditionings are the negative prompt's, where there is one, and then those of the
@@ -166,6 +201,8 @@ static ds_status make_networks(ds_run *r, const ds_run_options *o, ds_error *err
         st = ds__preview_fit(&r->preview, r->model, err);
     if (st == DS_OK)
         st = ds__denoiser_new(&r->denoiser, r->model, &shape, r->watcher, err);
+    if (st == DS_OK && r->guidance == DS_GUIDED_INSIDE)
+        st = ds_denoiser_guide(r->denoiser, o->cfg_scale, err);
     return st == DS_OK ? set_conditions(r, o, err) : st;
 }
 
@@ -319,6 +356,8 @@ static ds_status build(ds_run *r, const ds_run_options *o, const ds_watcher *wat
         st = make_samplers(r, o, err);
     if (st == DS_OK)
         st = make_buffers(r, err);
+    if (st == DS_OK)
+        st = warn_of_guidance(r, o, err);
     if (st == DS_OK)
         st = encode_prompts(r, o, err);
     if (st == DS_OK)

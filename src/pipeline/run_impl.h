@@ -14,7 +14,7 @@
 
 #include <diffuscope/sampler.h>
 
-#define DS_RUN_WARNINGS 4
+#define DS_RUN_WARNINGS 8
 
 /* colour c = offset[c] + sum_k weight[c][k] latent[k] */
 typedef struct ds_preview {
@@ -22,6 +22,9 @@ typedef struct ds_preview {
     int64_t channels;
     float offset[3], weight[3][16];
 } ds_preview;
+
+/* By a second conditioning, not at all, or as an embedding that the network takes. */
+typedef enum ds_guided { DS_GUIDED, DS_UNGUIDED, DS_GUIDED_INSIDE } ds_guided;
 
 struct ds_run {
     ds_model *model;
@@ -42,6 +45,7 @@ struct ds_run {
     int64_t factor;                          /* image pixels per latent pixel */
     int64_t n;                               /* numbers of one latent */
     int branches;                            /* 2 with guidance */
+    ds_guided guidance;
     int steps, step, call;
     bool failed;
 

@@ -28,7 +28,7 @@
           .standard = "7",                                                                         \
           .min = -100,                                                                             \
           .max = 100,                                                                              \
-          .help = "guidance: how much further than the negative prompt; 1 is none, and twice as "  \
+          .help = "guidance: how much further than the negative prompt; 1 or less is none, and twice as "  \
                   "fast" },                                                                        \
         { .name = "sampler",                                                                       \
           .kind = DS_OPTION_TEXT,                                                                  \

@@ -43,7 +43,7 @@ static ds_status check(const ds_daam_picture *p, const ds_daam_options *o, ds_er
                        p->levels, p->from, p->to);
     if (o->save_heads != NULL || o->load_heads != NULL)
         return ds_fail(err, DS_E_UNSUPPORTED, "heads are saved and loaded in generations only");
-    if (o->uncond && (p->cfg_scale == 1.0 || p->approach == DS_DAAM_NOISE))
+    if (o->uncond && (p->cfg_scale <= 1.0 || p->approach == DS_DAAM_NOISE))
         return ds_fail(err, DS_E_ARG,
                        "the negative prompt is read in an inversion with guidance only; give the "
                        "text as the prompt instead");
@@ -62,7 +62,7 @@ static ds_status measure(ds_run_sizes *s, ds_model *m, const ds_daam_picture *p,
         return ds_fail(err, DS_E_SHAPE, "a picture of %lld by %lld: both must be multiples of %lld",
                        (long long)dim[3], (long long)dim[2], (long long)info.factor);
     *s = (ds_run_sizes){ dim[0], 1, dim[2] / info.factor, dim[3] / info.factor, info.factor };
-    if (p->approach == DS_DAAM_INVERT && p->cfg_scale != 1.0)
+    if (p->approach == DS_DAAM_INVERT && p->cfg_scale > 1.0 && info.guidance == 0)
         s->branches = 2;
     return DS_OK;
 }

@@ -60,6 +60,11 @@ DS_API ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, d
 DS_API void ds_sampler_free(ds_sampler *s); /* NULL is allowed */
 
 DS_API const char *ds_sampler_name(const ds_sampler *s);
+
+/* What a user should know before the run, NULL if nothing: a second-order sampler whose first step is
+ * too long, as in schedules that begin with huge noise. Lives as long as s. */
+DS_API const char *ds_sampler_remark(const ds_sampler *s);
+
 DS_API int ds_sampler_calls(const ds_sampler *s); /* of the network, known from the start */
 DS_API int ds_sampler_steps(const ds_sampler *s); /* user-visible steps that will be run */
 

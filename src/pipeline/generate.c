@@ -233,6 +233,8 @@ static ds_status make_samplers(ds_run *r, const ds_run_options *o, ds_error *err
     ds__schedule_file_close(&f);
     if (st == DS_OK)
         r->steps = ds_sampler_steps(r->sampler[0]);
+    if (st == DS_OK && ds_sampler_remark(r->sampler[0]) != NULL)
+        warn(r, ds_sampler_remark(r->sampler[0]));
     return st;
 }
 

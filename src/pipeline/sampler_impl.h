@@ -42,6 +42,7 @@ struct ds_sampler {
     int sigma_count;
     const float *level; /* FORM_SIGMA: the sigma of each call's input */
     float init_sigma;
+    char remark[200]; /* what a user should know before the run */
 
     /* The run. */
     int64_t n;
@@ -110,7 +111,7 @@ void ds__dpmpp_2m_old(ds_sampler *s, int call, const float *output, ds_rng *rng)
 void ds__deis(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__unipc(ds_sampler *s, int call, const float *output, ds_rng *rng);
 
-/* sampler_sigma.c */
+/* sampler_sigma.c. The last writes s->remark if the first step is too long for the method. */
 ds_status ds__plan_sigma(ds_sampler *s, ds_error *err);
 ds_status ds__plan_heun(ds_sampler *s, ds_error *err);
 ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err);
@@ -120,6 +121,7 @@ void ds__heun(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__lms(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__dpm2(ds_sampler *s, int call, const float *output, ds_rng *rng);
 void ds__dpm2_a(ds_sampler *s, int call, const float *output, ds_rng *rng);
+void ds__check_first_step(ds_sampler *s);
 
 /* sampler_table.c: the table. sampler_names.c: finding a row. */
 extern const ds_sampler_class ds__samplers[];

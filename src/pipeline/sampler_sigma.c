@@ -8,6 +8,7 @@
 #include "pipeline/sampler_impl.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* sigma[0 .. steps] and time[0 .. steps-1], from noisy to clean, the last sigma being 0. */
@@ -133,6 +134,37 @@ ds_status ds__plan_dpm2(ds_sampler *s, ds_error *err)
     for (int i = steps - 1; i > 0; i--)
         s->sigma[2 * i] = s->sigma[2 * i - 1] = s->sigma[i];
     return DS_OK;
+}
+
+/* heun, dpm2 and dpm2_a go the whole step (or half of it and half) along the slope (x - x0) / m that they find at
+ * a lower level m. If x0 is another one there, by about 1 / m while nearly all is noise and at most by the data's
+ * deviation of 1, the step is off by
+ *   length / m min(1, 1/m)
+ * which for a first level of 20,000 (a cosine schedule) is far above the level where the step ends. */
+void ds__check_first_step(ds_sampler *s)
+{
+    const double limit = 0.25; /* of the level at the end; 0.27 and more was seen in the picture */
+    double from, end, m, length, off;
+
+    if (s->class->calls_per_step != 2 || s->first > 0 || s->count < 3)
+        return;
+    from = (double)s->sigma[0];
+    end = (double)s->sigma[1];
+    m = (double)s->level[1];
+    length = from - end;
+    if (s->class->kind == DS_DPM2_A) {
+        float up;
+
+        length = from - (double)ancestral(s->sigma[0], s->sigma[1], &up);
+    }
+    if (s->class->kind == DS_HEUN)
+        length /= 2;
+    off = length / m * fmin(1, 1 / m);
+    if (off > limit * end)
+        snprintf(s->remark, sizeof s->remark,
+                 "sampler %s is unstable here: its first step, from noise %.4g to %.4g, is too long for a "
+                 "method of second order; euler, ddim, dpm++2m and unipc are not",
+                 s->class->name, from, end);
 }
 
 /* Fills x0 for a latent of level sigma.

@@ -159,7 +159,11 @@ static ds_status prepare(ds_sampler *s, const ds_sampler_options *o, const ds_sc
     st = ds__schedule_new(&s->schedule, &s->config, s->class->kind, err);
     if (st == DS_OK)
         st = s->class->plan(s, err);
-    return st == DS_OK ? skip_steps(s, o, err) : st;
+    if (st == DS_OK)
+        st = skip_steps(s, o, err);
+    if (st == DS_OK)
+        ds__check_first_step(s);
+    return st;
 }
 
 ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, ds_error *err)
@@ -217,6 +221,11 @@ ds_sampler_form ds__sampler_form(const ds_sampler *s)
 const char *ds_sampler_name(const ds_sampler *s)
 {
     return s->class->name;
+}
+
+const char *ds_sampler_remark(const ds_sampler *s)
+{
+    return s->remark[0] != '\0' ? s->remark : NULL;
 }
 
 int ds_sampler_calls(const ds_sampler *s)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
+#include "report.h"
 
 static const ds_option options[] = {
     { .name = "toy",
@@ -207,6 +208,8 @@ static ds_status run(const ds_args *a, ds_error *err)
 
     if (st == DS_OK)
         st = make_sampler(&s, a, err);
+    if (st == DS_OK && ds_sampler_remark(s) != NULL)
+        remark(a, "%s", ds_sampler_remark(s));
     if (st == DS_OK)
         st = ds_bundle_load(&in, opt_text(a, "latent"), err);
     if (st == DS_OK)

@@ -37,12 +37,13 @@ typedef struct ds_model_options {
     const char *config; /* for a single file: folder with configurations and tokenizers; or NULL */
     const char *prediction; /* "epsilon" or "v" instead of what the model says; NULL: what it says */
     const char *vae, *text_encoder, *text_encoder_2; /* files or folders that replace that part */
+    ds_emphasis emphasis; /* how all prompts to this model are read: see tokenizer.h */
 } ds_model_options;
 
 #define DS_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO, NULL, NULL, NULL, NULL,    \
-            NULL                                                                                   \
+            NULL, DS_EMPHASIS_NONE                                                                 \
     }
 
 /* Opens every component that the folder has, and checks each parameter's presence, shape and type

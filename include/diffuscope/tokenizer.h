@@ -60,7 +60,26 @@ typedef struct ds_tokens {
     const char *const *pieces; /* the tokenizer owns the strings: keep it open */
     int64_t word_count;
     const ds_word *words; /* in order; together they cover every token once */
+    const float *weight;  /* [count], of emphasis; NULL: all are 1 */
+    bool breaks;          /* a BREAK fills up a chunk (and is a word, of the tokens that fill) */
 } ds_tokens;
+
+/* What "(text:1.3)", "(text)", "[text]" and BREAK mean in a prompt: nothing, or weights of words. The
+ * grammar of the last two is A1111's; they differ in what a text encoder's user makes of the weights. */
+typedef enum ds_emphasis {
+    DS_EMPHASIS_NONE,  /* the syntax is text */
+    DS_EMPHASIS_A1111, /* z <- w z for each token, and the chunk's mean is restored */
+    DS_EMPHASIS_COMFY  /* z <- z0 + w (z - z0), z0 the empty prompt's at the same place */
+} ds_emphasis;
+
+DS_API ds_status ds_emphasis_parse(ds_emphasis *out, const char *word, ds_error *err);
+
+/* Would another setting than DS_EMPHASIS_NONE read this prompt in another way? */
+DS_API bool ds_prompt_emphasises(const char *prompt);
+
+/* From here on the tokenizer reads prompts so; words are still found by their bytes in the prompt as it
+ * is written. Before threads share it. */
+DS_API void ds_tokenizer_set_emphasis(ds_tokenizer *t, ds_emphasis emphasis);
 
 /* text is UTF-8. DS_E_ARG with the byte offset if it is not, or if it is longer than 1 MiB.
  *

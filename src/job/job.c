@@ -165,6 +165,19 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
     return ds_record_real(j->record, path, (double)(int64_t)((now() - j->start) * 1e6) / 1e6, err);
 }
 
+ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
+{
+    char text[320];
+
+    if (prompt == NULL || j->common.emphasis != DS_EMPHASIS_NONE || !ds_prompt_emphasises(prompt))
+        return DS_OK;
+    snprintf(text, sizeof text,
+             "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"; %s "
+             "a1111 or comfy reads them",
+             prompt, ds__job_name(j, "emphasis"));
+    return ds__job_warn(j, text, err);
+}
+
 static ds_model_options model_options(const ds_job *j)
 {
     enum { F32, BF16, REF }; /* in the order of the option's choices */
@@ -173,6 +186,7 @@ static ds_model_options model_options(const ds_job *j)
 
     o.compute = j->common.compute == BF16 ? DS_DTYPE_BF16 : DS_DTYPE_F32;
     o.products = j->common.compute == REF ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
+    o.emphasis = (ds_emphasis)j->common.emphasis; /* in the order of the option's choices */
     o.config = j->common.config;
     o.prediction = prediction >= 0 ? ds_option_text(j->set, prediction) : NULL;
     o.vae = j->common.vae;
@@ -188,6 +202,8 @@ ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err)
 
     if (j->tokenizer == NULL)
         st = ds_model_tokenizer_open(&j->tokenizer, ds__job_model_path(j), 1, &o, err);
+    if (st == DS_OK)
+        ds_tokenizer_set_emphasis(j->tokenizer, o.emphasis);
     *out = j->tokenizer;
     return st;
 }

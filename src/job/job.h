@@ -17,6 +17,7 @@ typedef struct job_common {
     const char *lora_dir;
     bool lora_partial;
     int prediction; /* read as text: without a default */
+    int emphasis;
     int compute;
     int64_t threads;
     const char *folder; /* "out" */
@@ -51,6 +52,9 @@ bool ds__job_given(const ds_job *j, const char *option);
 /* A line for the person who waits; a warning also goes into the result, the record and the page. */
 void ds__job_remark(ds_job *j, const char *fmt, ...) DS_PRINTF(2, 3);
 ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err);
+
+/* Warns if the prompt (or NULL) holds syntax of emphasis that is not read as such. */
+ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err);
 
 /* Tells how far a stage is; DS_E_CANCELLED after a cancellation. */
 ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t total,

@@ -25,6 +25,7 @@ struct ds_model {
     ds_params *params; /* of all components, "unet.conv_in.weight" */
     ds_dtype compute;
     ds_products products;
+    ds_emphasis emphasis; /* how prompts are read */
 };
 
 /* The part of the options that says where a model lies; o may be NULL. */

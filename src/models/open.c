@@ -151,6 +151,7 @@ ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options
     atomic_init(&m->users, 1);
     m->compute = options->compute;
     m->products = options->products;
+    m->emphasis = options->emphasis;
     st = check_compute(m->compute, err);
     if (st == DS_OK)
         st = ds__store_open(&m->store, path, ds__model_where(&where, options), err);

@@ -185,6 +185,7 @@ ds_status ds_model_overlay(ds_model **out, ds_model *base, const ds_overlay *o, 
     m->vae = base->vae;
     m->compute = base->compute;
     m->products = base->products;
+    m->emphasis = base->emphasis;
     st = ds__params_derive(&m->params, base->params, err);
     for (int64_t i = 0; st == DS_OK && i < o->count; i++)
         st = change(m, &o->change[i], err);

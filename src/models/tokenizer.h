@@ -7,6 +7,7 @@
  *   tokenizer_encode.c    characters -> pieces -> tokens and words
  *   tokenizer_json.c      tokenizer.json, taken apart into the older files
  *   tokenizer_clip.c      CLIP's own vocabulary, which is part of this library
+ *   emphasis.c            weights of words, which the tokenizer reads over
  *   bpe.c                 byte-pair encoding of one piece */
 
 #ifndef DS_MODELS_TOKENIZER_H
@@ -71,6 +72,7 @@ struct ds_tokenizer {
     ds_special *special;
     size_t special_count, special_room;
     ds_tokenizer_info info;
+    ds_emphasis emphasis;
 };
 
 /* ---- tokenizer_parts.c ----------------------------------------------------------------------- */

@@ -4,6 +4,8 @@
 
 #include "models/tokenizer.h"
 
+#include "models/emphasis.h"
+
 #include <string.h>
 #include <utf8proc.h>
 
@@ -11,6 +13,7 @@
 typedef struct piece {
     size_t begin, end;   /* characters */
     int64_t first, last; /* tokens */
+    double weight;       /* of emphasis */
     bool opens;          /* white space or a special token stands before it, or it is special */
     bool edge;           /* punctuation that is no part of a word when it stands at its edge */
 } piece;
@@ -24,6 +27,8 @@ typedef struct encoder {
     int64_t *ids;
     piece *pieces;
     size_t bytes_room, id_count, id_room, piece_count, piece_room;
+    bool weighted, breaks;
+    size_t filled; /* tokens up to the last BREAK */
 } encoder;
 
 /* What the caller sees, and the memory behind it. */
@@ -157,14 +162,26 @@ static ds_status encode_piece(encoder *e, const piece *p, ds_error *err)
     return DS_OK;
 }
 
-static ds_status encode_all(encoder *e, ds_error *err)
+static ds_status keep_piece(encoder *e, const piece *p, ds_error *err)
+{
+    piece *at = ds__grow(e->pieces, &e->piece_room, e->piece_count, 1, sizeof *at);
+
+    if (at == NULL)
+        return no_memory(err);
+    e->pieces = at;
+    at[e->piece_count++] = *p;
+    return DS_OK;
+}
+
+/* Characters from `first` on, all of one weight. */
+static ds_status encode_from(encoder *e, size_t first, double weight, ds_error *err)
 {
     const ds_chars *c = &e->chars;
     bool opens = true;
 
-    for (size_t i = 0; i < c->count;) {
+    for (size_t i = first; i < c->count;) {
         bool special = c->at[i].code < 0;
-        piece *at, p;
+        piece p;
         ds_status st;
 
         if (ds__char_is_space(c->at[i].code)) {
@@ -174,20 +191,111 @@ static ds_status encode_all(encoder *e, ds_error *err)
         }
         p = cut(c, i);
         p.opens = opens || special;
+        p.weight = weight;
         p.first = (int64_t)e->id_count;
         st = encode_piece(e, &p, err);
+        p.last = (int64_t)e->id_count - 1;
+        if (st == DS_OK)
+            st = keep_piece(e, &p, err);
         if (st != DS_OK)
             return st;
-        p.last = (int64_t)e->id_count - 1;
-        at = ds__grow(e->pieces, &e->piece_room, e->piece_count, 1, sizeof *at);
-        if (at == NULL)
-            return no_memory(err);
-        e->pieces = at;
-        at[e->piece_count++] = p;
         opens = special;
         i = p.end;
     }
     return DS_OK;
+}
+
+/* A BREAK is one character of the prompt, and as many tokens as the chunk has room for: the end, and padding.
+ * A chunk that is just full needs none, but a second BREAK makes an empty one. */
+static ds_status fill_chunk(encoder *e, size_t at, ds_error *err)
+{
+    const size_t fit = (size_t)e->t->info.length - 2, in = e->id_count % fit;
+    const bool full = in == 0 && e->id_count > e->filled;
+    const size_t n = full ? 0 : fit - in;
+    piece p = { .begin = at, .end = at + 1, .opens = true, .weight = 1.0 };
+    int64_t *ids = ds__grow(e->ids, &e->id_room, e->id_count, n, sizeof *ids);
+
+    e->breaks = true;
+    if (ids == NULL)
+        return no_memory(err);
+    e->ids = ids;
+    p.first = (int64_t)e->id_count;
+    for (size_t i = 0; i < n; i++)
+        ids[e->id_count++] = i == 0 ? e->t->info.eos : e->t->info.pad;
+    p.last = (int64_t)e->id_count - 1;
+    e->filled = e->id_count;
+    return n > 0 ? keep_piece(e, &p, err) : DS_OK;
+}
+
+static ds_status append_char(encoder *e, ds_char c, ds_error *err)
+{
+    ds_char *at = ds__grow(e->chars.at, &e->chars.room, e->chars.count, 1, sizeof *at);
+
+    if (at == NULL)
+        return no_memory(err);
+    e->chars.at = at;
+    at[e->chars.count++] = c;
+    return DS_OK;
+}
+
+/* Normalises the run by itself, and puts bytes of the prompt for bytes of the run's text. */
+static ds_status append_run(encoder *e, const ds_emphasised *text, const ds_emphasis_run *run,
+                            ds_error *err)
+{
+    const uint32_t *origin = text->origin + run->begin;
+    ds_chars own = { 0 };
+    ds_status st = ds__normalise(&own, text->text + run->begin, run->end - run->begin, e->t, err);
+
+    for (size_t i = 0; st == DS_OK && i < own.count; i++) {
+        ds_char c = own.at[i];
+
+        c.end = c.end > c.begin ? origin[c.end - 1] + 1 : origin[c.begin];
+        c.begin = origin[c.begin];
+        st = append_char(e, c, err);
+    }
+    ds_free(own.at);
+    return st;
+}
+
+static ds_status encode_run(encoder *e, const ds_emphasised *text, const ds_emphasis_run *run,
+                            ds_error *err)
+{
+    const size_t first = e->chars.count;
+    const uint32_t at = text->origin[run->begin];
+    ds_status st;
+
+    if (run->breaks) {
+        st = append_char(e, (ds_char){ ' ', at, at + (uint32_t)strlen("BREAK") }, err);
+        return st == DS_OK ? fill_chunk(e, first, err) : st;
+    }
+    st = append_run(e, text, run, err);
+    return st == DS_OK ? encode_from(e, first, run->weight, err) : st;
+}
+
+static ds_status encode_weighted(encoder *e, ds_error *err)
+{
+    ds_emphasised text;
+    ds_status st = ds__emphasis_read(&text, e->text, err);
+
+    if (st != DS_OK)
+        return st;
+    for (size_t i = 0; st == DS_OK && i < text.runs; i++) {
+        e->weighted = e->weighted || text.run[i].weight != 1.0;
+        st = encode_run(e, &text, &text.run[i], err);
+    }
+    ds__emphasis_free(&text);
+    return st;
+}
+
+static ds_status encode_all(encoder *e, ds_error *err)
+{
+    const size_t bytes = strlen(e->text);
+    ds_status st;
+
+    if (e->t->emphasis != DS_EMPHASIS_NONE && bytes <= DS__MAX_TEXT)
+        return encode_weighted(e, err);
+    st = ds__normalise(&e->chars, e->text, bytes, e->t, err);
+    return st == DS_OK ? encode_from(e, 0, 1.0, err) : st;
 }
 
 /* ---- the result ------------------------------------------------------------------------------ */
@@ -241,6 +349,17 @@ static bool copy_texts(ds_arena *arena, ds_word *words, int64_t count, const cha
     return to != NULL;
 }
 
+static bool copy_weights(result *r, const encoder *e)
+{
+    float *weight = ds__arena_alloc(&r->arena, e->id_count * sizeof *weight);
+
+    for (size_t p = 0; weight != NULL && p < e->piece_count; p++)
+        for (int64_t i = e->pieces[p].first; i <= e->pieces[p].last; i++)
+            weight[i] = (float)e->pieces[p].weight;
+    r->shown.weight = weight;
+    return weight != NULL;
+}
+
 static ds_status make_result(ds_tokens **out, const encoder *e, ds_error *err)
 {
     result *r = ds_calloc(1, sizeof *r);
@@ -253,7 +372,7 @@ static ds_status make_result(ds_tokens **out, const encoder *e, ds_error *err)
     ids = ds__arena_alloc(&r->arena, e->id_count * sizeof *ids);
     pieces = ds__arena_alloc(&r->arena, e->id_count * sizeof *pieces);
     words = ds__arena_alloc(&r->arena, e->piece_count * sizeof *words);
-    r->shown = (ds_tokens){ (int64_t)e->id_count, ids, pieces, 0, words };
+    r->shown = (ds_tokens){ (int64_t)e->id_count, ids, pieces, 0, words, NULL, e->breaks };
     if (ids == NULL || pieces == NULL || words == NULL) {
         ds_tokens_free(&r->shown);
         return no_memory(err);
@@ -261,6 +380,10 @@ static ds_status make_result(ds_tokens **out, const encoder *e, ds_error *err)
     for (size_t i = 0; i < e->id_count; i++) {
         ids[i] = e->ids[i];
         pieces[i] = ds_tokenizer_piece(e->t, ids[i]);
+    }
+    if (e->weighted && !copy_weights(r, e)) {
+        ds_tokens_free(&r->shown);
+        return no_memory(err);
     }
     r->shown.word_count = find_words(e, words);
     if (!copy_texts(&r->arena, words, r->shown.word_count, e->text)) {
@@ -280,8 +403,6 @@ ds_status ds_tokenizer_encode(const ds_tokenizer *t, ds_tokens **out, const char
     *out = NULL;
     if (e.bpe == NULL)
         st = no_memory(err);
-    if (st == DS_OK)
-        st = ds__normalise(&e.chars, text, strlen(text), t, err);
     if (st == DS_OK)
         st = encode_all(&e, err);
     if (st == DS_OK)
@@ -304,16 +425,25 @@ void ds_tokens_free(ds_tokens *tokens)
     ds_free(r);
 }
 
+void ds_tokenizer_set_emphasis(ds_tokenizer *t, ds_emphasis emphasis)
+{
+    t->emphasis = emphasis;
+}
+
 int64_t ds_tokenizer_pad(const ds_tokenizer *t, int64_t *ids, const ds_tokens *tokens,
                          int64_t first)
 {
     int64_t left = first < tokens->count ? tokens->count - first : 0;
     int64_t n = left < t->info.length - 2 ? left : t->info.length - 2;
 
+    bool ended = false; /* by a BREAK: what follows its end is padding */
+
     *ids++ = t->info.bos;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
         *ids++ = tokens->ids[first + i];
-    *ids++ = t->info.eos;
+        ended = ended || (tokens->breaks && tokens->ids[first + i] == t->info.eos);
+    }
+    *ids++ = ended ? t->info.pad : t->info.eos;
     for (int64_t i = n + 2; i < t->info.length; i++)
         *ids++ = t->info.pad;
     return left - n;

@@ -220,7 +220,10 @@ static ds_status build(ds_encoder *e, const ds_encoder_options *o, ds_error *err
         st = check_places(e, o, err);
     for (int i = 0; st == DS_OK && i < e->parts; i++)
         st = make_part(e, o, i, err);
-    return st;
+    if (st == DS_OK && o->pull_back && (e->c->weight[0] != NULL || e->c->weight[1] != NULL))
+        st = ds_fail(err, DS_E_UNSUPPORTED,
+                     "an encoder does not pull back through weights of emphasis: give the prompts without");
+    return st == DS_OK ? ds__emphasis_prepare(e->text, e->c, o->cancel, err) : st;
 }
 
 ds_status ds_encoder_new(ds_encoder **out, ds_model *m, const ds_encoder_options *options,
@@ -325,6 +328,8 @@ ds_status ds_encode(ds_encoder *e, ds_error *err)
         if (st == DS_OK)
             ds__text_take(e->text, e->c, p->net, i, p->scratch);
     }
+    for (int i = 0; st == DS_OK && i < e->parts; i++)
+        ds__emphasis_apply(e->text, e->c, i);
     for (int64_t k = 0; st == DS_OK && k < e->c->count; k++)
         if (e->zeroed[k])
             ds__conditions_zero(e->c, k);

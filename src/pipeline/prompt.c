@@ -4,22 +4,12 @@
  * reads the output of the last but one layer of two encoders, not normalised, and the projected
  * text of the second (Podell et al., arXiv 2307.01952, section 2.1). */
 
-#include "pipeline/prompt.h"
+#include "pipeline/prompt_impl.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define ENCODERS 2
-
-struct ds_text {
-    ds_model *model;
-    ds_tokenizer *tokenizer[ENCODERS];
-    int encoders;
-    bool zero_absent;
-    bool chunks; /* long prompts are not cut */
-};
-
-static const ds_module modules[ENCODERS] = { DS_MODULE_TEXT_ENCODER, DS_MODULE_TEXT_ENCODER_2 };
+static const ds_module modules[DS_ENCODERS] = { DS_MODULE_TEXT_ENCODER, DS_MODULE_TEXT_ENCODER_2 };
 
 /* ---- opening --------------------------------------------------------------------------------- */
 
@@ -33,6 +23,7 @@ static ds_status open_encoder(ds_text *t, int i, ds_error *err)
         st = ds_model_tokenizer(t->model, &t->tokenizer[i], i + 1, err);
     if (st != DS_OK)
         return st;
+    ds_tokenizer_set_emphasis(t->tokenizer[i], t->model->emphasis);
     info = ds_tokenizer_describe(t->tokenizer[i]);
     if (info.size > c->vocab)
         return ds_fail(err, DS_E_SHAPE,
@@ -100,8 +91,9 @@ void ds__text_close(ds_text *t)
 {
     if (t == NULL)
         return;
-    for (int i = 0; i < ENCODERS; i++)
+    for (int i = 0; i < DS_ENCODERS; i++)
         ds_tokenizer_close(t->tokenizer[i]);
+    ds__conditions_free(t->empty);
     ds_free(t);
 }
 
@@ -137,25 +129,49 @@ static ds_status allocate(ds_conditions *c, ds_error *err)
     return DS_OK;
 }
 
-/* How many chunks the longest of the prompts needs, for any of the encoders. */
+/* How many chunks the longest of the prompts needs, for any of the encoders. A BREAK is meant to make
+ * another. */
 static ds_status count_chunks(ds_text *t, ds_conditions *c, const char *const *prompt,
                               ds_error *err)
 {
     const int64_t fit = ds__text_length(t) - 2;
     ds_status st = DS_OK;
 
-    for (int i = 0; t->chunks && i < t->encoders; i++)
+    if (!t->chunks && t->model->emphasis == DS_EMPHASIS_NONE)
+        return DS_OK;
+    for (int i = 0; i < t->encoders; i++)
         for (int64_t k = 0; st == DS_OK && k < c->count; k++) {
             ds_tokens *tokens;
 
             st = ds_tokenizer_encode(t->tokenizer[i], &tokens, prompt[k] != NULL ? prompt[k] : "",
                                      err);
-            if (st == DS_OK && tokens->count > c->chunks * fit)
+            if (st == DS_OK && (t->chunks || tokens->breaks) && tokens->count > c->chunks * fit)
                 c->chunks = (tokens->count + fit - 1) / fit;
             if (st == DS_OK)
                 ds_tokens_free(tokens);
         }
     return st;
+}
+
+/* Places of start, end and padding weigh 1. */
+static ds_status take_weights(ds_conditions *c, int i, int64_t k, const ds_tokens *tokens,
+                              ds_error *err)
+{
+    const int64_t length = c->tokens / c->chunks, fit = length - 2;
+    const int64_t all = c->count * c->tokens;
+
+    if (tokens->weight == NULL)
+        return DS_OK;
+    if (c->weight[i] == NULL) {
+        c->weight[i] = ds__arena_alloc(&c->arena, (size_t)all * sizeof *c->weight[i]);
+        if (c->weight[i] == NULL)
+            return ds_fail(err, DS_E_NOMEM, "no memory for weights of tokens");
+        for (int64_t p = 0; p < all; p++)
+            c->weight[i][p] = 1.0f;
+    }
+    for (int64_t p = 0; p < tokens->count && p < c->chunks * fit; p++)
+        c->weight[i][k * c->tokens + p / fit * length + 1 + p % fit] = tokens->weight[p];
+    return DS_OK;
 }
 
 ds_status ds__text_ids(ds_text *t, ds_conditions *c, int i, int64_t *ids, const char *const *prompt,
@@ -175,7 +191,8 @@ ds_status ds__text_ids(ds_text *t, ds_conditions *c, int i, int64_t *ids, const 
             cut = ds_tokenizer_pad(t->tokenizer[i], ids + k * c->tokens + x * length, tokens,
                                    x * (length - 2) < tokens->count ? x * (length - 2)
                                                                     : tokens->count);
-        if (i > 0) {
+        st = take_weights(c, i, k, tokens, err);
+        if (i > 0 || st != DS_OK) {
             ds_tokens_free(tokens);
             continue;
         }
@@ -323,6 +340,10 @@ ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *pr
         st = ds_fail(err, DS_E_NOMEM, "no memory for token ids");
     for (int i = 0; st == DS_OK && i < t->encoders; i++)
         st = run_encoder(t, c, i, ids, prompt, watcher, cancel, err);
+    if (st == DS_OK)
+        st = ds__emphasis_prepare(t, c, cancel, err);
+    for (int i = 0; st == DS_OK && i < t->encoders; i++)
+        ds__emphasis_apply(t, c, i);
     for (int64_t k = 0; st == DS_OK && t->zero_absent && k < count; k++)
         if (prompt[k] == NULL)
             ds__conditions_zero(c, k);

@@ -37,6 +37,7 @@ struct ds_conditions {
     float *pooled;        /* [K,pooled_width] */
     int64_t *ids;         /* [K,T] of the first tokenizer */
     int64_t *cut;         /* [K]: tokens that did not fit, and were left out */
+    float *weight[2];     /* [K,T] for each encoder: of emphasis; NULL: all are 1 */
     ds_tokens **words;    /* [K]; pieces belong to the tokenizer */
 };
 
@@ -68,6 +69,11 @@ bool ds__text_pools(const ds_text *t, int encoder);
 
 /* Copies what a run of the encoder's network gave; row: room for one output. */
 void ds__text_take(const ds_text *t, ds_conditions *c, const ds_net *n, int encoder, float *row);
+
+/* Applies the weights to what ds__text_take copied (emphasis.c). Call ds__emphasis_prepare before. */
+ds_status ds__emphasis_prepare(ds_text *t, const ds_conditions *c, const ds_cancel *cancel,
+                               ds_error *err);
+void ds__emphasis_apply(const ds_text *t, ds_conditions *c, int encoder);
 
 /* Does this model condition on zeros where nobody gave a prompt? */
 bool ds__text_zero_absent(const ds_text *t);

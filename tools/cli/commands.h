@@ -6,6 +6,7 @@
 #include "opts.h"
 
 extern const ds_command cmd_daam;
+extern const ds_command cmd_encode;
 extern const ds_command cmd_eval_daam;
 extern const ds_command cmd_eval_info;
 extern const ds_command cmd_eval_pid;

@@ -2,6 +2,8 @@
 
 #include "model_option.h"
 
+#include "report.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,6 +16,8 @@ ds_model_options model_options(const ds_args *a)
         o.products =
             strcmp(opt_text(a, "compute"), "ref") == 0 ? DS_PRODUCTS_REFERENCE : DS_PRODUCTS_AUTO;
     }
+    if (opt_declared(a, "emphasis")) /* one of the choices: it parses */
+        ds_emphasis_parse(&o.emphasis, opt_text(a, "emphasis"), NULL);
     o.config = opt_text(a, "config");
     o.prediction = opt_text(a, "prediction");
     o.vae = opt_text(a, "vae");
@@ -46,6 +50,19 @@ ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
 ds_status tokenizer_from_options(ds_tokenizer **out, const ds_args *a, int number, ds_error *err)
 {
     const ds_model_options o = model_options(a);
+    ds_status st = ds_model_tokenizer_open(out, opt_text(a, "model"), number, &o, err);
 
-    return ds_model_tokenizer_open(out, opt_text(a, "model"), number, &o, err);
+    if (st == DS_OK)
+        ds_tokenizer_set_emphasis(*out, o.emphasis);
+    return st;
+}
+
+void remark_on_emphasis(const ds_args *a, const char *prompt)
+{
+    const bool none = !opt_declared(a, "emphasis") || strcmp(opt_text(a, "emphasis"), "none") == 0;
+
+    if (prompt != NULL && none && ds_prompt_emphasises(prompt))
+        remark(a,
+               "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"%s",
+               prompt, opt_declared(a, "emphasis") ? "; --emphasis a1111 or comfy reads them" : "");
 }

@@ -107,6 +107,8 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "latent"),
                      ds__job_name(j, "init-img"));
     if (st == DS_OK)
+        st = ds__job_warn_of_emphasis(j, o->prompt, err);
+    if (st == DS_OK)
         st = check_files(j, o, err);
     if (st == DS_OK && o->latent != NULL)
         st = load_latent(o, err);

@@ -56,7 +56,7 @@ static ds_status warn(ds_info *n, const char *text, ds_error *err)
 
 typedef struct keyed {
     const char *text;
-    int64_t *ids, length;
+    int64_t *ids, length; /* ids, and weights of emphasis in millionths above 1 */
     int64_t prompt;
 } keyed;
 
@@ -73,12 +73,13 @@ static int by_ids(const void *a, const void *b)
 static ds_status key_of(ds_info *n, keyed *k, const ds_tokenizer *t, const char *text,
                         ds_error *err)
 {
+    const int64_t length = ds_tokenizer_describe(t).length;
     char message[256];
     ds_tokens *tokens;
     int64_t cut;
     ds_status st;
 
-    k->length = ds_tokenizer_describe(t).length;
+    k->length = 2 * length;
     k->text = text;
     k->ids = ds_calloc((size_t)k->length, sizeof *k->ids);
     if (k->ids == NULL)
@@ -87,7 +88,15 @@ static ds_status key_of(ds_info *n, keyed *k, const ds_tokenizer *t, const char 
     if (st != DS_OK)
         return st;
     cut = ds_tokenizer_pad(t, k->ids, tokens, 0);
+    for (int64_t i = 0; tokens->weight != NULL && i < tokens->count && i < length - 2; i++)
+        k->ids[length + i] = (int64_t)((double)tokens->weight[i] * 1e6) - 1000000;
+    if (tokens->breaks)
+        st = ds_fail(err, DS_E_UNSUPPORTED,
+                     "information is measured on prompts of one chunk, and BREAK makes another: \"%.120s\"",
+                     text);
     ds_tokens_free(tokens);
+    if (st != DS_OK)
+        return st;
     snprintf(message, sizeof message,
              "%lld tokens at the end of \"%.120s\" did not fit: the model "
              "does not see them",

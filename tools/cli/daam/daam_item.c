@@ -92,7 +92,10 @@ static ds_status new_word(daam_item *it, daam_word **out, const char *group, con
             ds_free(key);
             return DS_OK;
         }
-    *w = (daam_word){ .key = key, .name = ds_strdup(name), .asked = strncmp(group, "ask", 3) == 0 };
+    *w = (daam_word){ .key = key,
+                      .name = ds_strdup(name),
+                      .asked = strncmp(group, "ask", 3) == 0,
+                      .weight = 1 };
     w->title = w->asked ? join_with("asked", ": ", name) : ds_strdup(name);
     it->count++;
     w->map = ds_calloc(small, sizeof *w->map);
@@ -105,13 +108,37 @@ static ds_status new_word(daam_item *it, daam_word **out, const char *group, con
     return DS_OK;
 }
 
+/* The weight of the word's first token (emphasis comes after the encoder: the map is the word's own, but
+ * stands for a word that was made to weigh more or less). */
+static ds_status tell_weight(daam_word *w, const ds_tokens *t, ds_error *err)
+{
+    char text[40];
+    char *title;
+
+    if (t->weight == NULL || w->match.tokens < 1 || w->match.token[0] >= t->count)
+        return DS_OK;
+    w->weight = (double)t->weight[w->match.token[0]];
+    if (w->weight == 1.0)
+        return DS_OK;
+    snprintf(text, sizeof text, "%.4g)", w->weight);
+    title = join_with(w->title, " (weight ", text);
+    if (title == NULL)
+        return no_memory(err);
+    ds_free(w->title);
+    w->title = title;
+    return DS_OK;
+}
+
 static ds_status add_word(daam_item *it, const ds_daam_maps *maps, const char *group,
                           const char *name, ds_error *err)
 {
     daam_word *w;
     ds_status st = new_word(it, &w, group, name, err);
 
-    return st == DS_OK && w != NULL ? ds_daam_word(maps, w->map, name, &w->match, err) : st;
+    if (st != DS_OK || w == NULL)
+        return st;
+    st = ds_daam_word(maps, w->map, name, &w->match, err);
+    return st == DS_OK && !w->asked ? tell_weight(w, ds_daam_tokens(it->job->d, 0, it->image), err) : st;
 }
 
 static ds_status add_all_words(daam_item *it, ds_error *err)
@@ -371,6 +398,8 @@ static json_t *word_json(const daam_item *it, const daam_word *w)
         json_array_append_new(tokens, json_integer(w->match.token[k]));
     root = json_pack("{s:s, s:s, s:o, s:I}", "text", w->name, "tensor", w->key, "tokens", tokens,
                      "occurrences", (json_int_t)w->match.count);
+    if (w->weight != 1.0)
+        json_object_set_new(root, "weight", rounded(w->weight));
     if (w->match.form[0] != '\0')
         json_object_set_new(root, "form", json_string(w->match.form));
     json_object_set_new(root, "mean", rounded(sum / (double)(it->height * it->width)));

@@ -94,6 +94,8 @@ static ds_status read_prompts(daam_job *j, ds_error *err)
 
     if (st != DS_OK)
         return st;
+    for (int64_t i = 0; i < j->list.count; i++)
+        remark_on_emphasis(a, j->list.text[i]);
     j->total = j->list.count * times;
     if (j->list.count > 1 && opt_text(a, "latent") != NULL)
         return ds_fail(err, DS_E_ARG, "--latent goes with one prompt");
@@ -294,7 +296,7 @@ static ds_status open_model(daam_job *j, ds_error *err)
     char path[PATH_SIZE];
     json_t *root;
     json_error_t e;
-    const char *model;
+    const char *model, *emphasis;
     ds_status st;
 
     if (from == NULL && opt_text(j->args, "model") == NULL)
@@ -306,10 +308,14 @@ static ds_status open_model(daam_job *j, ds_error *err)
         return st;
     root = json_load_file(path, 0, &e);
     model = json_string_value(json_object_get(json_object_get(root, "options"), "model"));
+    emphasis = json_string_value(json_object_get(json_object_get(root, "options"), "emphasis"));
+    if (emphasis != NULL)
+        st = ds_emphasis_parse(&o.emphasis, emphasis, err);
     if (model != NULL && strcmp(model, "specimen") == 0)
         model = opt_text(j->args, "model");
-    st = model != NULL ? ds_model_open(&j->model, model, &o, err)
-                       : ds_fail(err, DS_E_FORMAT, "%s names no model: give it with -m", path);
+    if (st == DS_OK)
+        st = model != NULL ? ds_model_open(&j->model, model, &o, err)
+                           : ds_fail(err, DS_E_FORMAT, "%s names no model: give it with -m", path);
     j->folder_model = model != NULL ? ds_strdup(model) : NULL;
     json_decref(root);
     return st;

@@ -54,9 +54,10 @@ const char *daam_job_prompt(const daam_job *j, int64_t image);
 /* A map with a name. */
 typedef struct daam_word {
     char *name;  /* "cat" */
-    char *title; /* "asked: cat" of what is not in the prompt, else the name */
+    char *title; /* "asked: cat" of what is not in the prompt, "cat (weight 1.3)", else the name */
     char *key;   /* of its tensor behind "word/" and the like: "word/cat" */
     bool asked;
+    double weight; /* of emphasis */
     ds_daam_match match;
     float *map;    /* [h,w] */
     float *big;    /* [H,W], of the picture's size; from 0 to 1 unless --absolute */

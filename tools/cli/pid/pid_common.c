@@ -173,6 +173,8 @@ ds_status pid_job_open(pid_job *j, const ds_args *a, const char *title, ds_error
         st = ds_page_new(&j->page, title, err);
     if (st == DS_OK && (j->result = json_object()) == NULL)
         st = no_memory(err);
+    if (st == DS_OK && opt_declared(a, "prompt"))
+        remark_on_emphasis(a, opt_text(a, "prompt"));
     return st == DS_OK ? model_from_options(&j->model, a, err) : st;
 }
 

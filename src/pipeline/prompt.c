@@ -326,6 +326,18 @@ ds_status ds__conditions_new(ds_text *t, ds_conditions **out, const char *const 
     return allocate(c, err);
 }
 
+/* Encoding the empty prompt needs no weights itself. */
+ds_status ds__emphasis_prepare(ds_text *t, const ds_conditions *c, const ds_cancel *cancel,
+                               ds_error *err)
+{
+    static const char *const nothing = "";
+    const bool weighted = c->weight[0] != NULL || c->weight[1] != NULL;
+
+    if (!weighted || t->model->emphasis != DS_EMPHASIS_COMFY || t->empty != NULL)
+        return DS_OK;
+    return ds__text_encode(t, &t->empty, &nothing, 1, NULL, cancel, err);
+}
+
 ds_status ds__text_encode(ds_text *t, ds_conditions **out, const char *const *prompt, int64_t count,
                           const ds_watcher *watcher, const ds_cancel *cancel, ds_error *err)
 {

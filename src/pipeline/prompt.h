@@ -70,9 +70,10 @@ bool ds__text_pools(const ds_text *t, int encoder);
 /* Copies what a run of the encoder's network gave; row: room for one output. */
 void ds__text_take(const ds_text *t, ds_conditions *c, const ds_net *n, int encoder, float *row);
 
-/* Applies the weights to what ds__text_take copied (emphasis.c). Call ds__emphasis_prepare before. */
+/* Encodes what emphasis needs beside the prompts of c, once. */
 ds_status ds__emphasis_prepare(ds_text *t, const ds_conditions *c, const ds_cancel *cancel,
                                ds_error *err);
+/* Applies the weights to what ds__text_take copied (weights.c). */
 void ds__emphasis_apply(const ds_text *t, ds_conditions *c, int encoder);
 
 /* Does this model condition on zeros where nobody gave a prompt? */

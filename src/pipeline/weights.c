@@ -8,18 +8,6 @@
 
 #include "pipeline/prompt_impl.h"
 
-/* Encoding the empty prompt needs no weights itself. */
-ds_status ds__emphasis_prepare(ds_text *t, const ds_conditions *c, const ds_cancel *cancel,
-                               ds_error *err)
-{
-    static const char *const nothing = "";
-    const bool weighted = c->weight[0] != NULL || c->weight[1] != NULL;
-
-    if (!weighted || t->model->emphasis != DS_EMPHASIS_COMFY || t->empty != NULL)
-        return DS_OK;
-    return ds__text_encode(t, &t->empty, &nothing, 1, NULL, cancel, err);
-}
-
 /* A chunk's tokens, `width` of the `all` numbers of each. */
 static double mean(const float *z, int64_t tokens, int64_t all, int64_t width)
 {

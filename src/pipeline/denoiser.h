@@ -56,6 +56,10 @@ struct ds_noise {
 ds_status ds__noise_open(ds_noise *n, ds_model *m, ds_error *err);
 void ds__noise_close(ds_noise *n);
 
+/* Why the model seems distilled to a few steps; NULL if it does not. Such a network learnt few noise levels, and
+ * what integrates over all of them asks it about others. */
+const char *ds__noise_distilled(ds_model *m);
+
 /* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of
  * the schedule that of its nearest end. */
 ds_noise_level ds__noise_at(const ds_noise *n, double t);

@@ -58,6 +58,28 @@ ds_status ds__noise_open(ds_noise *n, ds_model *m, ds_error *err)
     return st;
 }
 
+const char *ds__noise_distilled(ds_model *m)
+{
+    const char *reason = NULL;
+    ds_schedule_config c;
+    ds_sampler_kind kind;
+    ds_schedule_file f;
+
+    if (m->unet.cond_dim > 0)
+        return "it takes guidance as an embedding (time_cond_proj_dim)";
+    if (ds__noise_config(&f, m, NULL) == DS_OK && configure(&c, &kind, &f, NULL) == DS_OK) {
+        if (c.prediction == DS_PREDICT_SAMPLE)
+            reason = "it predicts the clean latent";
+        else if (kind == DS_LCM || kind == DS_TCD)
+            reason = "its scheduler is one for few steps";
+        else if ((kind == DS_EULER || kind == DS_EULER_A) && c.spacing == DS_TRAILING &&
+                 c.prediction == DS_PREDICT_EPSILON)
+            reason = "its scheduler has the settings of Turbo models (euler, trailing, epsilon)";
+    }
+    ds__schedule_file_close(&f);
+    return reason;
+}
+
 void ds__noise_close(ds_noise *n)
 {
     ds__schedule_free(&n->schedule);
@@ -180,5 +202,7 @@ void ds_noise_to_x0(const ds_noise *n, float *out, const float *answer, const fl
 
 double ds_noise_slope(const ds_noise *n, ds_noise_level at)
 {
+    if (n->prediction == DS_PREDICT_SAMPLE)
+        return -at.alpha / at.sigma;
     return n->prediction == DS_PREDICT_V ? at.alpha : 1.0;
 }

@@ -206,6 +206,20 @@ static void make_plan(ds_info *n, const ds_info_options *o)
     memcpy(n->plan.label, n->label, sizeof n->label);
 }
 
+static ds_status warn_of_distillation(ds_info *n, ds_error *err)
+{
+    const char *reason = ds__noise_distilled(n->model);
+    char message[256];
+
+    if (reason == NULL)
+        return DS_OK;
+    snprintf(message, sizeof message,
+             "the model seems distilled to a few steps (%s): it learnt few of the noise levels that are "
+             "integrated over here, so the numbers are not information",
+             reason);
+    return warn(n, message, err);
+}
+
 static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err)
 {
     int64_t most = o->batch;
@@ -213,6 +227,8 @@ static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err
     ds_text *t = NULL;
     ds_status st = ds__text_open(&t, n->model, err);
 
+    if (st == DS_OK)
+        st = warn_of_distillation(n, err);
     if (st == DS_OK)
         st = collect_prompts(n, o, ds__text_tokenizer(t), err);
     if (st == DS_OK)

@@ -344,7 +344,7 @@ static const ds_option options[] = {
 
 const ds_method ds__method_concept_bias = {
     .name = "concept-bias",
-    .purpose = "attributes in a mixture, and how often pictures show them, before and after",
+    .purpose = "attributes in a mixture, and how often pictures show them",
     .paper = "Chefer et al., arXiv:2306.00966",
     .description = "Flags words of a list in the mixture. With --between, draws pictures and "
                    "judges each by the "

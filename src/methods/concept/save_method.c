@@ -50,6 +50,9 @@ static ds_status run_save(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK)
         st = ds_bundle_save(b, o->embedding, err);
     if (st == DS_OK)
+        ds__result_say(j->result, "%s in %s: one vector of %lld numbers\n", key, o->embedding,
+                       (long long)width);
+    if (st == DS_OK)
         st = ds__result_set(j->result, "token", json_string(key), err);
     if (st == DS_OK)
         st = ds__result_set(j->result, "width", json_integer(width), err);

@@ -1,0 +1,80 @@
+#!/bin/sh
+# `diffuscope concept` and its companions on a very small model with random weights: files, numbers that must
+# hold, stops and resumes, and wrong words.
+. "$(dirname "$0")/../support.sh"
+
+# holds FILE EXPRESSION: a Python expression over the file's JSON, named r.
+holds() {
+    python3 -c "import json, sys; r = json.load(open(sys.argv[1])); sys.exit(not ($2))" "$1" ||
+        fail "$1: $2"
+}
+
+small_model
+m=$dir/model
+printf 'a\nb\nc\nd\ne\nf\ng\nh\nzz\n' >"$dir/words"
+fast="--steps 4 --batch 2 --restarts 2 --pictures 3 --held-out 2 --bank-steps 4 --check-every 2 --from 0
+    --draw-steps 2 --draw-count 1 --sampler ddim --dictionary $dir/words --tokens 5"
+
+# ---- a search
+expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --out "$dir/a"
+for f in report.html result.json run.json tensors.safetensors q-sheet.png q-equation.png; do
+    [ -s "$dir/a/$f" ] || fail "$f is missing"
+done
+holds "$dir/a/result.json" "abs(sum(t['share']['value'] for t in r['concepts'][0]['tokens']) - 1) < 0.9"
+holds "$dir/a/result.json" "r['dictionary']['words'] == 8 and len(r['concepts'][0]['restarts']) == 2"
+holds "$dir/a/result.json" "r['cost']['backward'] == 2 * 4 * 2 and r['cost']['bank'] > 0"
+holds "$dir/a/result.json" "r['concepts'][0]['held_out']['concept']['value'] < 1e-8"
+holds "$dir/a/result.json" "all(k in r['concepts'][0]['text_only'] for k in ('cosine', 'nnls', 'encoder'))"
+
+# ---- the same seed gives the same answer; a finished search is not made again
+"$d" concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --out "$dir/b" >"$out" 2>&1 || fail 'again'
+python3 - "$dir/a/result.json" "$dir/b/result.json" <<'CHECK' || fail 'another answer from the same seed'
+import json, sys
+x, y = (json.load(open(f))["concepts"] for f in sys.argv[1:])
+assert x == y
+CHECK
+expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --resume --out "$dir/b"
+holds "$dir/b/result.json" "r['cost']['backward'] == 0"
+
+# ---- what can be done with it
+word=$(python3 -c "import json; print(json.load(open('$dir/a/result.json'))['concepts'][0]['tokens'][0]['token'])")
+expect 0 '5 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=3" --steps 2 --sampler ddim --out "$dir/edit"
+holds "$dir/edit/result.json" "len(r['steps']) == 5 and r['steps'][2]['from_found'] == 0"
+expect 0 '5 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=1" --steps 2 --sampler ddim --out "$dir/same"
+holds "$dir/same/result.json" "all(s['from_found'] == 0 for s in r['steps'])"
+expect 0 '3 pictures' concept interpolate -m "$m" a b --count 3 --steps 2 --sampler ddim --out "$dir/way"
+holds "$dir/way/result.json" "r['steps'][0]['from_a'] == 0 and r['steps'][2]['from_b'] == 0"
+expect 0 'share 1.00 of their mixtures' concept compare -m "$m" q q --run "$dir/a" --other "$dir/b"
+expect 0 'q, seed 42:' concept explain -m "$m" --run "$dir/a" --steps 2 --sampler ddim --tokens 3 --out "$dir/why"
+holds "$dir/why/result.json" "1 <= len(r['survivors']) <= 3 and r['judge'] == 'latent' and r['redraws'] > 0"
+expect 0 'before:' concept bias -m "$m" --run "$dir/a" --attribute "$word" --between "a <>" --between "b <>" \
+    --toward a --strength 0 --count 2 --steps 2 --sampler ddim --out "$dir/bias"
+holds "$dir/bias/result.json" "r['flagged'][0]['rank'] == 1 and r['before'] == r['after']"
+expect 0 '<q>' concept save -m "$m" --run "$dir/a" --embedding "$dir/q.safetensors"
+expect 0 '<q>' inspect "$dir/q.safetensors"
+
+# ---- prediction space
+expect 0 'q =' concept mix -m "$m" -w q -p "x <>" --name a --name b --name c --sentences 3 --neutral 2 \
+    --cache "$dir/cache.safetensors" --out "$dir/mix"
+holds "$dir/mix/result.json" "abs(sum(p['share']['value'] for p in r['concepts'][0]['parts']) - 1) < 1e-6"
+holds "$dir/mix/result.json" "r['passes'] == 3 * (2 + 3 + 1)"
+expect 0 'q =' concept mix -m "$m" -w q -p "x <>" --name a --name b --name c --sentences 3 --neutral 2 \
+    --cache "$dir/cache.safetensors" --out "$dir/mix2"
+holds "$dir/mix2/result.json" "r['design']['cached'] and r['passes'] < 3 * (2 + 3 + 1)"
+expect 0 'a =' concept mix -m "$m" -w a -p "x <>" --name "a b" --name "a" --name b --sentences 2 --neutral 2
+
+# ---- known answers
+for w in q r s t u; do printf 'share\t%s\ta <>|b <>\t0.5\n' $w; done >"$dir/truth"
+expect 0 'rank correlation' eval concept -m "$m" --truth "$dir/truth" --sentences 2 -p "x <>" --out "$dir/eval"
+holds "$dir/eval/result.json" "len(r['questions']) == 5 and all(0 <= q['share'] <= 1 for q in r['questions'])"
+
+# ---- wrong words
+expect 2 'expected <> once' concept -m "$m" -w q -p "<> and <>"
+expect 2 'does not hold' concept -m "$m" -w q -p "a photo"
+expect 2 'own, inflections, function or template' concept -m "$m" -w q --keep all
+expect 2 'given twice' concept -m "$m" -w q -w q --dictionary "$dir/words"
+expect 2 'is no word of' concept edit -m "$m" --run "$dir/a" --scale nowhere=2
+expect 2 'the published search' concept -m "$m" --draws "$dir/words" -p "x q"
+expect 3 'expected the result of' concept edit -m "$m" --run "$dir/mix" --scale a=2
+expect 3 'expected KIND' eval concept -m "$m" --truth "$dir/words"
+exit $bad

@@ -28,6 +28,7 @@ typedef struct question {
 
     bool hit, text_hit;
     double share, low, high; /* found */
+    double half[2];          /* the same from either half of the sentences */
     double ratio;            /* loss of ten words over the empty prompt's */
     int64_t rank[MOST_ANSWERS];
 } question;
@@ -247,6 +248,10 @@ static ds_status ask_mix(ds_job *j, const study *s, question *q, bool two_names,
 
         ds_result_value(r, "concepts.0.parts.0.share", &v, NULL, NULL);
         q->share = first ? v.value : 1.0 - v.value;
+        q->half[0] = number_at(r, "concepts.0.parts.0.half_a");
+        q->half[1] = number_at(r, "concepts.0.parts.0.half_b");
+        for (int h = 0; h < 2; h++)
+            q->half[h] = first ? q->half[h] : 1.0 - q->half[h];
         q->low = first ? v.low : 1.0 - v.high;
         q->high = first ? v.high : 1.0 - v.low;
     } else if (st == DS_OK) {
@@ -304,14 +309,16 @@ static void line_without(const double *x, const double *y, int64_t n, int64_t ou
 static ds_status sum_shares(ds_job *j, const study *s, question_kind kind, const char *name,
                             ds_error *err)
 {
-    double x[MOST_LINES], y[MOST_LINES], error = 0.0, width = 0.0;
+    double x[MOST_LINES], y[MOST_LINES], half[2][MOST_LINES], error = 0.0, width = 0.0;
     int64_t n = 0, covered = 0;
-    ds_value r, rho;
+    ds_value r, rho, halves = { .value = NAN };
     ds_status st;
 
     for (int64_t i = 0; i < s->n; i++)
         if (s->q[i].kind == kind && isfinite(s->q[i].truth)) {
             x[n] = s->q[i].share;
+            half[0][n] = s->q[i].half[0];
+            half[1][n] = s->q[i].half[1];
             y[n++] = s->q[i].truth;
         }
     if (n < 4)
@@ -319,6 +326,8 @@ static ds_status sum_shares(ds_job *j, const study *s, question_kind kind, const
     st = ds_stats_correlation(&r, DS_PEARSON, x, y, NULL, n, err);
     if (st == DS_OK)
         st = ds_stats_correlation(&rho, DS_SPEARMAN, x, y, NULL, n, err);
+    if (st == DS_OK)
+        st = ds_stats_correlation(&halves, DS_PEARSON, half[0], half[1], NULL, n, err);
     for (int64_t i = 0; i < n; i++) {
         double a, b, spread;
 
@@ -335,7 +344,8 @@ static ds_status sum_shares(ds_job *j, const study *s, question_kind kind, const
                    name, r.value, r.low, r.high, rho.value, rho.low, rho.high, (long long)n,
                    (long long)covered);
     return ds__result_set(j->result, name,
-                          json_pack("{s:o, s:o, s:f, s:I, s:I, s:f}", "r", ds__json_value(r, NULL),
+                          json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:f}", "halves",
+                                    ds__json_value(halves, NULL), "r", ds__json_value(r, NULL),
                                     "rank", ds__json_value(rho, NULL), "absolute_error", error,
                                     "covered", (json_int_t)covered, "n", (json_int_t)n,
                                     "interval_width", width),
@@ -503,7 +513,7 @@ const ds_method ds__method_eval_concept = {
                "--kind share",
     .results = "questions: [{word, hit, ranks, share, truth, top10_over_empty}]\n"
                "mixture, own, senses: {hits, n, text_only, share}\n"
-               "share, sense_share: {r, rank, absolute_error, covered, n, interval_width}",
+               "share, sense_share: {r, rank, halves, absolute_error, covered, n, interval_width}",
     .options = options,
     .size = sizeof(study),
     .fields = FIELD(arena),

@@ -96,8 +96,8 @@ static const struct {
         .offset = offsetof(job_common, compute),
         .choices = "f32|bf16|ref",
         .standard = "f32",
-        .help = "number format of the network's matrix products and convolutions; ref: plain C, "
-                "sums in double" } },
+        .help = "number format of the network's matrix multiplications and convolutions; ref: "
+                "plain C, sums in double" } },
 };
 
 void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts)

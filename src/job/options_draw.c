@@ -10,7 +10,7 @@ const ds_option ds__draw_rows[] = {
       .kind = DS_OPTION_TEXT,
       .offset = AT(negative),
       .arg = "TEXT",
-      .help = "what to keep away from" },
+      .help = "negative prompt: what the picture should not show" },
     { .name = "steps",
       .kind = DS_OPTION_INT,
       .offset = AT(steps),
@@ -47,7 +47,7 @@ const ds_option ds__draw_rows[] = {
     { .name = "set-alpha-to-one",
       .kind = DS_OPTION_FLAG,
       .offset = AT(alpha_to_one),
-      .help = "end at no noise instead of the first level of the schedule" },
+      .help = "end the schedule at zero noise instead of at its first level" },
     { .name = "eta",
       .kind = DS_OPTION_REAL,
       .offset = AT(eta),
@@ -60,7 +60,7 @@ const ds_option ds__draw_rows[] = {
       .offset = AT(compat),
       .choices = "0.42|0.21",
       .standard = "0.42",
-      .help = "version of diffusers whose numbers are meant, where they differ" },
+      .help = "version of diffusers to reproduce, where versions differ" },
     { .name = "width",
       .letter = 'W',
       .kind = DS_OPTION_INT,
@@ -91,7 +91,8 @@ const ds_option ds__draw_rows[] = {
       .offset = AT(rng),
       .arg = "torch-cpu|torch-cuda",
       .standard = "torch-cpu",
-      .help = "generator that the seed is for" },
+      .help = "random generator: PyTorch's for the CPU or for CUDA; the same seed gives another "
+              "picture with each" },
     { .name = "vae-tiling",
       .kind = DS_OPTION_FLAG,
       .offset = AT(vae_tiling),
@@ -102,9 +103,8 @@ const ds_option ds__draw_rows[] = {
       .offset = AT(long_prompt),
       .choices = "cut|chunks",
       .standard = "cut",
-      .help =
-          "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web front "
-          "ends do" },
+      .help = "long prompts: cut, as diffusers does, or encode in several chunks, as web front "
+              "ends do" },
     { 0 },
 };
 

@@ -23,18 +23,18 @@ const ds_option ds__info_rows[] = {
       .kind = DS_OPTION_OUTFILE,
       .offset = offsetof(info_common, save_draws),
       .arg = "FILE",
-      .help = "safetensors file for the draws that were made, to be given to --draws" },
+      .help = "write the draws (log-SNRs, weights, noises) to this safetensors file, for --draws" },
     { .name = "part",
       .kind = DS_OPTION_PART,
       .offset = offsetof(info_common, part),
       .arg = "I/N",
-      .help = "make only the replicates I, I + N, I + 2 N ... (I from 0) for --merge; needs "
+      .help = "compute only part I of N (I from 0) of the replicates, for --merge later; needs "
               "--state" },
     { .name = "merge",
       .kind = DS_OPTION_WORDS,
       .offset = offsetof(info_common, merge),
       .arg = "FILE",
-      .help = "take the replicates from the --state files of all parts instead of making them" },
+      .help = "combine the --state files of all parts instead of computing" },
     { .name = "snr-range",
       .kind = DS_OPTION_RANGE,
       .offset = offsetof(info_common, range),
@@ -58,7 +58,7 @@ const ds_option ds__info_rows[] = {
     {                                                                                              \
         .name = "removal", .kind = DS_OPTION_CHOICE, .offset = offsetof(type, removal),            \
         .choices = "delete|underscore|neutral", .standard = "delete",                              \
-        .help = "what stands in place of a word that is left out: nothing, \"_\" or \"thing\""     \
+        .help = "what replaces a removed word: nothing, \"_\" or \"thing\""                        \
     }
 
 const ds_option ds__info_ask_rows[] = {

@@ -30,6 +30,7 @@ test: ## build and test, below 20 minutes on two cores
 
 run-tests: $(PROGRAM) $(TEST_BIN) check-layers
 	@BUILD=$(BUILD) scripts/run-tests $(TEST_BIN) $(TEST_SH)
+	@scripts/check-format || [ -z "$$CI" ] # at home it is said, in CI it fails
 
 test-all: ## everything: the slow tests and the sanitizers too
 	@scripts/install-deps

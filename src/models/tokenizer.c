@@ -440,8 +440,7 @@ ds_status ds_tokenizer_open(ds_tokenizer **out, const char *path, ds_error *err)
     return DS_OK;
 }
 
-static ds_status open_store(ds_tokenizer **out, const ds_store *store, int number,
-                            ds_error *err)
+static ds_status open_store(ds_tokenizer **out, const ds_store *store, int number, ds_error *err)
 {
     char *path = NULL;
     int64_t pad = 0;

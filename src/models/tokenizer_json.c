@@ -16,7 +16,8 @@
 static ds_status refuse(ds_error *err, const char *expected)
 {
     return ds_fail(err, DS_E_UNSUPPORTED,
-                   "tokenizer.json: expected %s: only CLIP's byte-level BPE is supported", expected);
+                   "tokenizer.json: expected %s: only CLIP's byte-level BPE is supported",
+                   expected);
 }
 
 static ds_status check_kind(const json_t *model, ds_error *err)
@@ -49,8 +50,8 @@ static ds_status write_merges(char **out, size_t *size, const json_t *merges, ds
         if (left == NULL || (json_is_array(m) && (right == NULL || json_array_size(m) != 2)) ||
             strpbrk(left, "\n\r") != NULL || (right != NULL && strpbrk(right, "\n\r") != NULL)) {
             ds__buffer_clear(&b);
-            return ds_fail(err, DS_E_FORMAT,
-                           "tokenizer.json: merge %zu: expected a pair of tokens", i);
+            return ds_fail(err, DS_E_FORMAT, "tokenizer.json: merge %zu: expected a pair of tokens",
+                           i);
         }
         ds__buffer_text(&b, left);
         if (right != NULL)

@@ -59,8 +59,8 @@ struct ds_node {
     ds_var *out[DS_MAX_OUT];
     int n_out;
     ds_attr attr;
-    const char
-        *parts; /* attention: its probabilities are shown in parts under this name, else NULL */
+    /* attention: its probabilities are shown in parts under this name, else NULL */
+    const char *parts;
     const ds_watcher *watcher;
     int block;               /* unit of recomputation, 0 for none */
     bool live;               /* plan: somebody needs an output */

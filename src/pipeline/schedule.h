@@ -44,15 +44,16 @@ typedef struct ds_schedule_config {
     int karras;
     int zero_snr;    /* rescale_betas_zero_snr, arXiv:2305.08891 */
     int large_noise; /* ddpm: variance beta_t instead of the posterior's */
-    int solver_order, heun_like, lower_order_final, euler_at_final, final_zero; /* dpm++2m and kin */
-    double lambda_min;                                                          /* dpm++2m, 2s */
-    int exponential;   /* levels at equal ratios */
-    int skip_prk;      /* pndm: without the Runge-Kutta start */
-    int bh1;           /* unipc: B(h) = h instead of exp(h) - 1 */
-    int data_solver;   /* unipc: predict_x0 */
-    int original_steps; /* lcm, tcd: steps that the network was distilled for */
+    int solver_order, heun_like, lower_order_final, euler_at_final,
+        final_zero;      /* dpm++2m and kin */
+    double lambda_min;   /* dpm++2m, 2s */
+    int exponential;     /* levels at equal ratios */
+    int skip_prk;        /* pndm: without the Runge-Kutta start */
+    int bh1;             /* unipc: B(h) = h instead of exp(h) - 1 */
+    int data_solver;     /* unipc: predict_x0 */
+    int original_steps;  /* lcm, tcd: steps that the network was distilled for */
     double time_scaling; /* lcm */
-    int old;           /* diffusers 0.21 instead of 0.42: set before the defaults are */
+    int old;             /* diffusers 0.21 instead of 0.42: set before the defaults are */
 } ds_schedule_config;
 
 /* Defaults of the sampler's diffusers class, of version 0.21 if `old`, else of 0.42. */

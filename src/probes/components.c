@@ -175,8 +175,7 @@ static int block_of(finder *f, const char *site)
     for (int i = 0; !f->failed && i < l->blocks; i++)
         if (strcmp(l->block_name[i], name) == 0)
             return i;
-    names = f->failed ? NULL
-                      : ds__arena_alloc(&l->arena, (size_t)(l->blocks + 1) * sizeof *names);
+    names = f->failed ? NULL : ds__arena_alloc(&l->arena, (size_t)(l->blocks + 1) * sizeof *names);
     if (names == NULL) {
         f->failed = true;
         return 0;
@@ -252,7 +251,8 @@ static void find_attention(finder *f, const step *s, const step *next)
 
 static void find_hidden(finder *f, const step *before, const step *s, const step *next)
 {
-    ds_component_site h = { .kind = DS_UNIT_HIDDEN, .site = s->site,
+    ds_component_site h = { .kind = DS_UNIT_HIDDEN,
+                            .site = s->site,
                             .parts = channels_of(&s->shape) };
 
     if (s->weight != NULL || s->shape.rank != 3 || !is_product(next) || !is_product(before) ||
@@ -269,9 +269,8 @@ static void find_convolution(finder *f, const step *s)
     if (s->weight == NULL || s->weight->rank != 4 || s->weight->dim[2] < 2)
         return;
     append(f,
-           (ds_component_site){ .kind = DS_UNIT_CONV,
-                                .site = s->site,
-                                .parts = channels_of(&s->shape) },
+           (ds_component_site){
+               .kind = DS_UNIT_CONV, .site = s->site, .parts = channels_of(&s->shape) },
            &s->shape, s->site, s->bias ? s->site : NULL);
 }
 

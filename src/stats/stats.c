@@ -141,8 +141,8 @@ static double mean_of(void *user, const int64_t *pick, int64_t n)
     return sum / (double)count;
 }
 
-ds_status ds_stats_difference(ds_value *out, const double *x, const double *y,
-                              const int64_t *unit, int64_t n, ds_error *err)
+ds_status ds_stats_difference(ds_value *out, const double *x, const double *y, const int64_t *unit,
+                              int64_t n, ds_error *err)
 {
     groups g;
     double *sum;
@@ -179,7 +179,8 @@ ds_value ds_stats_share(int64_t hits, int64_t n)
 
     if (n <= 0)
         return (ds_value){ NAN, NAN, NAN, NAN, 0 };
-    return (ds_value){ p, NAN, hits == 0 ? 0.0 : centre - half, hits == n ? 1.0 : centre + half, n };
+    return (ds_value){ p, NAN, hits == 0 ? 0.0 : centre - half, hits == n ? 1.0 : centre + half,
+                       n };
 }
 
 /* ---- correlations ---------------------------------------------------------------------------- */
@@ -302,8 +303,8 @@ static double corr_of(void *user, const int64_t *pick, int64_t n)
     return coefficient(u->kind, u->a, u->b, m, u->ranks, u->work);
 }
 
-ds_status ds_stats_correlation(ds_value *out, ds_correlation kind, const double *x,
-                               const double *y, const int64_t *unit, int64_t n, ds_error *err)
+ds_status ds_stats_correlation(ds_value *out, ds_correlation kind, const double *x, const double *y,
+                               const int64_t *unit, int64_t n, ds_error *err)
 {
     groups g;
     corr_user u = { kind, x, y, &g, 0, NULL, NULL, NULL, NULL };

@@ -55,8 +55,8 @@ uint16_t ds__f32_to_f16(float f)
 static float e4m3_to_f32(uint8_t v)
 {
     int e = v >> 3 & 15, m = v & 7;
-    float f = e == 0 ? (float)m * 0x1p-9f
-                     : ds__bits_f32((uint32_t)(e + 120) << 23 | (uint32_t)m << 20);
+    float f =
+        e == 0 ? (float)m * 0x1p-9f : ds__bits_f32((uint32_t)(e + 120) << 23 | (uint32_t)m << 20);
 
     if (e == 15 && m == 7)
         f = NAN;
@@ -202,8 +202,8 @@ static void f8_to_f32(float *dst, const uint8_t *src, ds_dtype from, int64_t n)
     float table[256];
 
     for (int i = 0; i < 256; i++)
-        table[i] = from == DS_DTYPE_F8_E4M3 ? e4m3_to_f32((uint8_t)i)
-                                            : ds__f16_to_f32((uint16_t)(i << 8));
+        table[i] =
+            from == DS_DTYPE_F8_E4M3 ? e4m3_to_f32((uint8_t)i) : ds__f16_to_f32((uint16_t)(i << 8));
 #pragma omp parallel for if (n > 65536) schedule(static)
     for (int64_t i = 0; i < n; i++)
         dst[i] = table[src[i]];

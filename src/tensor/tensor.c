@@ -8,11 +8,11 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[] = {
-    [DS_DTYPE_F32] = { "F32", 4 }, [DS_DTYPE_F16] = { "F16", 2 },   [DS_DTYPE_BF16] = { "BF16", 2 },
-    [DS_DTYPE_I64] = { "I64", 8 }, [DS_DTYPE_I32] = { "I32", 4 },   [DS_DTYPE_U8] = { "U8", 1 },
-    [DS_DTYPE_F64] = { "F64", 8 }, [DS_DTYPE_BOOL] = { "BOOL", 1 },
-    [DS_DTYPE_F8_E4M3] = { "F8_E4M3", 1 },
-    [DS_DTYPE_F8_E5M2] = { "F8_E5M2", 1 },
+    [DS_DTYPE_F32] = { "F32", 4 },         [DS_DTYPE_F16] = { "F16", 2 },
+    [DS_DTYPE_BF16] = { "BF16", 2 },       [DS_DTYPE_I64] = { "I64", 8 },
+    [DS_DTYPE_I32] = { "I32", 4 },         [DS_DTYPE_U8] = { "U8", 1 },
+    [DS_DTYPE_F64] = { "F64", 8 },         [DS_DTYPE_BOOL] = { "BOOL", 1 },
+    [DS_DTYPE_F8_E4M3] = { "F8_E4M3", 1 }, [DS_DTYPE_F8_E5M2] = { "F8_E5M2", 1 },
 };
 
 size_t ds_dtype_size(ds_dtype t)

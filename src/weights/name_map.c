@@ -11,17 +11,20 @@ typedef struct ds_map_entry {
 } map_entry;
 
 static const ds_name_pair unet_resnet[] = {
-    { "norm1", "in_layers.0" },   { "conv1", "in_layers.2" },
-    { "norm2", "out_layers.0" },  { "conv2", "out_layers.3" },
-    { "time_emb_proj", "emb_layers.1" }, { "conv_shortcut", "skip_connection" },
+    { "norm1", "in_layers.0" },
+    { "conv1", "in_layers.2" },
+    { "norm2", "out_layers.0" },
+    { "conv2", "out_layers.3" },
+    { "time_emb_proj", "emb_layers.1" },
+    { "conv_shortcut", "skip_connection" },
     { NULL, NULL },
 };
 
 static const ds_name_pair vae_resnet[] = { { "conv_shortcut", "nin_shortcut" }, { NULL, NULL } };
 
 static const ds_name_pair vae_attention[] = {
-    { "group_norm", "norm" }, { "to_q", "q" },          { "to_k", "k" },
-    { "to_v", "v" },          { "to_out.0", "proj_out" }, { NULL, NULL },
+    { "group_norm", "norm" },   { "to_q", "q" }, { "to_k", "k" }, { "to_v", "v" },
+    { "to_out.0", "proj_out" }, { NULL, NULL },
 };
 
 static const ds_name_pair openclip_layer[] = {

@@ -64,9 +64,8 @@ static bool find_projection(const char *name, bool old, size_t *entry, size_t *a
 /* transformers 5 leaves the outer module of a text encoder out, as some early merges did. */
 static bool lacks_text_model(const char *name)
 {
-    static const char *const parts[] = { "embeddings.token_embedding.",
-                                         "embeddings.position_", "encoder.layers.",
-                                         "final_layer_norm." };
+    static const char *const parts[] = { "embeddings.token_embedding.", "embeddings.position_",
+                                         "encoder.layers.", "final_layer_norm." };
 
     for (size_t i = 0; i < DS_COUNT(parts); i++)
         if (strncmp(name, parts[i], strlen(parts[i])) == 0)

@@ -46,8 +46,7 @@ static const struct {
       "text_model.embeddings.token_embedding.weight", DS_SPELLING_OURS },
     { DS_TEXT_ENCODER, "cond_stage_model.transformer.", "embeddings.token_embedding.weight",
       DS_SPELLING_OURS },
-    { DS_TEXT_ENCODER, "cond_stage_model.model.", "token_embedding.weight",
-      DS_SPELLING_OPENCLIP },
+    { DS_TEXT_ENCODER, "cond_stage_model.model.", "token_embedding.weight", DS_SPELLING_OPENCLIP },
     { DS_TEXT_ENCODER, FIRST "transformer.", "text_model.embeddings.token_embedding.weight",
       DS_SPELLING_OURS },
     { DS_TEXT_ENCODER, FIRST "transformer.", "embeddings.token_embedding.weight",
@@ -110,11 +109,24 @@ static const struct {
 };
 
 static const char *const idle[] = {
-    "alphas_cumprod", "betas",           "sqrt_",           "log_one_minus_",
-    "posterior_",     "model_ema.",      "denoiser.sigmas", "embedding_manager",
-    "lvlb_weights",   "logvar",          "v_pred",          "ztsnr",
-    "cond_stage_model.model.visual",     "scale_factor",    "loss.",
-    "first_stage_model.loss.",           "model_ema_",      "global_step",
+    "alphas_cumprod",
+    "betas",
+    "sqrt_",
+    "log_one_minus_",
+    "posterior_",
+    "model_ema.",
+    "denoiser.sigmas",
+    "embedding_manager",
+    "lvlb_weights",
+    "logvar",
+    "v_pred",
+    "ztsnr",
+    "cond_stage_model.model.visual",
+    "scale_factor",
+    "loss.",
+    "first_stage_model.loss.",
+    "model_ema_",
+    "global_step",
     "conditioner.embedders.1.model.visual",
 };
 
@@ -125,7 +137,8 @@ static const char *const idle_ends[] = { ".position_ids", ".logit_scale", ".attn
 const ds_tensor *ds__original_find(const ds_original *o, ds_component c, const char *fmt, ...)
 {
     char name[320];
-    int n = snprintf(name, sizeof name, "%s%s", o->wrapper, o->prefix[c] != NULL ? o->prefix[c] : "");
+    int n =
+        snprintf(name, sizeof name, "%s%s", o->wrapper, o->prefix[c] != NULL ? o->prefix[c] : "");
     va_list va;
 
     if (o->prefix[c] == NULL)
@@ -232,11 +245,11 @@ static ds_status find_family(ds_original *o, ds_error *err)
     const ds_tensor *in = ds__original_find(o, DS_UNET, "input_blocks.0.0.weight");
     const ds_tensor *key = NULL;
 
-    o->family = o->prefix[DS_TEXT_ENCODER_2] != NULL ? DS_FAMILY_XL
-                : o->prefix[DS_TEXT_ENCODER] != NULL &&
-                        o->spelling[DS_TEXT_ENCODER] == DS_SPELLING_OPENCLIP
-                    ? DS_FAMILY_SD2
-                    : DS_FAMILY_SD1;
+    o->family =
+        o->prefix[DS_TEXT_ENCODER_2] != NULL ? DS_FAMILY_XL
+        : o->prefix[DS_TEXT_ENCODER] != NULL && o->spelling[DS_TEXT_ENCODER] == DS_SPELLING_OPENCLIP
+            ? DS_FAMILY_SD2
+            : DS_FAMILY_SD1;
     if (in == NULL)
         return DS_OK;
     for (size_t i = 0; in->rank == 4 && i < DS_COUNT(more_inputs); i++)
@@ -246,8 +259,8 @@ static ds_status find_family(ds_original *o, ds_error *err)
         return refuse(o, "a distilled UNet without attention in the middle (SSD-1B, Vega, tiny SD)",
                       "no middle_block.1", err);
     for (int i = 1; key == NULL && i < 12; i++)
-        key = ds__original_find(o, DS_UNET, "input_blocks.%d.1.transformer_blocks.0.attn2.to_k.weight",
-                                i);
+        key = ds__original_find(o, DS_UNET,
+                                "input_blocks.%d.1.transformer_blocks.0.attn2.to_k.weight", i);
     if (ds__original_find(o, DS_UNET, "label_emb.0.0.weight") != NULL)
         o->family = DS_FAMILY_XL;
     else if (o->prefix[DS_TEXT_ENCODER] == NULL && key != NULL && key->rank == 2 &&

@@ -243,9 +243,9 @@ static ds_status text(json_t *j, const ds_original *o, ds_component c, ds_error 
     const ds_tensor *place =
         open ? ds__original_find(o, c, "positional_embedding")
              : ds__original_find(o, c, "%sembeddings.position_embedding.weight", top);
-    const ds_tensor *wide =
-        open ? ds__original_find(o, c, "transformer.resblocks.0.mlp.c_fc.weight")
-             : ds__original_find(o, c, "%sencoder.layers.0.mlp.fc1.weight", top);
+    const ds_tensor *wide = open
+                                ? ds__original_find(o, c, "transformer.resblocks.0.mlp.c_fc.weight")
+                                : ds__original_find(o, c, "%sencoder.layers.0.mlp.fc1.weight", top);
     const ds_tensor *projection = ds__original_find(o, c, "text_projection");
     int64_t width = dim(token, 2, 1);
 

@@ -16,8 +16,8 @@
 static int dtype_place(ds_dtype t)
 {
     static const unsigned char place[] = {
-        [DS_DTYPE_I64] = 0,  [DS_DTYPE_F64] = 1, [DS_DTYPE_F32] = 2, [DS_DTYPE_I32] = 3,
-        [DS_DTYPE_BF16] = 4, [DS_DTYPE_F16] = 5, [DS_DTYPE_U8] = 8,  [DS_DTYPE_BOOL] = 9,
+        [DS_DTYPE_I64] = 0,     [DS_DTYPE_F64] = 1,     [DS_DTYPE_F32] = 2, [DS_DTYPE_I32] = 3,
+        [DS_DTYPE_BF16] = 4,    [DS_DTYPE_F16] = 5,     [DS_DTYPE_U8] = 8,  [DS_DTYPE_BOOL] = 9,
         [DS_DTYPE_F8_E4M3] = 6, [DS_DTYPE_F8_E5M2] = 7,
     };
 

@@ -84,8 +84,7 @@ static ds_status weights(const void *self, const char *name, ds_weights **out, d
     return st;
 }
 
-static ds_status tokenizer(const void *self, int number, char **folder, int64_t *pad,
-                           ds_error *err)
+static ds_status tokenizer(const void *self, int number, char **folder, int64_t *pad, ds_error *err)
 {
     const folder_store *f = self;
     const char *name = number == 2 ? "tokenizer_2" : "tokenizer";

@@ -294,9 +294,10 @@ static void wrong_tensors(void **state)
     (void)state;
     with_tensor(DROP, "conv_in.bias", DS_E_NOMATCH,
                 "expected a tensor 'conv_in.bias' of shape [8]");
-    with_tensor(SHRINK, "conv_in.weight", DS_E_SHAPE,
-                "tensor 'conv_in.weight': expected shape [8, 4, 3, 3] of F32, F16, BF16 or F8, found "
-                "[7, 4, 3, 3] of F32");
+    with_tensor(
+        SHRINK, "conv_in.weight", DS_E_SHAPE,
+        "tensor 'conv_in.weight': expected shape [8, 4, 3, 3] of F32, F16, BF16 or F8, found "
+        "[7, 4, 3, 3] of F32");
     with_tensor(RETYPE, "conv_out.bias", DS_E_SHAPE, "found [4] of I32");
     with_tensor(EXTRA, "conv_out.bias", DS_E_UNSUPPORTED, "unknown.weight");
     ts_ok(open_and_close(&err), &err);

@@ -83,7 +83,8 @@ static void sample_one(const ds_bundle *want, json_t *cases, int v, const char *
     assert_true(sigma > 0);
     write_latent(in, ds_bundle_find(want, ts_path(key, "x")), sigma);
     snprintf(command, sizeof command,
-             "%s sample --toy --compat 0.21 %s --prediction-type %s --steps 10 --seed 77 --latent %s --save %s "
+             "%s sample --toy --compat 0.21 %s --prediction-type %s --steps 10 --seed 77 --latent "
+             "%s --save %s "
              "--quiet --force",
              program(), variants[v].options, prediction, in, out);
     assert_int_equal(shell(command), 0);

@@ -88,8 +88,8 @@ static void measure(fixture *f, ds_objective objective)
 
             if (amplify)
                 f->draws.eps[b * n + i] = eps;
-            f->draws.z[b * n + i] = amplify ? (float)(l.alpha * latent[i] + l.sigma * eps)
-                                            : latent[b * n + i];
+            f->draws.z[b * n + i] =
+                amplify ? (float)(l.alpha * latent[i] + l.sigma * eps) : latent[b * n + i];
         }
     }
     ts_ok(ds__draws_given(&f->draws, f->measure, 3, NULL, &err), &err);
@@ -204,7 +204,8 @@ static void compare_zeroed(const fixture *f, ds_pick pick, const char *prefix)
 static void compare_layers(const fixture *f)
 {
     const float *want = values(f->want, "layer_score_sg");
-    json_t *about = json_load_file(ts_path(golden, "cases/sd15-component-erase/case.json"), 0, NULL);
+    json_t *about =
+        json_load_file(ts_path(golden, "cases/sd15-component-erase/case.json"), 0, NULL);
     const json_t *names = json_object_get(about, "parameters_in_order_of_layer_score");
     double most = 0.0;
 

@@ -38,8 +38,7 @@ static ds_sampler *make(const json_t *a_case)
     o.config = file;
     o.steps = (int)json_integer_value(json_object_get(a_case, "steps"));
     ts_ok(ds_sampler_new(&s, &o, &err), &err);
-    assert_string_equal(ds_sampler_name(s),
-                        json_string_value(json_object_get(a_case, "sampler")));
+    assert_string_equal(ds_sampler_name(s), json_string_value(json_object_get(a_case, "sampler")));
     return s;
 }
 

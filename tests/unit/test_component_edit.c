@@ -161,7 +161,7 @@ static void unions_do_not_depend_on_the_order(void **state)
     ts_ok(ds__edit_unite(&ba, &b, &a, &err), &err);
     expect_same(&ab, &ba);
     assert_int_equal(ds__edit_count(&ab), 4);
-    assert_float_equal(ds__edit_find(&ab, "unet.x")->after[1], 0.0f, 0.0f);  /* both remove it */
+    assert_float_equal(ds__edit_find(&ab, "unet.x")->after[1], 0.0f, 0.0f);   /* both remove it */
     assert_float_equal(ds__edit_find(&ab, "unet.x")->after[2], -14.0f, 0.0f); /* 17 - 16 - 15 */
     ts_ok(ds__edit_intersect(&both, &a, &b, &err), &err);
     assert_int_equal(ds__edit_count(&both), 2);

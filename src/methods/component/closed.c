@@ -129,10 +129,11 @@ ds_status ds__closed_solve(double *transform, const ds_closed *c, double lambda,
     }
     ds_free(l);
     return ok ? DS_OK
-              : ds_fail(err, DS_E_ARG,
-                        "ridge %g is too small: the texts leave directions that nothing determines; "
-                        "expected more than 0",
-                        lambda);
+              : ds_fail(
+                    err, DS_E_ARG,
+                    "ridge %g is too small: the texts leave directions that nothing determines; "
+                    "expected more than 0",
+                    lambda);
 }
 
 void ds__closed_apply(float *out, const float *w, int64_t rows, const double *transform,

@@ -22,8 +22,8 @@
 #include <diffuscope/base.h>
 
 typedef struct ds_closed {
-    int64_t width;              /* D */
-    double *left, *right;       /* [D,D]: P + M, P + E */
+    int64_t width;               /* D */
+    double *left, *right;        /* [D,D]: P + M, P + E */
     double target_sum, kept_sum; /* of the weights times squared lengths: traces of E and P */
     int64_t targets, kept;
 } ds_closed;
@@ -32,7 +32,8 @@ ds_status ds__closed_new(ds_closed *c, int64_t width, ds_error *err);
 void ds__closed_free(ds_closed *c);
 
 /* Rows [count,D]; guide [count,D] stands for c*. */
-void ds__closed_target(ds_closed *c, const float *from, const float *guide, int64_t count, double a);
+void ds__closed_target(ds_closed *c, const float *from, const float *guide, int64_t count,
+                       double a);
 void ds__closed_keep(ds_closed *c, const float *kept, int64_t count, double b);
 
 /* The transform T [D,D]. DS_E_ARG if lambda is too small for the sums to be inverted. */

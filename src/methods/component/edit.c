@@ -280,8 +280,7 @@ void ds__edit_scale(ds_edit *e, double strength)
         ds_edit_part *p = &e->part[i];
 
         for (int64_t k = 0; k < p->count; k++)
-            p->after[k] =
-                (float)(p->before[k] + strength * ((double)p->after[k] - p->before[k]));
+            p->after[k] = (float)(p->before[k] + strength * ((double)p->after[k] - p->before[k]));
     }
 }
 

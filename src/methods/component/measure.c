@@ -25,9 +25,9 @@ struct ds_measure {
     int64_t *offset; /* [sites] */
     gated *gate;
     int64_t gates;
-    double **map;   /* [sites] */
-    float *answer;  /* [roles,batch,plane] */
-    float *other;   /* [batch,plane]: target of the amplify objective */
+    double **map;     /* [sites] */
+    float *answer;    /* [roles,batch,plane] */
+    float *other;     /* [batch,plane]: target of the amplify objective */
     float *cotangent; /* [roles,batch,plane] */
     float *time;
     double *j;
@@ -255,8 +255,7 @@ ds_status ds__measure_forward(ds_measure *s, const float *z, const float *t, con
 
     for (int64_t r = 0; r < s->roles; r++)
         for (int64_t b = 0; b < n; b++)
-            s->which[r * n + b] =
-                s->o.guidance && r == last ? 2 * s->o.pairs : 2 * pair[b] + r;
+            s->which[r * n + b] = s->o.guidance && r == last ? 2 * s->o.pairs : 2 * pair[b] + r;
     memcpy(s->time, t, (size_t)n * sizeof *t);
     st = ds_denoiser_condition_rows(s->d, s->o.texts, s->which, err);
     if (st == DS_OK)

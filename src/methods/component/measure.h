@@ -46,7 +46,8 @@ typedef struct ds_objective {
  * a prompt where guidance needs it besides. */
 typedef struct ds_measure_options {
     ds_objective objective;
-    const ds_conditions *texts; /* concept of pair 0, base of pair 0, concept of pair 1, ... [, none] */
+    /* concept of pair 0, base of pair 0, concept of pair 1, ... [, none] */
+    const ds_conditions *texts;
     int64_t pairs;
     bool guidance;              /* the last text is one more row of each draw */
     int64_t batch;              /* draws at once */

@@ -63,8 +63,7 @@ void ds__objective_cotangent(float *out, const ds_objective *o, const ds_noise *
                              int64_t channels, int64_t places)
 {
     const double slope = ds__objective_slope(o, noise, t);
-    const double factor =
-        2.0 * weight * slope * slope * ds__objective_unit(o, channels, places);
+    const double factor = 2.0 * weight * slope * slope * ds__objective_unit(o, channels, places);
 
     for (int64_t i = 0; i < channels * places; i++) {
         double m = o->mask != NULL ? o->mask[i % places] : 1.0;

@@ -61,8 +61,8 @@ typedef struct ds_draw_plan {
     ds_density density;
     char label[65]; /* what else must be equal for statistics to belong together: a hash, or "" */
     int64_t part, parts; /* this process makes the replicates r = part, modulo parts; 0 of 1: all */
-    const ds_bundle
-        *recorded; /* draws from a file instead: logsnr [n], weight [n], eps [n,C,h,w] */
+    /* draws from a file instead: logsnr [n], weight [n], eps [n,C,h,w] */
+    const ds_bundle *recorded;
 } ds_draw_plan;
 
 struct ds_estimator;
@@ -141,7 +141,7 @@ void ds__estimate_error_map(const ds_estimator *e, double *map, int64_t k, int64
 /* Value and standard error over replicates. se is NULL or [h,w]. With one replicate it is NaN. */
 ds_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form form);
 ds_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
-                                      ds_info_form form);
+                                 ds_info_form form);
 void ds__estimate_se_map(const ds_estimator *e, double *se, int64_t pair, ds_info_form form);
 
 /* Half the width of a 95 % interval in standard errors: Student's, for the degrees of freedom that

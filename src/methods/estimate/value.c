@@ -323,7 +323,7 @@ ds_value ds__estimate_value(const ds_estimator *e, int64_t pair, ds_info_form fo
 }
 
 ds_value ds__estimate_difference(const ds_estimator *e, int64_t pair, int64_t less,
-                                      ds_info_form form)
+                                 ds_info_form form)
 {
     quantity q = quantity_of(e, less, form);
 

@@ -64,7 +64,7 @@ typedef struct ds_pid_field {
 
 typedef struct ds_pid_estimate {
     ds_pid_field atom[DS_PID_ATOMS]; /* caller's memory */
-    ds_value sum[DS_PID_ATOMS];  /* over the pixels */
+    ds_value sum[DS_PID_ATOMS];      /* over the pixels */
     int64_t undecided; /* pixels whose margin is within 2 standard errors of zero, but not exact */
     int64_t following_b; /* pixels that follow B by the mean of all replicates */
 } ds_pid_estimate;

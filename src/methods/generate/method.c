@@ -45,7 +45,8 @@ static const ds_option rows[] = {
       .standard = "0.75",
       .min = 0,
       .max = 1,
-      .help = "with --init-img: share of the steps that is run, above 0; 1 keeps next to nothing" },
+      .help = "with --init-img: fraction of the steps that are run, above 0; 1 keeps almost "
+              "nothing of the picture" },
     { .kind = DS_OPTION_BLOCK, .offset = AT(drawing), .block = ds__draw_rows },
     { .name = "output",
       .letter = 'o',

@@ -14,7 +14,7 @@
       .letter = 'n',                                                                               \
       .kind = DS_OPTION_TEXT,                                                                      \
       .arg = "TEXT",                                                                               \
-      .help = "what to keep away from" },                                                          \
+      .help = "negative prompt: what the picture should not show" },                               \
         { .name = "steps",                                                                         \
           .kind = DS_OPTION_INT,                                                                   \
           .arg = "N",                                                                              \
@@ -28,7 +28,8 @@
           .standard = "7",                                                                         \
           .min = -100,                                                                             \
           .max = 100,                                                                              \
-          .help = "guidance: how much further than the negative prompt; 1 or less is none, and twice as "  \
+          .help = "guidance: how much further than the negative prompt; 1 or less is none, and "   \
+                  "twice as "                                                                      \
                   "fast" },                                                                        \
         { .name = "sampler",                                                                       \
           .kind = DS_OPTION_TEXT,                                                                  \
@@ -46,7 +47,7 @@
           .help = "spacing of the time steps; without it the model's own" },                       \
         { .name = "set-alpha-to-one",                                                              \
           .kind = DS_OPTION_FLAG,                                                                  \
-          .help = "end at no noise instead of the first level of the schedule" },                  \
+          .help = "end the schedule at zero noise instead of at its first level" },                \
         { .name = "eta",                                                                           \
           .kind = DS_OPTION_REAL,                                                                  \
           .arg = "X",                                                                              \
@@ -58,7 +59,7 @@
           .kind = DS_OPTION_CHOICE,                                                                \
           .choices = "0.42|0.21",                                                                  \
           .standard = "0.42",                                                                      \
-          .help = "version of diffusers whose numbers are meant, where they differ" },             \
+          .help = "version of diffusers to reproduce, where versions differ" },                    \
         { .name = "width",                                                                         \
           .letter = 'W',                                                                           \
           .kind = DS_OPTION_INT,                                                                   \
@@ -83,7 +84,8 @@
           .kind = DS_OPTION_TEXT,                                                                  \
           .arg = "torch-cpu|torch-cuda",                                                           \
           .standard = "torch-cpu",                                                                 \
-          .help = "generator that the seed is for" },                                              \
+          .help = "random generator: PyTorch's for the CPU or for CUDA; the same seed gives "      \
+                  "another picture with each" },                                                   \
         { .name = "batch-count",                                                                   \
           .letter = 'b',                                                                           \
           .kind = DS_OPTION_INT,                                                                   \
@@ -107,8 +109,8 @@
           .standard = "0.75",                                                                      \
           .min = 0,                                                                                \
           .max = 1,                                                                                \
-          .help = "with --init-img: share of the steps that is run, above 0; 1 keeps next to "     \
-                  "nothing" },                                                                     \
+          .help = "with --init-img: fraction of the steps that are run, above 0; 1 keeps almost "  \
+                  "nothing of the picture" },                                                      \
     {                                                                                              \
         .name = "vae-tiling", .kind = DS_OPTION_FLAG,                                              \
         .help =                                                                                    \

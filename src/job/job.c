@@ -143,6 +143,9 @@ void ds__job_remark(ds_job *j, const char *fmt, ...)
 
 ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err)
 {
+    for (int i = 0; i < j->result->warnings; i++)
+        if (strcmp(j->result->warning[i], text) == 0)
+            return DS_OK;
     if (j->o.remark != NULL)
         j->o.remark(j->o.user, text, true);
     return ds__result_warn(j->result, text, err);

@@ -49,7 +49,8 @@ bool ds__job_given(const ds_job *j, const char *option);
 
 /* ---- while it runs ---------------------------------------------------------------------------- */
 
-/* A line for the person who waits; a warning also goes into the result, the record and the page. */
+/* A line for the person who waits; a warning also goes into the result, the record and the page, and
+ * is told once however often it comes. */
 void ds__job_remark(ds_job *j, const char *fmt, ...) DS_PRINTF(2, 3);
 ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err);
 

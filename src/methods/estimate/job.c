@@ -93,6 +93,11 @@ const ds_option ds__job_estimate_rows[] = {
     { 0 },
 };
 
+static const char *stage_of(const job_estimate *e)
+{
+    return e->stage != NULL ? e->stage : "measuring";
+}
+
 static ds_status on_call(void *user, const ds_info *info, ds_error *err)
 {
     job_estimate *e = user;
@@ -103,7 +108,7 @@ static ds_status on_call(void *user, const ds_info *info, ds_error *err)
         ds__job_remark(e->job, "%lld calls of the network, about %.3g s", (long long)s.least_calls,
                        s.seconds / (double)s.calls * (double)s.least_calls);
     e->announced = true;
-    return ds__job_progress(e->job, "measuring", s.calls, total, err);
+    return ds__job_progress(e->job, stage_of(e), s.calls, total, err);
 }
 
 ds_status ds__job_estimate_check(job_estimate *out, ds_job *j, const estimate_options *o,
@@ -144,14 +149,16 @@ ds_status ds__job_estimate_run(job_estimate *e, ds_info *info, ds_error *err)
 {
     const char *text;
     ds_info_status s = ds_info_describe(info);
+    const bool first = !e->announced;
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && (text = ds_info_warning(info, i)) != NULL; i++)
         st = ds__job_warn(e->job, text, err);
-    ds__job_remark(e->job, "%lld texts, %lld or more calls of the network", (long long)s.prompts,
-                   (long long)s.least_calls);
+    if (first)
+        ds__job_remark(e->job, "%lld texts, %lld or more calls of the network",
+                       (long long)s.prompts, (long long)s.least_calls);
     if (st == DS_OK)
-        st = ds__job_progress(e->job, "measuring", 0, s.least_calls, err);
+        st = ds__job_progress(e->job, stage_of(e), 0, s.least_calls, err);
     if (st == DS_OK)
         st = ds_info_run(info, err);
     s = ds_info_describe(info);

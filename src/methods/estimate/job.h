@@ -23,7 +23,8 @@ typedef struct job_estimate {
     ds_info_options options; /* picture, prompts and pairs are the method's to set */
     ds_bundle *draws;
     ds_job *job;
-    bool announced;
+    const char *stage; /* as progress names it; NULL: "measuring" */
+    bool announced;    /* the cost, which only the first of several runs tells */
 } job_estimate;
 
 /* For check: reads what the options name. *out must stay where it is. */

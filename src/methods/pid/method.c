@@ -1,40 +1,14 @@
-/* cmd_pid.c - `diffuscope pid`: what two words tell a picture alone, both, or only together. */
+/* method.c - `pid`: what two words tell a picture alone, both, or only together. */
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "commands.h"
-#include "pid_pair.h"
-#include "report.h"
-
-static const ds_option options[] = {
-    { .name = "prompt",
-      .letter = 'p',
-      .kind = DS_OPTION_TEXT,
-      .arg = "TEXT",
-      .help = "the prompt that the words belong to; draws the picture unless there is one" },
-    { .name = "words",
-      .letter = 'w',
-      .kind = DS_OPTION_WORDS,
-      .arg = "A B",
-      .help = "the two words",
-      .required = true },
-    PICTURE_OPTIONS,
-    PID_OPTIONS,
-    { .name = "vocabulary",
-      .kind = DS_OPTION_TEXT,
-      .arg = "FILE",
-      .help = "imin: words that might stand in each word's place, {\"A\": {\"word\": probability, "
-              "...}, "
-              "\"B\": {...}} as JSON" },
-    ESTIMATE_OPTIONS,
-    { 0 },
-};
+#include "methods/methods.h"
+#include "methods/pid/pair.h"
 
 /* ---- vocabularies ---------------------------------------------------------------------------- */
 
 typedef struct vocabulary {
-    json_t *root;
+    json_t *root; /* whose keys are the words; NULL: there is none */
     ds_pid_vocabulary side[2];
     const char **word[2];
     double *prior[2];
@@ -86,87 +60,125 @@ static void vocabulary_free(vocabulary *v)
     json_decref(v->root);
 }
 
-/* ---- the command ----------------------------------------------------------------------------- */
+/* ---- the method ------------------------------------------------------------------------------- */
 
-static ds_status measure(pid_job *j, const char *const *words, const vocabulary *v, ds_error *err)
+typedef struct pid_options {
+    const char *prompt, *vocabulary;
+    ds_texts words;
+    look_options look;
+    pid_common common;
+    vocabulary read;
+    pid_work work;
+} pid_options;
+
+static ds_pid_options asked(const pid_options *o)
 {
-    ds_pid_options o;
-    ds_status st;
+    ds_pid_options p = ds__pid_options(&o->common, o->prompt, o->words.text, o->words.count);
 
-    pid_options_from(&o, j);
-    o.prompt = opt_text(j->args, "prompt");
-    o.word = words;
-    o.words = 2;
-    o.vocabulary = v->root != NULL ? v->side : NULL;
-    st = picture_from_options(&j->picture, j->model, j->args, o.prompt, err);
-    if (st == DS_OK)
-        st = pid_measure(j, &o, "measuring", err);
-    if (st == DS_OK)
-        st = run_record_time(&j->record, "measured", err);
-    return st;
+    p.vocabulary = o->read.root != NULL ? o->read.side : NULL;
+    return p;
 }
 
-static ds_status add_question(pid_job *j, ds_error *err)
+static ds_status check_words(const pid_options *o, const ds_job *j, ds_error *err)
 {
-    ds_status st = pid_result(
-        j, "method",
-        json_string(opt_choice(j->args, "given") == DS_PID_GIVEN_CONTEXT ? "cpid" : "pid"), err);
-
-    if (st == DS_OK)
-        st = pid_result(j, "unit", json_string("nats"), err);
-    if (st == DS_OK)
-        st = pid_result(j, "redundancy", json_string(ds_redundancy_name(j->question.redundancy)),
-                        err);
-    if (st == DS_OK)
-        st = pid_result(j, "form", json_string(j->question.form == DS_INFO_O ? "o" : "s"), err);
-    return st;
-}
-
-static ds_status check(const ds_args *a, int count, ds_error *err)
-{
-    bool imin = strcmp(opt_text(a, "redundancy"), "imin") == 0;
-
-    if (count != 2)
-        return ds_fail(err, DS_E_ARG, "--words: expected two words, found %d; pid all takes more",
-                       count);
-    if (imin && opt_text(a, "vocabulary") == NULL)
+    if (o->words.count != 2)
         return ds_fail(err, DS_E_ARG,
-                       "--redundancy imin is an expectation over words: it needs --vocabulary");
+                       "%s: expected two words, found %lld; the command pid all takes more",
+                       ds__job_name(j, "words"), (long long)o->words.count);
+    if (o->common.query.redundancy == DS_REDUNDANCY_IMIN && o->vocabulary == NULL)
+        return ds_fail(err, DS_E_ARG, "%s imin is an expectation over words: it needs %s",
+                       ds__job_name(j, "redundancy"), ds__job_name(j, "vocabulary"));
     return DS_OK;
 }
 
-static ds_status run(const ds_args *a, ds_error *err)
+static ds_status check(ds_job *j, void *options, ds_error *err)
 {
-    int count;
-    const char *const *words = opt_texts(a, "words", &count);
-    vocabulary v = { NULL };
-    pid_job j = { .args = a };
-    ds_status st = check(a, count, err);
+    pid_options *o = options;
+    pid_work *w = &o->work;
+    ds_pid_options p;
+    ds_status st = check_words(o, j, err);
 
-    if (st == DS_OK && opt_text(a, "vocabulary") != NULL)
-        st = read_vocabulary(&v, opt_text(a, "vocabulary"), err);
+    if (st == DS_OK && o->vocabulary != NULL)
+        st = read_vocabulary(&o->read, o->vocabulary, err);
     if (st == DS_OK)
-        st = pid_job_open(&j, a, "diffuscope pid", err);
+        st = ds__pid_check(w, j, "What two words tell a picture", &o->common.query,
+                           &o->common.estimate, o->common.drawing.seed, err);
     if (st == DS_OK)
-        st = measure(&j, words, &v, err);
-    if (st == DS_OK)
-        st = add_question(&j, err);
-    if (st == DS_OK)
-        st = pid_picture(&j, &j.picture.shown, "image.png", "The picture", NULL, err);
-    if (st == DS_OK)
-        st = pid_pair_report(&j, words, 0, err);
-    if (st == DS_OK)
-        st = pid_result(&j, "estimate", estimate_json(ds_pid_info(j.pid)), err);
-    if (st == DS_OK)
-        st = pid_finish(&j, err);
-    pid_job_close(&j);
-    vocabulary_free(&v);
-    return st;
+        st = ds__picture_check(j, &o->look, &o->common.drawing, o->prompt, err);
+    if (st != DS_OK)
+        return st;
+    p = asked(o);
+    st = ds__pid_check_texts(w, &p, err);
+    return st == DS_OK ? ds__pid_delta(w, &w->question.delta, p.word[0], p.word[1], err) : st;
 }
 
-const ds_command cmd_pid = {
+static ds_status measure(pid_options *o, ds_job *j, ds_error *err)
+{
+    const ds_pid_options p = asked(o);
+    ds_status st =
+        ds__picture_get(&o->work.picture, j, &o->look, &o->common.drawing, o->prompt, err);
+
+    if (st == DS_OK)
+        st = ds__job_time(j, "picture", err);
+    if (st == DS_OK)
+        st = ds__pid_measure(&o->work, &p, err);
+    return st == DS_OK ? ds__job_time(j, "measured", err) : st;
+}
+
+static ds_status run(ds_job *j, void *options, ds_error *err)
+{
+    pid_options *o = options;
+    const char *method = o->common.given == DS_PID_GIVEN_CONTEXT ? "cpid" : "pid";
+    ds_status st = measure(o, j, err);
+
+    if (st == DS_OK)
+        st = ds__result_set(j->result, "method", json_string(method), err);
+    if (st == DS_OK)
+        st = ds__pid_keep_question(&o->work, err);
+    if (st == DS_OK)
+        st = ds__pid_keep_picture(&o->work, err);
+    if (st == DS_OK)
+        st = ds__pid_pair_keep(&o->work, o->words.text, 0, true, err);
+    return st == DS_OK ? ds__pid_keep_estimate(&o->work, err) : st;
+}
+
+static void clear(void *options)
+{
+    pid_options *o = options;
+
+    ds__pid_work_clear(&o->work);
+    vocabulary_free(&o->read);
+}
+
+static const ds_option rows[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXT,
+      .offset = offsetof(pid_options, prompt),
+      .arg = "TEXT",
+      .help = "the prompt that the words belong to; draws the picture unless there is one" },
+    { .name = "words",
+      .letter = 'w',
+      .kind = DS_OPTION_WORDS,
+      .offset = offsetof(pid_options, words),
+      .arg = "A B",
+      .required = true,
+      .help = "the two words" },
+    { .name = "vocabulary",
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(pid_options, vocabulary),
+      .arg = "FILE",
+      .help = "imin: words that might stand in each word's place, {\"A\": {\"word\": probability, "
+              "...}, \"B\": {...}} as JSON" },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(pid_options, look), .block = ds__look_rows },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(pid_options, common), .block = ds__pid_rows },
+    { 0 },
+};
+
+const ds_method ds__method_pid = {
     .name = "pid",
     .purpose = "what two words tell a picture: both, one alone, only together",
+    .paper = "DiffusionPID, arXiv:2406.05191",
     .description =
         "Partial information decomposition: of the nats that two words carry about a picture, R is "
         "said by both, U_A and U_B by one alone, S only by both together, each with its standard "
@@ -175,11 +187,27 @@ const ds_command cmd_pid = {
         "The run folder holds result.json; tensors.safetensors with R, U_A, U_B, S, i_o_A, i_o_B, "
         "i_o_AB, the same of i_s, all [h,w] with their errors (R_se), and replicates_o, "
         "replicates_s [replicates,3,h,w], from which any redundancy can be computed again; "
-        "pid.png, "
-        "informations.png, sweep.svg and report.html.",
+        "pid.png, informations.png, sweep.svg and report.html.",
     .example = "diffuscope pid -m sd15 -p \"a cow and a giraffe\" --words cow giraffe --out pid",
-    .options = options,
-    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS |
-              COMMON_SHOW,
+    .results =
+        "atoms.image, atoms.sum_of_pixels: {R, U_A, U_B, S}, of the picture's totals and sums over "
+        "pixels, nats with standard error\n"
+        "informations: {A, B, AB, B|A}: {o, s}, nats with standard error and 95 % interval\n"
+        "words, texts: what was asked\n"
+        "prior: {delta, delta_known, h_A, h_B, prior_dominated, ...}, nats\n"
+        "chain_residual: {o, s}, i_AB - i_A - i_(B|A), nats\n"
+        "undecided_share, following_B_share: shares of the pixels\n"
+        "reach_A, reach_B: largest i_A - i_B of a pixel, and largest i_B - i_A, nats\n"
+        "selection_bias_bound, alignment: nats\n"
+        "redundancies: {NAME: {image, sum_of_pixels}}, the atoms by other definitions\n"
+        "sweep: [{delta, R_image, R_sum_of_pixels, prior_dominated}]\n"
+        "estimate: {calls, pilot_calls, draws, texts, replicates, nodes, seconds, logsnr, "
+        "goal_met}",
+    .options = rows,
+    .size = sizeof(pid_options),
+    .fields = offsetof(pid_options, read),
+    .parts = DS_JOB_FOLDER | DS_JOB_MODEL | DS_JOB_THREADS | DS_JOB_COMPUTE,
+    .check = check,
     .run = run,
+    .clear = clear,
 };

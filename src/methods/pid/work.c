@@ -1,127 +1,192 @@
-/* pid_common.c - see pid_common.h. */
+/* work.c - see work.h. */
 
-#include "pid_common.h"
+#include "methods/pid/work.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "model_option.h"
-#include "report.h"
-#include "report_page.h"
-#include "show.h"
+#include "methods/pid/texts.h"
+#include "methods/pid/word_numbers.h"
 
-#define PATH_SIZE 4096
+/* ---- options ---------------------------------------------------------------------------------- */
 
-static ds_status no_memory(ds_error *err)
+const ds_option ds__pid_query_rows[] = {
+    { .name = "redundancy",
+      .kind = DS_OPTION_CHOICE,
+      .offset = offsetof(pid_query, redundancy),
+      .choices = "pm|mmi-pixel|mmi-image|imin",
+      .standard = "mmi-pixel",
+      .help = "what counts as said by both words; pm is the paper's" },
+    { .name = "form",
+      .kind = DS_OPTION_CHOICE,
+      .offset = offsetof(pid_query, form),
+      .choices = "o|s",
+      .standard = "o",
+      .help = "informations to decompose: o, never negative, or s, signed" },
+    { .name = "plain",
+      .kind = DS_OPTION_FLAG,
+      .offset = offsetof(pid_query, plain),
+      .help = "closed forms of the means, without cross-fitting against the bias of a maximum" },
+    { .name = "delta",
+      .kind = DS_OPTION_TEXT,
+      .offset = offsetof(pid_query, delta),
+      .arg = "X",
+      .unit = "nats",
+      .help = "pm: surprisal of the second word less that of the first, in nats, or inf; without "
+              "it or --surprisal, 0 and a sweep" },
+    { .name = "surprisal",
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(pid_query, surprisal),
+      .arg = "FILE",
+      .help = "pm: words and their surprisals -log p in nats, as a JSON object or in lines" },
+    { 0 },
+};
+
+const ds_option ds__pid_rows[] = {
+    { .name = "given",
+      .kind = DS_OPTION_CHOICE,
+      .offset = offsetof(pid_common, given),
+      .choices = "nothing|context",
+      .standard = "nothing",
+      .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" },
+    { .name = "joint",
+      .kind = DS_OPTION_CHOICE,
+      .offset = offsetof(pid_common, joint),
+      .choices = "words|and|prompt",
+      .standard = "words",
+      .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" },
+    { .name = "removal",
+      .kind = DS_OPTION_CHOICE,
+      .offset = offsetof(pid_common, removal),
+      .choices = "delete|underscore|neutral",
+      .standard = "delete",
+      .help = "what stands in place of a word that is left out: nothing, \"_\" or \"thing\"" },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(pid_common, query), .block = ds__pid_query_rows },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(pid_common, drawing), .block = ds__draw_rows },
+    { .kind = DS_OPTION_BLOCK,
+      .offset = offsetof(pid_common, estimate),
+      .block = ds__job_estimate_rows },
+    { 0 },
+};
+
+void ds__pid_work_clear(pid_work *w)
 {
-    return ds_fail(err, DS_E_NOMEM, "no memory for the result");
+    ds_pid_free(w->pid);
+    ds__picture_clear(&w->picture);
+    ds__job_estimate_clear(&w->est);
+    json_decref(w->surprisal);
 }
 
-/* ---- words and numbers
- * ------------------------------------------------------------------------------ */
+/* ---- checks ----------------------------------------------------------------------------------- */
 
-/* Lines "word number"; the word may have blanks. */
-static ds_status number_line(json_t *out, char *line, int number, ds_error *err)
-{
-    char *end = line + strlen(line), *cut, *rest;
-    double h;
-
-    while (end > line && isspace((unsigned char)end[-1]))
-        *--end = '\0';
-    while (isspace((unsigned char)*line))
-        line++;
-    if (*line == '\0' || *line == '#')
-        return DS_OK;
-    for (cut = end; cut > line && !isspace((unsigned char)cut[-1]); cut--)
-        ;
-    h = strtod(cut, &rest);
-    if (cut == line || *rest != '\0' || rest == cut || !isfinite(h))
-        return ds_fail(err, DS_E_FORMAT, "line %d: expected a word and a number, found \"%.80s\"",
-                       number, line);
-    while (cut > line && isspace((unsigned char)cut[-1]))
-        *--cut = '\0';
-    return json_object_set_new(out, line, json_real(h)) == 0 ? DS_OK : no_memory(err);
-}
-
-static ds_status number_lines(json_t *out, FILE *f, ds_error *err)
-{
-    char line[512];
-    ds_status st = DS_OK;
-
-    for (int n = 1; st == DS_OK && fgets(line, sizeof line, f) != NULL; n++)
-        st = number_line(out, line, n, err);
-    return st;
-}
-
-static ds_status number_object(json_t **out, FILE *f, ds_error *err)
-{
-    json_error_t at;
-    const char *word;
-    json_t *h;
-
-    json_decref(*out);
-    *out = json_loadf(f, 0, &at);
-    if (!json_is_object(*out))
-        return ds_fail(err, DS_E_FORMAT, "expected a JSON object of words and numbers: %s",
-                       at.text);
-    json_object_foreach (*out, word, h)
-        if (!json_is_number(h))
-            return ds_fail(err, DS_E_FORMAT, "\"%.80s\": expected a number", word);
-    return DS_OK;
-}
-
-ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err)
-{
-    FILE *f = fopen(path, "r");
-    ds_status st;
-    int c;
-
-    if (f == NULL) {
-        ds_fail(err, DS_E_IO, "%s cannot be read", path);
-        return ds_fail_at(err, DS_E_IO, path, -1);
-    }
-    *out = json_object();
-    do
-        c = getc(f);
-    while (c != EOF && isspace(c));
-    if (c != EOF)
-        ungetc(c, f);
-    st = c == '{' ? number_object(out, f, err) : number_lines(*out, f, err);
-    fclose(f);
-    return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
-}
-
-double pid_surprisal(const pid_job *j, const char *word)
-{
-    const json_t *h = json_object_get(j->surprisal, word);
-
-    return h != NULL ? json_number_value(h) : (double)NAN;
-}
-
-static ds_status parse_delta(double *out, const char *text, ds_error *err)
+static ds_status parse_delta(double *out, const ds_job *j, const char *text, ds_error *err)
 {
     char *end;
 
     *out = strtod(text, &end);
     if (end == text || *end != '\0' || isnan(*out))
-        return ds_fail(err, DS_E_ARG, "--delta: expected a number or inf, found \"%s\"", text);
+        return ds_fail(err, DS_E_ARG, "%s: expected a number or inf, found \"%s\"",
+                       ds__job_name(j, "delta"), text);
     return DS_OK;
 }
 
-ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *b, ds_error *err)
+static ds_status read_question(pid_work *w, const pid_query *o, ds_error *err)
+{
+    ds_pid_question *q = &w->question;
+    const char *delta = ds__job_name(w->job, "delta");
+    const char *surprisal = ds__job_name(w->job, "surprisal");
+    char note[200];
+    ds_status st = DS_OK;
+
+    *q = (ds_pid_question)DS_PID_QUESTION_INIT;
+    q->redundancy = (ds_redundancy)o->redundancy;
+    q->form = (ds_info_form)o->form;
+    q->plain = o->plain;
+    if (o->delta != NULL && o->surprisal != NULL)
+        return ds_fail(err, DS_E_ARG, "%s and %s exclude each other", delta, surprisal);
+    if (o->delta != NULL)
+        st = parse_delta(&q->delta, w->job, o->delta, err);
+    if (st == DS_OK && o->surprisal != NULL)
+        st = ds__word_numbers(&w->surprisal, o->surprisal, err);
+    w->swept = q->redundancy == DS_REDUNDANCY_PM && o->delta == NULL && o->surprisal == NULL;
+    snprintf(note, sizeof note,
+             "the surprisals are not known (%s, %s): atoms are those for equally probable words",
+             delta, surprisal);
+    return st == DS_OK && w->swept ? ds__job_warn(w->job, note, err) : st;
+}
+
+ds_status ds__pid_check(pid_work *w, ds_job *j, const char *title, const pid_query *q,
+                        const estimate_options *e, uint64_t seed, ds_error *err)
+{
+    ds_status st;
+
+    w->job = j;
+    w->title = title;
+    st = read_question(w, q, err);
+    return st == DS_OK ? ds__job_estimate_check(&w->est, j, e, seed, err) : st;
+}
+
+ds_pid_options ds__pid_options(const pid_common *c, const char *prompt, const char *const *word,
+                               int64_t words)
+{
+    ds_pid_options o = DS_PID_OPTIONS_INIT;
+
+    o.prompt = prompt;
+    o.word = word;
+    o.words = words;
+    o.given = (ds_pid_given)c->given;
+    o.joint = (ds_pid_joint)c->joint;
+    o.removal = (ds_removal)c->removal;
+    return o;
+}
+
+ds_status ds__pid_check_texts(pid_work *w, const ds_pid_options *o, ds_error *err)
+{
+    ds_pid_texts texts = { .texts = 0 };
+    ds_tokenizer *t;
+    double delta;
+    ds_status st = ds__job_tokenizer(w->job, &t, err);
+
+    if (st == DS_OK)
+        st = ds__pid_texts(&texts, t, o, err);
+    if (st == DS_OK && texts.warning != NULL)
+        st = ds__job_warn(w->job, texts.warning, err);
+    if (st == DS_OK)
+        st = ds__job_warn_of_emphasis(w->job, o->prompt, err);
+    ds__pid_texts_free(&texts);
+    for (int64_t i = 1; st == DS_OK && i < o->words; i++)
+        st = ds__pid_delta(w, &delta, o->word[0], o->word[i], err);
+    return st;
+}
+
+ds_status ds__pid_refuse_imin(const pid_work *w, ds_error *err)
+{
+    if (w->question.redundancy != DS_REDUNDANCY_IMIN)
+        return DS_OK;
+    return ds_fail(err, DS_E_ARG,
+                   "%s imin needs vocabularies of two words, which the command pid takes",
+                   ds__job_name(w->job, "redundancy"));
+}
+
+double ds__pid_surprisal(const pid_work *w, const char *word)
+{
+    const json_t *h = json_object_get(w->surprisal, word);
+
+    return h != NULL ? json_number_value(h) : (double)NAN;
+}
+
+ds_status ds__pid_delta(const pid_work *w, double *delta, const char *a, const char *b,
+                        ds_error *err)
 {
     const char *word[2] = { a, b };
     double h[2];
 
-    *delta = 0;
-    if (j->surprisal == NULL && opt_text(j->args, "delta") == NULL)
+    *delta = w->question.delta;
+    if (w->surprisal == NULL)
         return DS_OK;
-    if (j->surprisal == NULL)
-        return parse_delta(delta, opt_text(j->args, "delta"), err);
     for (int i = 0; i < 2; i++) {
-        h[i] = pid_surprisal(j, word[i]);
+        h[i] = ds__pid_surprisal(w, word[i]);
         if (isnan(h[i]))
             return ds_fail(err, DS_E_NOMATCH, "the file of surprisals lacks the word \"%s\"",
                            word[i]);
@@ -130,233 +195,126 @@ ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *
     return DS_OK;
 }
 
-/* ---- the job --------------------------------------------------------------------------------- */
+/* ---- the measurement -------------------------------------------------------------------------- */
 
-static ds_status read_question(pid_job *j, ds_error *err)
+/* Warnings about the texts were told by the check, and those of the estimate are told by its run. */
+ds_status ds__pid_measure(pid_work *w, const ds_pid_options *o, ds_error *err)
 {
-    const ds_args *a = j->args;
-    ds_pid_question *q = &j->question;
-    ds_status st;
-
-    *q = (ds_pid_question)DS_PID_QUESTION_INIT;
-    q->plain = opt_flag(a, "plain");
-    q->form = (ds_info_form)opt_choice(a, "form");
-    st = ds_redundancy_parse(&q->redundancy, opt_text(a, "redundancy"), err);
-    if (st == DS_OK && opt_text(a, "delta") != NULL && opt_text(a, "surprisal") != NULL)
-        st = ds_fail(err, DS_E_ARG, "--delta and --surprisal exclude each other");
-    if (st == DS_OK && opt_text(a, "delta") != NULL)
-        st = parse_delta(&q->delta, opt_text(a, "delta"), err);
-    if (st == DS_OK && opt_text(a, "surprisal") != NULL)
-        st = pid_word_numbers(&j->surprisal, opt_text(a, "surprisal"), err);
-    j->swept =
-        q->redundancy == DS_REDUNDANCY_PM && opt_text(a, "delta") == NULL && j->surprisal == NULL;
-    if (st == DS_OK && j->swept)
-        remark(a,
-               "the surprisals are not known (--delta, --surprisal): atoms are those for equally "
-               "probable words");
-    return st;
-}
-
-ds_status pid_job_open(pid_job *j, const ds_args *a, const char *title, ds_error *err)
-{
-    ds_status st;
-
-    *j = (pid_job){ .args = a };
-    st = run_record_begin(&j->record, a, err);
-    if (st == DS_OK)
-        st = read_question(j, err);
-    if (st == DS_OK)
-        st = estimate_from_options(&j->estimate, a, err);
-    if (st == DS_OK)
-        st = ds_bundle_new(&j->tensors, err);
-    if (st == DS_OK)
-        st = ds_page_new(&j->page, title, err);
-    if (st == DS_OK && (j->result = json_object()) == NULL)
-        st = no_memory(err);
-    return st == DS_OK ? model_from_options(&j->model, a, err) : st;
-}
-
-void pid_job_close(pid_job *j)
-{
-    ds_pid_free(j->pid);
-    picture_clear(&j->picture);
-    estimate_clear(&j->estimate);
-    ds_bundle_free(j->tensors);
-    ds_page_free(j->page);
-    json_decref(j->result);
-    json_decref(j->surprisal);
-    ds_model_close(j->model);
-    run_record_free(&j->record);
-}
-
-void pid_options_from(ds_pid_options *o, const pid_job *j)
-{
-    *o = (ds_pid_options)DS_PID_OPTIONS_INIT;
-    o->info = &j->estimate.options;
-    o->given = (ds_pid_given)opt_choice(j->args, "given");
-    o->joint = (ds_pid_joint)opt_choice(j->args, "joint");
-    o->removal = (ds_removal)opt_choice(j->args, "removal");
-}
-
-ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_error *err)
-{
+    ds_info_options *i = &w->est.options;
     ds_pid_options own = *o;
-    const char *text;
     ds_status st;
 
-    ds_pid_free(j->pid);
-    j->pid = NULL;
-    j->estimate.options.latent = j->picture.latent.data != NULL ? &j->picture.latent : NULL;
-    j->estimate.options.image = j->picture.latent.data == NULL ? &j->picture.image : NULL;
-    own.info = &j->estimate.options;
-    own.goal = &j->question;
-    st = ds_pid_new(&j->pid, j->model, &own, err);
-    for (int i = 0; st == DS_OK && (text = ds_pid_warning(j->pid, i)) != NULL; i++)
-        remark(j->args, "%s", text);
-    return st == DS_OK ? estimate_run(&j->estimate, ds_pid_info(j->pid), what, err) : st;
+    ds_pid_free(w->pid);
+    w->pid = NULL;
+    i->latent = w->picture.latent.data != NULL ? &w->picture.latent : NULL;
+    i->image = i->latent == NULL ? &w->picture.image : NULL;
+    own.info = i;
+    own.goal = &w->question;
+    st = ds_pid_new(&w->pid, w->job->model, &own, err);
+    return st == DS_OK ? ds__job_estimate_run(&w->est, ds_pid_info(w->pid), err) : st;
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ---------------------------------------------------------------------------------- */
 
-double pid_real_from(const json_t *value)
+ds_status ds__pid_keep_question(const pid_work *w, ds_error *err)
 {
-    return json_is_number(value) ? json_number_value(value) : NAN;
+    ds_result *r = w->job->result;
+    ds_status st = ds__result_set(r, "unit", json_string("nats"), err);
+
+    if (st == DS_OK)
+        st = ds__result_set(r, "redundancy",
+                            json_string(ds_redundancy_name(w->question.redundancy)), err);
+    return st == DS_OK ? ds__result_set(r, "form",
+                                        json_string(w->question.form == DS_INFO_O ? "o" : "s"), err)
+                       : st;
 }
 
-json_t *pid_real(double x)
+ds_status ds__pid_keep_estimate(const pid_work *w, ds_error *err)
 {
-    return isfinite(x) ? json_real(x) : json_null();
+    return ds__result_set(w->job->result, "estimate", ds__job_estimate_json(ds_pid_info(w->pid)),
+                          err);
 }
 
-json_t *pid_value_json(ds_value v)
+double ds__pid_chain_residual(const ds_info *info, const ds_pid_pair *p, ds_info_form form)
 {
-    return json_pack("{s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se));
+    return ds_info_total(info, p->i_ab, form).value - ds_info_total(info, p->i_a, form).value -
+           ds_info_total(info, p->chain, form).value;
 }
 
-json_t *pid_info_json(ds_value v)
+json_t *ds__pid_value_json(ds_value v)
 {
-    return json_pack("{s:o, s:o, s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se),
-                     "low", pid_real(v.low), "high", pid_real(v.high));
+    return json_pack("{s:o, s:o}", "value", ds__json_real(v.value), "se", ds__json_real(v.se));
 }
 
-json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS])
+json_t *ds__pid_atoms_json(const ds_value atoms[DS_PID_ATOMS])
 {
     json_t *o = json_object();
 
     for (int k = 0; k < DS_PID_ATOMS; k++)
-        if (json_object_set_new(o, ds_pid_atom_name(k), pid_value_json(atoms[k])) != 0) {
+        if (json_object_set_new(o, ds_pid_atom_name(k), ds__pid_value_json(atoms[k])) != 0) {
             json_decref(o);
             return NULL;
         }
     return o;
 }
 
-const char *pid_number(char *buf, size_t size, double value, double se)
+pid_number ds__pid_number(ds_value v)
 {
+    pid_number n;
     int digits = 4;
 
-    if (isfinite(se) && se > 0) /* two digits of the error */
-        digits = (int)fmin(9, fmax(0, 1 - floor(log10(se))));
-    if (isfinite(se))
-        snprintf(buf, size, "%.*f ± %.*f", digits, value, digits, se);
+    if (isfinite(v.se) && v.se > 0)
+        digits = (int)fmin(9, fmax(0, 1 - floor(log10(v.se))));
+    if (isfinite(v.se))
+        snprintf(n.text, sizeof n.text, "%.*f ± %.*f", digits, v.value, digits, v.se);
     else
-        snprintf(buf, size, "%.*f", digits, value);
-    return buf;
+        snprintf(n.text, sizeof n.text, "%.*f", digits, v.value);
+    return n;
 }
 
-/* ---- what is written ------------------------------------------------------------------------- */
+/* ---- figures ---------------------------------------------------------------------------------- */
 
-ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err)
+ds_status ds__pid_page(const pid_work *w, ds_page **out, ds_error *err)
 {
-    return json_object_set_new(j->result, name, value) == 0 ? DS_OK : no_memory(err);
+    return ds__result_page(w->job->result, out, w->title, err);
 }
 
-ds_status pid_tensor(pid_job *j, const char *name, const float *values, int rank,
-                     const int64_t *dim, ds_error *err)
+ds_status ds__pid_figure(const pid_work *w, const char *name, ds_image *image, bool shown,
+                         const char *alt, const char *caption, ds_error *err)
 {
-    ds_tensor *t;
-    ds_status st = ds_bundle_add(j->tensors, name, DS_DTYPE_F32, rank, dim, &t, err);
+    ds_page *page;
+    ds_status st = ds__pid_page(w, &page, err);
 
-    if (st == DS_OK)
-        memcpy(t->data, values, (size_t)ds_tensor_count(t) * sizeof *values);
-    return st;
-}
-
-static ds_status file_in_folder(const pid_job *j, char *path, const char *name, ds_error *err)
-{
-    ds_status st = run_folder_make(opt_text(j->args, "out"), err);
-
-    return st == DS_OK ? run_folder_file(path, PATH_SIZE, opt_text(j->args, "out"), name, err) : st;
-}
-
-ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const char *alt,
-                      const char *caption, ds_error *err)
-{
-    char path[PATH_SIZE];
-    ds_status st;
-
-    if (image->rgb == NULL)
-        return DS_OK;
-    st = show_image(j->args, image, err);
-    if (st != DS_OK || opt_text(j->args, "out") == NULL)
+    if (st != DS_OK || image->rgb == NULL)
         return st;
-    st = file_in_folder(j, path, name, err);
-    if (st == DS_OK)
-        st = ds_image_save_png(image, path, NULL, 0, err);
-    return st == DS_OK ? ds_page_picture(j->page, image, alt, caption, err) : st;
+    st = ds_page_picture(page, image, alt, caption, err);
+    return st == DS_OK ? ds__result_figure(w->job->result, name, image, shown, err) : st;
 }
 
-ds_status pid_chart(pid_job *j, const char *svg, const char *name, const char *caption,
-                    ds_error *err)
+ds_status ds__pid_keep_picture(const pid_work *w, ds_error *err)
 {
-    char path[PATH_SIZE];
-    ds_status st;
-
-    if (opt_text(j->args, "out") == NULL)
-        return DS_OK;
-    st = file_in_folder(j, path, name, err);
-    if (st == DS_OK)
-        st = ds_chart_save(svg, path, err);
-    return st == DS_OK ? ds_page_chart(j->page, svg, caption, err) : st;
-}
-
-static ds_status save_json(const pid_job *j, ds_error *err)
-{
-    char path[PATH_SIZE];
-    ds_status st = file_in_folder(j, path, "result.json", err);
-
-    if (st == DS_OK &&
-        json_dump_file(j->result, path, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
-        st = ds_fail(err, DS_E_IO, "%s could not be written", path);
-    return st;
-}
-
-static ds_status save_folder(pid_job *j, ds_error *err)
-{
-    char path[PATH_SIZE];
-    ds_status st = ds_record_open_model(j->record.record, j->model, err);
-
-    if (st == DS_OK)
-        st = save_json(j, err);
-    if (st == DS_OK)
-        st = file_in_folder(j, path, "tensors.safetensors", err);
-    if (st == DS_OK)
-        st = ds_bundle_save(j->tensors, path, err);
-    if (st == DS_OK)
-        st = report_page_save(j->page, j->args, &j->record, opt_text(j->args, "out"), err);
-    return st == DS_OK ? run_record_end(&j->record, opt_text(j->args, "out"), err) : st;
-}
-
-ds_status pid_finish(pid_job *j, ds_error *err)
-{
+    ds_image copy = { 0 };
     ds_status st = DS_OK;
 
-    if (opt_text(j->args, "out") != NULL)
-        st = save_folder(j, err);
-    if (st != DS_OK || !opt_flag(j->args, "json"))
+    if (w->picture.shown.rgb != NULL)
+        st = ds_image_copy(&copy, &w->picture.shown, err);
+    if (st == DS_OK)
+        st = ds__pid_figure(w, "image", &copy, false, "The picture", NULL, err);
+    ds_image_clear(&copy);
+    return st;
+}
+
+ds_status ds__pid_chart(const pid_work *w, const char *name, char *svg, const char *caption,
+                        ds_error *err)
+{
+    ds_page *page;
+    ds_status st = ds__pid_page(w, &page, err);
+
+    if (st == DS_OK)
+        st = ds_page_chart(page, svg, caption, err);
+    if (st != DS_OK) {
+        ds_free(svg);
         return st;
-    if (json_dumpf(j->result, stdout, JSON_REAL_PRECISION(9)) != 0)
-        return ds_fail(err, DS_E_IO, "standard output could not be written");
-    putchar('\n');
-    return DS_OK;
+    }
+    return ds__result_file(w->job->result, name, svg, strlen(svg), err);
 }

@@ -1,102 +1,105 @@
-/* pid_common.h - what the pid commands share: options, the measurement, answers as JSON and text,
- * the run folder. */
+/* work.h - what pid, pid all, pid homonym and the studies of decompositions share: options, checks,
+ * the measurement, numbers. */
 
-#ifndef DS_CLI_PID_COMMON_H
-#define DS_CLI_PID_COMMON_H
+#ifndef DS_METHODS_PID_WORK_H
+#define DS_METHODS_PID_WORK_H
 
 #include <jansson.h>
 
-#include <diffuscope/chart.h>
-#include <diffuscope/page.h>
 #include <diffuscope/pid.h>
 
-#include "estimate_option.h"
-#include "opts.h"
-#include "picture_option.h"
-#include "run_folder.h"
+#include "job/picture.h"
+#include "methods/estimate/job.h"
 
-/* What is asked of a decomposition, and where it goes. */
-/* clang-format off */
-#define PID_OPTIONS \
-    { .name = "given", .kind = DS_OPTION_CHOICE, .choices = "nothing|context", .standard = "nothing", .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" }, \
-    { .name = "joint", .kind = DS_OPTION_CHOICE, .choices = "words|and|prompt", .standard = "words", .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" }, \
-    { .name = "removal", .kind = DS_OPTION_CHOICE, .choices = "delete|underscore|neutral", .standard = "delete", .help = "CPID: what takes the place of a word that is left out" }, \
-    PID_QUESTION_OPTIONS
+/* What a decomposition is asked, given a measurement (block ds__pid_query_rows). */
+typedef struct pid_query {
+    int redundancy, form; /* ds_redundancy, ds_info_form */
+    bool plain;
+    const char *delta, *surprisal;
+} pid_query;
+extern const ds_option ds__pid_query_rows[];
 
-#define PID_QUESTION_OPTIONS \
-    { .name = "redundancy", .kind = DS_OPTION_CHOICE, .choices = "pm|mmi-pixel|mmi-image|imin", .standard = "mmi-pixel", .help = "what counts as said by both words; pm is the paper's" }, \
-    { .name = "form", .kind = DS_OPTION_CHOICE, .choices = "o|s", .standard = "o", .help = "informations to decompose: o, never negative, or s, signed" }, \
-    { .name = "plain", .kind = DS_OPTION_FLAG, .help = "closed forms of the means, without cross-fitting against the bias of a maximum" }, \
-    { .name = "delta", .kind = DS_OPTION_TEXT, .arg = "X", .help = "pm: surprisal of the second word less that of the first, in nats, or inf; without "                "it or --surprisal, 0 and a sweep" }, \
-    { .name = "surprisal", .kind = DS_OPTION_TEXT, .arg = "FILE", .help = "pm: words and their surprisals -log p in nats, as a JSON object or in lines" }, \
-    { .name = "seed", .letter = 's', .kind = DS_OPTION_SEED, .arg = "K", .standard = "42", .help = "seed of the draws, and of a picture that is drawn" }, \
-    { .name = "out", .kind = DS_OPTION_OUTDIR, .arg = "DIR", .help = "run folder: result.json, tensors.safetensors, pictures, report.html, run.json" }
-/* clang-format on */
+/* Options of commands that take words of a prompt (block ds__pid_rows). */
+typedef struct pid_common {
+    int given, joint, removal; /* ds_pid_given, ds_pid_joint, ds_removal */
+    pid_query query;
+    draw_options drawing;
+    estimate_options estimate;
+} pid_common;
+extern const ds_option ds__pid_rows[];
 
-typedef struct pid_job {
-    const ds_args *args;
-    ds_run_record record;
-    ds_model *model;
-    estimate estimate;
-    picture picture;
-    json_t *surprisal; /* {"word": h} or NULL */
+/* What a job holds besides its options. */
+typedef struct pid_work {
+    ds_job *job;
+    const char *title; /* of the page */
+    job_picture picture;
+    job_estimate est;
     ds_pid_question question;
-    bool swept; /* pm without a Delta */
+    json_t *surprisal; /* {"word": h}, or NULL */
+    bool swept;        /* pm without a Delta */
     ds_pid *pid;
+} pid_work;
+void ds__pid_work_clear(pid_work *w);
 
-    /* what goes to the run folder; there even without one */
-    json_t *result;
-    ds_bundle *tensors;
-    ds_page *page;
-} pid_job;
+/* ---- for check -------------------------------------------------------------------------------- */
 
-/* Opens the model and reads the options above. Close after a failure too. */
-ds_status pid_job_open(pid_job *j, const ds_args *a, const char *title, ds_error *err);
-void pid_job_close(pid_job *j);
+/* The question and the estimate. */
+ds_status ds__pid_check(pid_work *w, ds_job *j, const char *title, const pid_query *q,
+                        const estimate_options *e, uint64_t seed, ds_error *err);
 
-/* The same for commands that say themselves what a pair is. */
-void pid_options_from(ds_pid_options *o, const pid_job *j);
+/* What ds_pid_new is to be called with; prompt and words are borrowed. */
+ds_pid_options ds__pid_options(const pid_common *c, const char *prompt, const char *const *word,
+                               int64_t words);
 
-/* Makes the decomposition of the job's picture and runs it; an earlier one is given up. */
-ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_error *err);
+/* Whether the texts of a decomposition can be made, and all words have surprisals where there is a
+ * file of them; warns of words that are not in the prompt. */
+ds_status ds__pid_check_texts(pid_work *w, const ds_pid_options *o, ds_error *err);
 
-/* h_B - h_A of two words as the options say; 0 if they say nothing. DS_E_NOMATCH for a word that
- * the file of surprisals lacks. */
-ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *b, ds_error *err);
+/* DS_E_ARG for a redundancy that needs more than words. */
+ds_status ds__pid_refuse_imin(const pid_work *w, ds_error *err);
 
-/* {"word": number}, from a JSON object or lines "word number"; "#" begins a remark. */
-ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err);
+/* h_B - h_A of two words as the options say; 0 if they say nothing. DS_E_NOMATCH for a word that the
+ * file of surprisals lacks. */
+ds_status ds__pid_delta(const pid_work *w, double *delta, const char *a, const char *b,
+                        ds_error *err);
+
+/* ---- for run ---------------------------------------------------------------------------------- */
+
+/* Decomposes the picture of the job; an earlier decomposition is given up. */
+ds_status ds__pid_measure(pid_work *w, const ds_pid_options *o, ds_error *err);
 
 /* Surprisal of a word in the file; NaN without one. */
-double pid_surprisal(const pid_job *j, const char *word);
+double ds__pid_surprisal(const pid_work *w, const char *word);
+
+/* ---- results ---------------------------------------------------------------------------------- */
+
+/* "unit", "redundancy" and "form". */
+ds_status ds__pid_keep_question(const pid_work *w, ds_error *err);
+ds_status ds__pid_keep_estimate(const pid_work *w, ds_error *err);
+
+/* The page of the job. */
+ds_status ds__pid_page(const pid_work *w, ds_page **out, ds_error *err);
+/* NAME.png, also on the page; takes the pixels. Nothing for an empty image. */
+ds_status ds__pid_figure(const pid_work *w, const char *name, ds_image *image, bool shown,
+                         const char *alt, const char *caption, ds_error *err);
+/* image.png: the picture that was looked at. */
+ds_status ds__pid_keep_picture(const pid_work *w, ds_error *err);
+/* NAME, also on the page; takes the drawing. */
+ds_status ds__pid_chart(const pid_work *w, const char *name, char *svg, const char *caption,
+                        ds_error *err);
+
+/* i_AB - i_A - i_(B|A): zero for s; for o, what the atoms hold beside synergy. */
+double ds__pid_chain_residual(const ds_info *info, const ds_pid_pair *p, ds_info_form form);
 
 /* {"value", "se"}; null for what is not finite. */
-json_t *pid_value_json(ds_value v);
-json_t *pid_info_json(ds_value v);
-json_t *pid_real(double x);
-/* The same number again; NaN for null. */
-double pid_real_from(const json_t *value);
-/* {"R": {...}, "U_A": ..., "U_B": ..., "S": ...} */
-json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS]);
+json_t *ds__pid_value_json(ds_value v);
+/* {"R": {"value", "se"}, "U_A": ..., "U_B": ..., "S": ...} */
+json_t *ds__pid_atoms_json(const ds_value atoms[DS_PID_ATOMS]);
 
-/* "1.23 ± 0.04" into a caller's buffer. */
-const char *pid_number(char *buf, size_t size, double value, double se);
-
-/* Adds a member to the job's result; takes the value over. DS_E_NOMEM if it is NULL. */
-ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err);
-
-/* Adds floats to the job's tensors. */
-ds_status pid_tensor(pid_job *j, const char *name, const float *values, int rank,
-                     const int64_t *dim, ds_error *err);
-
-/* DIR/NAME, if there is a run folder; the page shows it as well. */
-ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const char *alt,
-                      const char *caption, ds_error *err);
-ds_status pid_chart(pid_job *j, const char *svg, const char *name, const char *caption,
-                    ds_error *err);
-
-/* Writes the run folder (if any) and prints the result with --json. `sources` says what the record
- * should hold beside the options: the picture's prompt and the model. */
-ds_status pid_finish(pid_job *j, ds_error *err);
+/* "1.23 ± 0.04": two digits of the error. */
+typedef struct pid_number {
+    char text[64];
+} pid_number;
+pid_number ds__pid_number(ds_value v);
 
 #endif

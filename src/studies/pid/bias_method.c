@@ -1,52 +1,39 @@
-/* cmd_pid_bias.c - `diffuscope pid bias`: occupations ranked by how much of one attribute or the
- * other they already say. */
+/* bias_method.c - `pid bias`: occupations ranked by how much of one attribute or the other they
+ * already say. */
 
-#include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <diffuscope/stats.h>
+#include <diffuscope/chart.h>
 
-#include "commands.h"
-#include "pid_bias.h"
-#include "report.h"
+#include "base/file.h"
+#include "methods/methods.h"
+#include "methods/pid/word_numbers.h"
+#include "studies/pid/bias.h"
 
 #define MOST_OCCUPATIONS 1024
 
-static const ds_option options[] = {
-    PID_BIAS_OPTIONS,
-    { .name = "attributes",
-      .kind = DS_OPTION_WORDS,
-      .arg = "A B",
-      .required = true,
-      .help = "the two attributes; the gap is that of A less that of B" },
-    { .name = "occupations",
-      .kind = DS_OPTION_WORDS,
-      .arg = "WORD...",
-      .help = "occupations; one with a blank inside in quotes" },
-    { .name = "occupations-file",
-      .kind = DS_OPTION_TEXT,
-      .arg = "FILE",
-      .help = "more occupations, one in a line" },
-    { .name = "truth",
-      .kind = DS_OPTION_TEXT,
-      .arg = "FILE",
-      .help = "numbers to correlate the gaps with, such as labour statistics: lines of an "
-              "occupation and a number, or a JSON object" },
-    PICTURE_DRAWN_OPTIONS,
-    PID_QUESTION_OPTIONS,
-    ESTIMATE_OPTIONS,
-    { 0 },
-};
-
 typedef struct occupations {
-    const char *name[MOST_OCCUPATIONS];
+    const char **name; /* [MOST_OCCUPATIONS] */
     int64_t count;
     char *text; /* of the file */
 } occupations;
 
-/* ---- lists ----------------------------------------------------------------------------------- */
+typedef struct bias_job {
+    bias_options bias;
+    ds_texts attributes, occupations;
+    const char *file, *truth;
+    draw_options drawing;
+    pid_query query;
+    estimate_options estimate;
+    struct occupations list;
+    json_t *known;  /* {"occupation": number} of the truth; NULL: none was given */
+    bias_row *row;  /* [list.count] */
+    int64_t *order; /* [list.count]: rows by falling gap */
+    pid_work work;
+} bias_job;
+
+/* ---- checks ----------------------------------------------------------------------------------- */
 
 static ds_status add_name(occupations *o, const char *name, ds_error *err)
 {
@@ -58,50 +45,90 @@ static ds_status add_name(occupations *o, const char *name, ds_error *err)
     return DS_OK;
 }
 
-static ds_status read_whole(char **out, const char *path, ds_error *err)
+static ds_status add_file(occupations *o, const char *path, ds_error *err)
 {
-    const size_t most = 1 << 20;
-    FILE *f = fopen(path, "r");
-    size_t n;
+    char *rest, *name;
+    size_t size;
+    ds_status st = ds__file_read(&o->text, &size, path, (size_t)1 << 20, err);
 
-    *out = ds_calloc(most + 1, 1);
-    if (*out == NULL || f == NULL) {
-        if (f != NULL)
-            fclose(f);
-        ds_fail(err, *out == NULL ? DS_E_NOMEM : DS_E_IO, "%s cannot be read", path);
-        return ds_fail_at(err, *out == NULL ? DS_E_NOMEM : DS_E_IO, path, -1);
-    }
-    n = fread(*out, 1, most, f);
-    fclose(f);
-    if (n == most || strlen(*out) != n)
-        return ds_fail(err, DS_E_FORMAT, "%s: expected a text of less than a megabyte", path);
-    return DS_OK;
-}
-
-static ds_status collect(occupations *o, const ds_args *a, ds_error *err)
-{
-    const char *path = opt_text(a, "occupations-file");
-    int count;
-    const char *const *given = opt_texts(a, "occupations", &count);
-    char *rest;
-    ds_status st = DS_OK;
-
-    for (int i = 0; st == DS_OK && i < count; i++)
-        st = add_name(o, given[i], err);
-    if (st == DS_OK && path != NULL)
-        st = read_whole(&o->text, path, err);
-    if (st == DS_OK && path != NULL)
-        for (char *w = strtok_r(o->text, "\r\n", &rest); st == DS_OK && w != NULL;
-             w = strtok_r(NULL, "\r\n", &rest))
-            st = add_name(o, w, err);
-    if (st == DS_OK && o->count == 0)
-        st = ds_fail(err, DS_E_ARG, "--occupations or --occupations-file is needed");
+    if (st == DS_OK && strlen(o->text) != size)
+        st = ds_fail(err, DS_E_FORMAT, "%s: expected a text", path);
+    name = st == DS_OK ? strtok_r(o->text, "\r\n", &rest) : NULL;
+    for (; st == DS_OK && name != NULL; name = strtok_r(NULL, "\r\n", &rest))
+        st = add_name(o, name, err);
     return st;
 }
 
-/* ---- results --------------------------------------------------------------------------------- */
+static ds_status collect(bias_job *o, const ds_job *j, ds_error *err)
+{
+    ds_status st = DS_OK;
 
-/* Numbers of the rows by falling gap. */
+    o->list.name = ds_calloc(MOST_OCCUPATIONS, sizeof *o->list.name);
+    if (o->list.name == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list");
+    for (int64_t i = 0; st == DS_OK && i < o->occupations.count; i++)
+        st = add_name(&o->list, o->occupations.text[i], err);
+    if (st == DS_OK && o->file != NULL)
+        st = add_file(&o->list, o->file, err);
+    if (st == DS_OK && o->list.count == 0)
+        st = ds_fail(err, DS_E_ARG, "%s or %s is needed", ds__job_name(j, "occupations"),
+                     ds__job_name(j, "occupations-file"));
+    return st;
+}
+
+/* All pairs of words have a Delta. */
+static ds_status check_surprisals(const bias_job *o, ds_error *err)
+{
+    const ds_pid_question *q = &o->work.question;
+    double delta;
+    ds_status st = DS_OK;
+
+    if (q->redundancy != DS_REDUNDANCY_PM)
+        return DS_OK;
+    for (int64_t i = 0; i < o->list.count; i++)
+        for (int k = 0; k < 2 && st == DS_OK; k++)
+            st = ds__pid_delta(&o->work, &delta, o->attributes.text[k], o->list.name[i], err);
+    return st;
+}
+
+static ds_status check_words(bias_job *o, const ds_job *j, ds_error *err)
+{
+    char *sample = NULL;
+    ds_status st;
+
+    if (o->attributes.count != 2)
+        return ds_fail(err, DS_E_ARG, "%s: expected two, found %lld", ds__job_name(j, "attributes"),
+                       (long long)o->attributes.count);
+    st = ds__bias_fill(&sample, o->bias.pattern, "", "", err);
+    ds_free(sample);
+    if (st == DS_OK)
+        st = collect(o, j, err);
+    if (st == DS_OK && o->truth != NULL)
+        st = ds__word_numbers(&o->known, o->truth, err);
+    return st;
+}
+
+static ds_status check(ds_job *j, void *options, ds_error *err)
+{
+    bias_job *o = options;
+    ds_status st = check_words(o, j, err);
+
+    if (st == DS_OK && o->estimate.state != NULL)
+        st = ds_fail(err, DS_E_ARG, "%s is the file of one picture; there are several here",
+                     ds__job_name(j, "state"));
+    if (st == DS_OK)
+        st = ds__pid_check(&o->work, j, "What an occupation already says of an attribute",
+                           &o->query, &o->estimate, o->drawing.seed, err);
+    if (st == DS_OK)
+        st = ds__pid_refuse_imin(&o->work, err);
+    if (st == DS_OK)
+        st = ds__draw_check(j, &o->drawing, err);
+    return st == DS_OK ? check_surprisals(o, err) : st;
+}
+
+/* ---- the work --------------------------------------------------------------------------------- */
+
+/* By falling gap. */
 static void rank(int64_t *order, const bias_row *row, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
@@ -113,6 +140,29 @@ static void rank(int64_t *order, const bias_row *row, int64_t n)
         order[k] = i;
     }
 }
+
+static ds_status measure(bias_job *o, ds_job *j, ds_error *err)
+{
+    const bias_study s = { .work = &o->work,
+                           .options = &o->bias,
+                           .drawing = &o->drawing,
+                           .attribute = { o->attributes.text[0], o->attributes.text[1] },
+                           .question = &o->work.question,
+                           .questions = 1 };
+    const int64_t n = o->list.count;
+    ds_status st = DS_OK;
+
+    o->row = ds_calloc((size_t)n, sizeof *o->row);
+    o->order = ds_calloc((size_t)n, sizeof *o->order);
+    if (o->row == NULL || o->order == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    for (int64_t i = 0; st == DS_OK && i < n; i++)
+        st = ds__bias_occupation(&s, &o->row[i], n, o->list.name[i], err);
+    rank(o->order, o->row, n);
+    return st == DS_OK ? ds__job_time(j, "measured", err) : st;
+}
+
+/* ---- numbers ---------------------------------------------------------------------------------- */
 
 /* The paper's scale: R of all pairs mapped to [0,1]. Depends on the list. */
 static void normalise(double *low, double *high, const bias_row *row, int64_t n)
@@ -126,96 +176,147 @@ static void normalise(double *low, double *high, const bias_row *row, int64_t n)
         }
 }
 
-static json_t *row_json(const bias_row *row, const char *const attribute[2], double low,
-                        double high)
+static json_t *row_json(const bias_row *row, const ds_texts *attribute, double low, double high)
 {
     json_t *o =
         json_pack("{s:s, s:b}", "occupation", row->occupation, "prior_dominated", row->dominated);
 
     for (int k = 0; k < 2; k++) {
-        json_t *of = bias_numbers_json(row->of[k]);
+        json_t *of = ds__bias_numbers_json(row->of[k]);
+        double r = (row->of[k][BIAS_R_IMAGE].value - low) / (high - low);
 
-        json_object_set_new(of, "R_normalised",
-                            pid_real((row->of[k][BIAS_R_IMAGE].value - low) / (high - low)));
-        json_object_set_new(o, attribute[k], of);
+        json_object_set_new(of, "R_normalised", ds__json_real(r));
+        json_object_set_new(o, attribute->text[k], of);
     }
-    json_object_set_new(o, "gap", bias_numbers_json(row->gap));
+    json_object_set_new(o, "gap", ds__bias_numbers_json(row->gap));
     json_object_set_new(o, "gap_where_drawn",
-                        json_pack("{s:o, s:o}", attribute[0], bias_numbers_json(row->drawn[0]),
-                                  attribute[1], bias_numbers_json(row->drawn[1])));
-    json_object_set_new(o, "share", bias_numbers_json(row->share));
+                        json_pack("{s:o, s:o}", attribute->text[0],
+                                  ds__bias_numbers_json(row->drawn[0]), attribute->text[1],
+                                  ds__bias_numbers_json(row->drawn[1])));
+    json_object_set_new(o, "share", ds__bias_numbers_json(row->share));
     return o;
 }
 
-/* Rank correlations of the gaps, or of the shares, with the truth. */
-static ds_status correlate(const pid_job *j, json_t *to, const bias_row *row, int64_t n,
-                           bool shares, const double *truth, ds_error *err)
+static void say_row(ds_result *to, const bias_row *r)
 {
-    ds_value r[BIAS_NUMBERS];
-    json_t *all = json_object();
-    ds_status st = bias_correlate(r, row, n, shares, truth, err);
+    if (isfinite(r->share[BIAS_R_IMAGE].value))
+        ds__result_say(to, "%-20s share by R %-20s by information %s\n", r->occupation,
+                       ds__pid_number(r->share[BIAS_R_IMAGE]).text,
+                       ds__pid_number(r->share[BIAS_MI]).text);
+    ds__result_say(to, "%-20s gap of R %-20s gap of information %s nats%s\n", r->occupation,
+                   ds__pid_number(r->gap[BIAS_R_IMAGE]).text, ds__pid_number(r->gap[BIAS_MI]).text,
+                   r->dominated ? "; prior dominated" : "");
+}
 
-    for (int k = 0; st == DS_OK && k < BIAS_NUMBERS; k++) {
-        json_object_set_new(all, bias_names[k],
-                            json_pack("{s:o, s:o, s:o}", "spearman", pid_real(r[k].value), "low",
-                                      pid_real(r[k].low), "high", pid_real(r[k].high)));
-        if (!opt_flag(j->args, "json"))
-            printf("rank correlation of the %s %s with the truth: %.3f [%.3f, %.3f]\n",
-                   shares ? "share by" : "gap in", bias_names[k], r[k].value, r[k].low, r[k].high);
+static ds_status keep_rows(const bias_job *o, ds_result *r, ds_error *err)
+{
+    json_t *rows = json_array();
+    double low, high;
+
+    normalise(&low, &high, o->row, o->list.count);
+    for (int64_t i = 0; i < o->list.count; i++) {
+        const bias_row *row = &o->row[o->order[i]];
+
+        json_array_append_new(rows, row_json(row, &o->attributes, low, high));
+        say_row(r, row);
     }
-    json_object_set_new(to, shares ? "share" : "gap", all);
+    return ds__result_set(r, "occupations", rows, err);
+}
+
+/* gap and gap_se [occupations, numbers], in the order of result.json. */
+static ds_status keep_gaps(const bias_job *o, ds_result *r, ds_error *err)
+{
+    const int64_t n = o->list.count;
+    ds_tensor *gap = NULL, *se = NULL;
+    ds_status st = ds__result_tensor(r, &gap, "gap", DS_DIMS(n, BIAS_NUMBERS), err);
+
+    if (st == DS_OK)
+        st = ds__result_tensor(r, &se, "gap_se", DS_DIMS(n, BIAS_NUMBERS), err);
+    for (int64_t i = 0; st == DS_OK && i < n * BIAS_NUMBERS; i++) {
+        const ds_value v = o->row[o->order[i / BIAS_NUMBERS]].gap[i % BIAS_NUMBERS];
+
+        ((float *)gap->data)[i] = (float)v.value;
+        ((float *)se->data)[i] = (float)v.se;
+    }
     return st;
 }
 
-/* What --truth has numbers for. */
-static ds_status compare(pid_job *j, const bias_row *row, int64_t n, ds_error *err)
-{
-    double truth[MOST_OCCUPATIONS];
-    bias_row *known = ds_calloc((size_t)n, sizeof *known);
-    json_t *numbers = NULL, *all = json_object();
-    int64_t count = 0;
-    ds_status st = known != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a correlation");
+/* ---- beside the truth ------------------------------------------------------------------------- */
 
-    if (st == DS_OK)
-        st = pid_word_numbers(&numbers, opt_text(j->args, "truth"), err);
-    for (int64_t i = 0; st == DS_OK && i < n; i++) {
-        const json_t *value = json_object_get(numbers, row[i].occupation);
+/* Rank correlations of the gaps, or of the shares, with the truth. */
+static ds_status correlate(ds_result *to, json_t *all, const bias_row *row, int64_t n, bool shares,
+                           const double *truth, ds_error *err)
+{
+    ds_value r[BIAS_NUMBERS];
+    json_t *one = json_object();
+    ds_status st = ds__bias_correlate(r, row, n, shares, truth, err);
+
+    for (int k = 0; st == DS_OK && k < BIAS_NUMBERS; k++) {
+        json_object_set_new(one, ds__bias_names[k],
+                            json_pack("{s:o, s:o, s:o}", "spearman", ds__json_real(r[k].value),
+                                      "low", ds__json_real(r[k].low), "high",
+                                      ds__json_real(r[k].high)));
+        ds__result_say(to, "rank correlation of the %s %s with the truth: %.3f [%.3f, %.3f]\n",
+                       shares ? "share by" : "gap in", ds__bias_names[k], r[k].value, r[k].low,
+                       r[k].high);
+    }
+    json_object_set_new(all, shares ? "share" : "gap", one);
+    return st;
+}
+
+/* What there is a truth for. */
+static ds_status compare(const bias_job *o, ds_result *r, ds_error *err)
+{
+    bias_row *known = ds_calloc((size_t)o->list.count, sizeof *known);
+    double *truth = ds_calloc((size_t)o->list.count, sizeof *truth);
+    json_t *all = json_object();
+    int64_t count = 0;
+    ds_status st = ds__result_set(r, "truth", all, err);
+
+    if (st == DS_OK && (known == NULL || truth == NULL))
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a correlation");
+    for (int64_t i = 0; st == DS_OK && i < o->list.count; i++) {
+        const json_t *value = json_object_get(o->known, o->row[i].occupation);
 
         if (value == NULL)
             continue;
         truth[count] = json_number_value(value);
-        known[count++] = row[i];
+        known[count++] = o->row[i];
     }
     if (st == DS_OK)
-        st = correlate(j, all, known, count, false, truth, err);
-    if (st == DS_OK && opt_choice(j->args, "picture-of") == BIAS_OF_ALL)
-        st = correlate(j, all, known, count, true, truth, err);
-    json_decref(numbers);
+        st = correlate(r, all, known, count, false, truth, err);
+    if (st == DS_OK && o->bias.picture_of == BIAS_OF_ALL)
+        st = correlate(r, all, known, count, true, truth, err);
+    if (st == DS_OK)
+        json_object_set_new(all, "occupations", json_integer(count));
     ds_free(known);
-    json_object_set_new(all, "occupations", json_integer(count));
-    return st == DS_OK ? pid_result(j, "truth", all, err) : (json_decref(all), st);
+    ds_free(truth);
+    return st;
 }
 
-static ds_status draw(pid_job *j, const bias_row *row, const int64_t *order, int64_t n,
-                      const char *const attribute[2], ds_error *err)
+/* ---- the chart -------------------------------------------------------------------------------- */
+
+static ds_status draw_bars(const bias_job *o, double *y, const char **names, ds_error *err)
 {
-    double y[MOST_OCCUPATIONS], low[MOST_OCCUPATIONS], high[MOST_OCCUPATIONS];
-    const char *names[MOST_OCCUPATIONS];
+    const int64_t n = o->list.count;
+    double *low = y + n, *high = low + n;
     const ds_series bars = { NULL, DS_SERIES_BARS, n, NULL, y, low, high };
     ds_chart chart = DS_CHART_INIT;
-    char label[160], *svg = NULL;
+    char label[160], *svg;
     ds_status st;
 
     for (int64_t i = 0; i < n; i++) {
-        const ds_value v = row[order[i]].gap[BIAS_R_IMAGE];
+        const bias_row *row = &o->row[o->order[i]];
+        const ds_value v = row->gap[BIAS_R_IMAGE];
         double e = isfinite(v.se) ? 2 * v.se : 0;
 
-        names[i] = row[order[i]].occupation;
+        names[i] = row->occupation;
         y[i] = v.value;
         low[i] = v.value - e;
         high[i] = v.value + e;
     }
-    snprintf(label, sizeof label, "R(%.40s) - R(%.40s), nats", attribute[0], attribute[1]);
+    snprintf(label, sizeof label, "R(%.40s) - R(%.40s), nats", o->attributes.text[0],
+             o->attributes.text[1]);
     chart.title = "What the occupation already says";
     chart.x.names = names;
     chart.y.label = label;
@@ -224,115 +325,120 @@ static ds_status draw(pid_job *j, const bias_row *row, const int64_t *order, int
     chart.sideways = true;
     chart.height = fmax(240, 90 + 22 * (double)n);
     st = ds_chart_svg(&svg, &chart, err);
-    if (st == DS_OK)
-        st = pid_chart(j, svg, "bias.svg",
-                       "Redundancy of attribute and occupation, first attribute less second. Error "
-                       "bars: 2 standard errors.",
-                       err);
-    ds_free(svg);
+    return st == DS_OK ? ds__pid_chart(&o->work, "bias.svg", svg,
+                                       "Redundancy of attribute and occupation, first attribute "
+                                       "less second. Error bars: 2 standard errors.",
+                                       err)
+                       : st;
+}
+
+static ds_status draw(const bias_job *o, ds_error *err)
+{
+    double *y = ds_calloc((size_t)(3 * o->list.count), sizeof *y);
+    const char **names = ds_calloc((size_t)o->list.count, sizeof *names);
+    ds_status st = y != NULL && names != NULL ? draw_bars(o, y, names, err)
+                                              : ds_fail(err, DS_E_NOMEM, "no memory for a chart");
+
+    ds_free(y);
+    ds_free(names);
     return st;
 }
 
-static ds_status report(pid_job *j, const bias_row *row, int64_t n, const char *const attribute[2],
-                        ds_error *err)
+/* ---- the method ------------------------------------------------------------------------------- */
+
+static ds_status run(ds_job *j, void *options, ds_error *err)
 {
-    int64_t order[MOST_OCCUPATIONS];
-    json_t *rows = json_array();
-    double low, high;
-    char x[64], y[64];
-    ds_status st;
+    bias_job *o = options;
+    ds_result *r = j->result;
+    ds_status st = measure(o, j, err);
 
-    rank(order, row, n);
-    normalise(&low, &high, row, n);
-    for (int64_t i = 0; i < n; i++) {
-        const bias_row *r = &row[order[i]];
-
-        json_array_append_new(rows, row_json(r, attribute, low, high));
-        if (opt_flag(j->args, "json"))
-            continue;
-        if (isfinite(r->share[BIAS_R_IMAGE].value))
-            printf("%-20s share by R %-20s by information %s\n", r->occupation,
-                   pid_number(x, sizeof x, r->share[BIAS_R_IMAGE].value, r->share[BIAS_R_IMAGE].se),
-                   pid_number(y, sizeof y, r->share[BIAS_MI].value, r->share[BIAS_MI].se));
-        printf("%-20s gap of R %-20s gap of information %s nats%s\n", r->occupation,
-               pid_number(x, sizeof x, r->gap[BIAS_R_IMAGE].value, r->gap[BIAS_R_IMAGE].se),
-               pid_number(y, sizeof y, r->gap[BIAS_MI].value, r->gap[BIAS_MI].se),
-               r->dominated ? "; prior dominated" : "");
-    }
-    st = pid_result(j, "occupations", rows, err);
     if (st == DS_OK)
-        st = pid_result(j, "attributes", json_pack("[s,s]", attribute[0], attribute[1]), err);
+        st = keep_rows(o, r, err);
     if (st == DS_OK)
-        st = pid_result(j, "template", json_string(opt_text(j->args, "template")), err);
+        st = keep_gaps(o, r, err);
     if (st == DS_OK)
-        st = pid_result(j, "seed", json_integer((json_int_t)opt_seed(j->args, "seed")), err);
-    if (st == DS_OK && opt_text(j->args, "truth") != NULL)
-        st = compare(j, row, n, err);
+        st = ds__result_set(r, "attributes",
+                            json_pack("[s,s]", o->attributes.text[0], o->attributes.text[1]), err);
     if (st == DS_OK)
-        st = draw(j, row, order, n, attribute, err);
-    return st == DS_OK ? pid_finish(j, err) : st;
+        st = ds__result_set(r, "template", json_string(o->bias.pattern), err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "seed", ds__json_seed(o->drawing.seed), err);
+    if (st == DS_OK && o->known != NULL)
+        st = compare(o, r, err);
+    return st == DS_OK ? draw(o, err) : st;
 }
 
-static ds_status run_job(pid_job *j, const occupations *o, const char *const attribute[2],
-                         ds_error *err)
+static void clear(void *options)
 {
-    bias_row *row = ds_calloc((size_t)o->count, sizeof *row);
-    ds_status st = row != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for the answers");
+    bias_job *o = options;
 
-    if (st == DS_OK && j->question.redundancy == DS_REDUNDANCY_IMIN)
-        st = ds_fail(err, DS_E_ARG, "imin needs vocabularies of two words: use pid");
-    if (st == DS_OK)
-        st = pid_bias_rows(j, row, o->name, o->count, attribute, &j->question, 1, err);
-    if (st == DS_OK)
-        st = report(j, row, o->count, attribute, err);
-    ds_free(row);
-    return st;
+    ds__pid_work_clear(&o->work);
+    json_decref(o->known);
+    ds_free(o->row);
+    ds_free(o->order);
+    ds_free(o->list.name);
+    ds_free(o->list.text);
 }
 
-static ds_status run(const ds_args *a, ds_error *err)
-{
-    int count;
-    const char *const *attribute = opt_texts(a, "attributes", &count);
-    occupations *o = ds_calloc(1, sizeof *o);
-    pid_job j = { .args = a };
-    char *sample = NULL;
-    ds_status st = o != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a list");
+static const ds_option rows[] = {
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(bias_job, bias), .block = ds__bias_rows },
+    { .name = "attributes",
+      .kind = DS_OPTION_WORDS,
+      .offset = offsetof(bias_job, attributes),
+      .arg = "A B",
+      .required = true,
+      .help = "the two attributes; the gap is that of A less that of B" },
+    { .name = "occupations",
+      .kind = DS_OPTION_WORDS,
+      .offset = offsetof(bias_job, occupations),
+      .arg = "WORD...",
+      .help = "occupations; one with a blank inside in quotes" },
+    { .name = "occupations-file",
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(bias_job, file),
+      .arg = "FILE",
+      .help = "more occupations, one in a line" },
+    { .name = "truth",
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(bias_job, truth),
+      .arg = "FILE",
+      .help = "numbers to correlate the gaps with, such as labour statistics: lines of an "
+              "occupation and a number, or a JSON object" },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(bias_job, drawing), .block = ds__draw_rows },
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(bias_job, query), .block = ds__pid_query_rows },
+    { .kind = DS_OPTION_BLOCK,
+      .offset = offsetof(bias_job, estimate),
+      .block = ds__job_estimate_rows },
+    { 0 },
+};
 
-    if (st == DS_OK && count != 2)
-        st = ds_fail(err, DS_E_ARG, "--attributes: expected two, found %d", count);
-    if (st == DS_OK)
-        st = pid_fill(&sample, opt_text(a, "template"), "", "", err);
-    if (st == DS_OK)
-        st = collect(o, a, err);
-    if (st == DS_OK)
-        st = pid_job_open(&j, a, "diffuscope pid bias", err);
-    if (st == DS_OK)
-        st = run_job(&j, o, attribute, err);
-    pid_job_close(&j);
-    if (o != NULL)
-        ds_free(o->text);
-    ds_free(o);
-    ds_free(sample);
-    return st;
-}
-
-const ds_command cmd_pid_bias = {
+const ds_method ds__method_pid_bias = {
     .name = "pid-bias",
     .purpose = "occupations ranked by the attribute that they already imply",
+    .paper = "DiffusionPID, arXiv:2406.05191",
     .description =
         "For each occupation, pictures are drawn from the template without an attribute, and the "
         "redundancy of the occupation with either attribute is measured on them: what the "
-        "attribute "
-        "would say and the occupation has said already. The gap between the attributes is ranked, "
-        "in nats, with its standard error over pictures; the gap of the attributes' plain "
-        "informations stands beside it. Compare them: where the prior dominates, R is nothing but "
-        "the information of the more probable word. A gap also holds what the network thinks of "
-        "the occupation itself; --picture-of all measures it on pictures drawn with either "
-        "attribute too, and tells which share of the way from the second to the first the "
-        "occupation's own pictures lie: an estimate of the first attribute's share of them.",
+        "attribute would say and the occupation has said already. The gap between the attributes "
+        "is ranked, in nats, with its standard error over pictures; the gap of the attributes' "
+        "plain informations stands beside it. Compare them: where the prior dominates, R is "
+        "nothing but the information of the more probable word. A gap also holds what the network "
+        "thinks of the occupation itself; --picture-of all measures it on pictures drawn with "
+        "either attribute too, and tells how far the occupation's own pictures lie between those "
+        "of the second attribute (0) and those of the first (1): an estimate of the first "
+        "attribute's share of them.",
     .example = "diffuscope pid bias -m sd15 --template \"a {attribute} {occupation}\" "
                "--attributes female male --occupations nurse welder --pictures 16 --out bias",
-    .options = options,
-    .common = COMMON_MODEL | COMMON_THREADS | COMMON_COMPUTE | COMMON_JSON | COMMON_PROGRESS,
+    .results = "occupations: [{occupation, prior_dominated, ATTRIBUTE: {R_image, R_sum_of_pixels, "
+               "mi, beside_occupation, R_normalised}, gap, gap_where_drawn, share}], by falling "
+               "gap, nats with standard error\n"
+               "truth: {gap, share}: rank correlations with 95 % interval, {occupations}\n"
+               "attributes, template, seed: what was asked",
+    .options = rows,
+    .size = sizeof(bias_job),
+    .fields = offsetof(bias_job, list),
+    .parts = DS_JOB_FOLDER | DS_JOB_MODEL | DS_JOB_THREADS | DS_JOB_COMPUTE,
+    .check = check,
     .run = run,
+    .clear = clear,
 };

@@ -6,7 +6,7 @@
 
 #include "commands.h"
 #include "eval_pid.h"
-#include "pid/pid_bias.h"
+#include "eval_pid_bias.h"
 #include "report.h"
 #include "scene_lines.h"
 

@@ -6,7 +6,7 @@
 
 #include <diffuscope/stats.h>
 
-#include "pid/pid_common.h"
+#include "eval_pid_job.h"
 
 /* Every redundancy in both forms: one measurement answers all. */
 enum { EVAL_QUESTIONS = 6 };

@@ -1,6 +1,6 @@
-/* pid_bias.c - see pid_bias.h. */
+/* eval_pid_bias.c - see eval_pid_bias.h. */
 
-#include "pid_bias.h"
+#include "eval_pid_bias.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,8 +40,8 @@ static ds_status fill_place(char **text, const char *place, const char *by, ds_e
     return DS_OK;
 }
 
-ds_status pid_fill(char **out, const char *pattern, const char *attribute, const char *occupation,
-                   ds_error *err)
+static ds_status fill(char **out, const char *pattern, const char *attribute,
+                      const char *occupation, ds_error *err)
 {
     char *text = ds_strdup(pattern);
     ds_status st = text != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a prompt");
@@ -84,16 +84,16 @@ static ds_status texts_new(texts *t, const ds_args *a, const char *occupation,
     ds_status st;
 
     *t = (texts){ .base = NULL };
-    st = pid_fill(&t->open, pattern, NULL, occupation, err);
+    st = fill(&t->open, pattern, NULL, occupation, err);
     if (st == DS_OK && context)
-        st = pid_fill(&t->base, pattern, NULL, NULL, err);
+        st = fill(&t->base, pattern, NULL, NULL, err);
     if (st == DS_OK && context)
-        st = pid_fill(&t->occupation, pattern, NULL, occupation, err);
+        st = fill(&t->occupation, pattern, NULL, occupation, err);
     for (int k = 0; k < 2 && st == DS_OK; k++) {
         if (context)
-            st = pid_fill(&t->alone[k], pattern, attribute[k], NULL, err);
+            st = fill(&t->alone[k], pattern, attribute[k], NULL, err);
         if (st == DS_OK)
-            st = pid_fill(&t->both[k], pattern, attribute[k], occupation, err);
+            st = fill(&t->both[k], pattern, attribute[k], occupation, err);
         t->quad[k] = (ds_pid_quad){ context ? t->base : "", context ? t->alone[k] : attribute[k],
                                     context ? t->occupation : occupation, t->both[k] };
     }
@@ -146,7 +146,8 @@ static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int
     v[BIAS_R_IMAGE] = a.image[DS_PID_R];
     v[BIAS_R_SUM] = a.sum[DS_PID_R];
     v[BIAS_MI] = a.i_a;
-    v[BIAS_BESIDE] = (ds_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se), NAN, NAN, 0 };
+    v[BIAS_BESIDE] =
+        (ds_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se), NAN, NAN, 0 };
     to->dominated = to->dominated && a.dominated;
     for (int n = 0; n < BIAS_NUMBERS; n++) {
         *at(to->value, s->pictures, k, n, drawn, shot) = v[n].value;
@@ -157,8 +158,8 @@ static ds_status take_answer(const study *s, int drawn, int64_t shot, int k, int
 
 /* Mean of a - b (b NULL: of a) over pictures; its error is that of their scatter, or for one
  * picture that of its estimate. */
-static ds_value mean_of(const double *a, const double *b, const double *se_a,
-                            const double *se_b, int64_t n)
+static ds_value mean_of(const double *a, const double *b, const double *se_a, const double *se_b,
+                        int64_t n)
 {
     ds_value v = { 0, NAN, NAN, NAN, 0 };
     double square = 0.0;
@@ -191,8 +192,8 @@ static ds_value share_of(ds_value g, ds_value a, ds_value b)
 {
     double span = a.value - b.value, share = (g.value - b.value) / span;
 
-    return (ds_value){ share,
-                           hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span), NAN, NAN, 0 };
+    return (ds_value){ share, hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span),
+                       NAN, NAN, 0 };
 }
 
 static void fill_row(bias_row *row, const series *s, int64_t pictures, bias_pictures of)
@@ -207,8 +208,8 @@ static void fill_row(bias_row *row, const series *s, int64_t pictures, bias_pict
 
             row->of[k][n] = mean_of(at(s->value, pictures, k, n, own[k], 0), NULL,
                                     at(s->se, pictures, k, n, own[k], 0), NULL, pictures);
-            row->drawn[k][n] =
-                of == BIAS_OF_ALL ? gap_of(s, pictures, n, with) : (ds_value){ NAN, NAN, NAN, NAN, 0 };
+            row->drawn[k][n] = of == BIAS_OF_ALL ? gap_of(s, pictures, n, with)
+                                                 : (ds_value){ NAN, NAN, NAN, NAN, 0 };
         }
         row->gap[n] = gap_of(s, pictures, n, own);
         row->share[n] = share_of(row->gap[n], row->drawn[0][n], row->drawn[1][n]);
@@ -279,22 +280,6 @@ ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const c
     texts_free(&t);
     ds_free(all);
     ds_free(numbers);
-    return st;
-}
-
-ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation, int64_t count,
-                        const char *const attribute[2], const ds_pid_question *question,
-                        int64_t questions, ds_error *err)
-{
-    ds_status st = DS_OK;
-
-    if (j->estimate.options.state != NULL)
-        return ds_fail(err, DS_E_ARG, "--state is the file of one picture; there are several here");
-    for (int64_t i = 0; st == DS_OK && i < count; i++) {
-        detail(j->args, "%lld of %lld: %s", (long long)i + 1, (long long)count, occupation[i]);
-        st = pid_bias_occupation(j, row + i, count, occupation[i], attribute, question, questions,
-                                 err);
-    }
     return st;
 }
 

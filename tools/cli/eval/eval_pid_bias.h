@@ -1,12 +1,13 @@
-/* pid_bias.h - how much of an attribute an occupation already says: redundancies of both over
- * pictures that the model draws, and the gap between two attributes. */
+/* eval_pid_bias.h - how much of an attribute an occupation already says: redundancies of both over
+ * pictures that the model draws, and the gap between two attributes. The same as
+ * src/studies/pid/bias.h; goes with the move of the evaluations there. */
 
-#ifndef DS_CLI_PID_BIAS_H
-#define DS_CLI_PID_BIAS_H
+#ifndef DS_CLI_EVAL_PID_BIAS_H
+#define DS_CLI_EVAL_PID_BIAS_H
 
 #include <diffuscope/stats.h>
 
-#include "pid_common.h"
+#include "eval_pid_job.h"
 
 /* For the tables of commands that have PICTURE_DRAWN_OPTIONS too. */
 /* clang-format off */
@@ -35,16 +36,11 @@ typedef struct bias_row {
     ds_value gap[BIAS_NUMBERS];
     ds_value drawn[2][BIAS_NUMBERS]; /* g_A, g_B; NAN without pictures of all kinds */
     ds_value share[BIAS_NUMBERS];    /* NAN likewise */
-    bool dominated;                      /* by the prior, in all pictures */
+    bool dominated;                  /* by the prior, in all pictures */
 } bias_row;
 
-/* Questions that one measurement answers; row [questions, occupations]. Shows progress, an
- * occupation at a time. */
-ds_status pid_bias_rows(pid_job *j, bias_row *row, const char *const *occupation, int64_t count,
-                        const char *const attribute[2], const ds_pid_question *question,
-                        int64_t questions, ds_error *err);
-
-/* The same of one occupation: its rows are row[0], row[stride], row[2 stride] ... */
+/* Questions that one measurement answers: the rows of one occupation are row[0], row[stride],
+ * row[2 stride] ... */
 ds_status pid_bias_occupation(pid_job *j, bias_row *row, int64_t stride, const char *occupation,
                               const char *const attribute[2], const ds_pid_question *question,
                               int64_t questions, ds_error *err);
@@ -56,10 +52,5 @@ json_t *bias_numbers_json(const ds_value v[BIAS_NUMBERS]);
  * or unknown, NAN. */
 ds_status bias_correlate(ds_value r[BIAS_NUMBERS], const bias_row *row, int64_t n, bool shares,
                          const double *truth, ds_error *err);
-
-/* The template with its places filled; NULL takes a place out, with one blank beside it. Free with
- * ds_free. DS_E_ARG if it lacks a place. */
-ds_status pid_fill(char **out, const char *pattern, const char *attribute, const char *occupation,
-                   ds_error *err);
 
 #endif

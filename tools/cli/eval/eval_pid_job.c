@@ -1,6 +1,6 @@
-/* pid_common.c - see pid_common.h. */
+/* eval_pid_job.c - see eval_pid_job.h. */
 
-#include "pid_common.h"
+#include "eval_pid_job.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -10,7 +10,6 @@
 #include "model_option.h"
 #include "report.h"
 #include "report_page.h"
-#include "show.h"
 
 #define PATH_SIZE 4096
 
@@ -19,8 +18,7 @@ static ds_status no_memory(ds_error *err)
     return ds_fail(err, DS_E_NOMEM, "no memory for the result");
 }
 
-/* ---- words and numbers
- * ------------------------------------------------------------------------------ */
+/* ---- words and numbers ----------------------------------------------------------------------- */
 
 /* Lines "word number"; the word may have blanks. */
 static ds_status number_line(json_t *out, char *line, int number, ds_error *err)
@@ -72,7 +70,7 @@ static ds_status number_object(json_t **out, FILE *f, ds_error *err)
     return DS_OK;
 }
 
-ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err)
+static ds_status word_numbers(json_t **out, const char *path, ds_error *err)
 {
     FILE *f = fopen(path, "r");
     ds_status st;
@@ -93,7 +91,7 @@ ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err)
     return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
 }
 
-double pid_surprisal(const pid_job *j, const char *word)
+static double surprisal_of(const pid_job *j, const char *word)
 {
     const json_t *h = json_object_get(j->surprisal, word);
 
@@ -121,7 +119,7 @@ ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *
     if (j->surprisal == NULL)
         return parse_delta(delta, opt_text(j->args, "delta"), err);
     for (int i = 0; i < 2; i++) {
-        h[i] = pid_surprisal(j, word[i]);
+        h[i] = surprisal_of(j, word[i]);
         if (isnan(h[i]))
             return ds_fail(err, DS_E_NOMATCH, "the file of surprisals lacks the word \"%s\"",
                            word[i]);
@@ -147,7 +145,7 @@ static ds_status read_question(pid_job *j, ds_error *err)
     if (st == DS_OK && opt_text(a, "delta") != NULL)
         st = parse_delta(&q->delta, opt_text(a, "delta"), err);
     if (st == DS_OK && opt_text(a, "surprisal") != NULL)
-        st = pid_word_numbers(&j->surprisal, opt_text(a, "surprisal"), err);
+        st = word_numbers(&j->surprisal, opt_text(a, "surprisal"), err);
     j->swept =
         q->redundancy == DS_REDUNDANCY_PM && opt_text(a, "delta") == NULL && j->surprisal == NULL;
     if (st == DS_OK && j->swept)
@@ -235,37 +233,6 @@ json_t *pid_value_json(ds_value v)
     return json_pack("{s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se));
 }
 
-json_t *pid_info_json(ds_value v)
-{
-    return json_pack("{s:o, s:o, s:o, s:o}", "value", pid_real(v.value), "se", pid_real(v.se),
-                     "low", pid_real(v.low), "high", pid_real(v.high));
-}
-
-json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS])
-{
-    json_t *o = json_object();
-
-    for (int k = 0; k < DS_PID_ATOMS; k++)
-        if (json_object_set_new(o, ds_pid_atom_name(k), pid_value_json(atoms[k])) != 0) {
-            json_decref(o);
-            return NULL;
-        }
-    return o;
-}
-
-const char *pid_number(char *buf, size_t size, double value, double se)
-{
-    int digits = 4;
-
-    if (isfinite(se) && se > 0) /* two digits of the error */
-        digits = (int)fmin(9, fmax(0, 1 - floor(log10(se))));
-    if (isfinite(se))
-        snprintf(buf, size, "%.*f ± %.*f", digits, value, digits, se);
-    else
-        snprintf(buf, size, "%.*f", digits, value);
-    return buf;
-}
-
 /* ---- what is written ------------------------------------------------------------------------- */
 
 ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err)
@@ -273,39 +240,11 @@ ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err)
     return json_object_set_new(j->result, name, value) == 0 ? DS_OK : no_memory(err);
 }
 
-ds_status pid_tensor(pid_job *j, const char *name, const float *values, int rank,
-                     const int64_t *dim, ds_error *err)
-{
-    ds_tensor *t;
-    ds_status st = ds_bundle_add(j->tensors, name, DS_DTYPE_F32, rank, dim, &t, err);
-
-    if (st == DS_OK)
-        memcpy(t->data, values, (size_t)ds_tensor_count(t) * sizeof *values);
-    return st;
-}
-
 static ds_status file_in_folder(const pid_job *j, char *path, const char *name, ds_error *err)
 {
     ds_status st = run_folder_make(opt_text(j->args, "out"), err);
 
     return st == DS_OK ? run_folder_file(path, PATH_SIZE, opt_text(j->args, "out"), name, err) : st;
-}
-
-ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const char *alt,
-                      const char *caption, ds_error *err)
-{
-    char path[PATH_SIZE];
-    ds_status st;
-
-    if (image->rgb == NULL)
-        return DS_OK;
-    st = show_image(j->args, image, err);
-    if (st != DS_OK || opt_text(j->args, "out") == NULL)
-        return st;
-    st = file_in_folder(j, path, name, err);
-    if (st == DS_OK)
-        st = ds_image_save_png(image, path, NULL, 0, err);
-    return st == DS_OK ? ds_page_picture(j->page, image, alt, caption, err) : st;
 }
 
 ds_status pid_chart(pid_job *j, const char *svg, const char *name, const char *caption,

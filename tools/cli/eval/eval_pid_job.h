@@ -1,8 +1,9 @@
-/* pid_common.h - what the pid commands share: options, the measurement, answers as JSON and text,
- * the run folder. */
+/* eval_pid_job.h - what the parts of `eval pid` share: options, the measurement, answers as JSON, the
+ * run folder. The same as src/methods/pid/work.h for the commands of the library; goes with the move of
+ * the evaluations there. */
 
-#ifndef DS_CLI_PID_COMMON_H
-#define DS_CLI_PID_COMMON_H
+#ifndef DS_CLI_EVAL_PID_JOB_H
+#define DS_CLI_EVAL_PID_JOB_H
 
 #include <jansson.h>
 
@@ -17,12 +18,6 @@
 
 /* What is asked of a decomposition, and where it goes. */
 /* clang-format off */
-#define PID_OPTIONS \
-    { .name = "given", .kind = DS_OPTION_CHOICE, .choices = "nothing|context", .standard = "nothing", .help = "what stands beside the words: nothing (PID), or the rest of the prompt (CPID)" }, \
-    { .name = "joint", .kind = DS_OPTION_CHOICE, .choices = "words|and|prompt", .standard = "words", .help = "PID's text for both words: \"A B\", \"A and B\", or the prompt" }, \
-    { .name = "removal", .kind = DS_OPTION_CHOICE, .choices = "delete|underscore|neutral", .standard = "delete", .help = "CPID: what takes the place of a word that is left out" }, \
-    PID_QUESTION_OPTIONS
-
 #define PID_QUESTION_OPTIONS \
     { .name = "redundancy", .kind = DS_OPTION_CHOICE, .choices = "pm|mmi-pixel|mmi-image|imin", .standard = "mmi-pixel", .help = "what counts as said by both words; pm is the paper's" }, \
     { .name = "form", .kind = DS_OPTION_CHOICE, .choices = "o|s", .standard = "o", .help = "informations to decompose: o, never negative, or s, signed" }, \
@@ -64,34 +59,15 @@ ds_status pid_measure(pid_job *j, const ds_pid_options *o, const char *what, ds_
  * the file of surprisals lacks. */
 ds_status pid_delta(const pid_job *j, double *delta, const char *a, const char *b, ds_error *err);
 
-/* {"word": number}, from a JSON object or lines "word number"; "#" begins a remark. */
-ds_status pid_word_numbers(json_t **out, const char *path, ds_error *err);
-
-/* Surprisal of a word in the file; NaN without one. */
-double pid_surprisal(const pid_job *j, const char *word);
-
 /* {"value", "se"}; null for what is not finite. */
 json_t *pid_value_json(ds_value v);
-json_t *pid_info_json(ds_value v);
 json_t *pid_real(double x);
 /* The same number again; NaN for null. */
 double pid_real_from(const json_t *value);
-/* {"R": {...}, "U_A": ..., "U_B": ..., "S": ...} */
-json_t *pid_atoms_json(const ds_value atoms[DS_PID_ATOMS]);
-
-/* "1.23 ± 0.04" into a caller's buffer. */
-const char *pid_number(char *buf, size_t size, double value, double se);
-
 /* Adds a member to the job's result; takes the value over. DS_E_NOMEM if it is NULL. */
 ds_status pid_result(pid_job *j, const char *name, json_t *value, ds_error *err);
 
-/* Adds floats to the job's tensors. */
-ds_status pid_tensor(pid_job *j, const char *name, const float *values, int rank,
-                     const int64_t *dim, ds_error *err);
-
 /* DIR/NAME, if there is a run folder; the page shows it as well. */
-ds_status pid_picture(pid_job *j, const ds_image *image, const char *name, const char *alt,
-                      const char *caption, ds_error *err);
 ds_status pid_chart(pid_job *j, const char *svg, const char *name, const char *caption,
                     ds_error *err);
 

@@ -80,6 +80,51 @@ def configs():
     yield b"P" + json.dumps({**clip, "hidden_act": "gelu", "eos_token_id": 99}).encode()
 
 
+def zip_archive(entries, method=0):
+    """Stored entries with their central directory, as PyTorch lays them out."""
+    out, central = b"", b""
+    for name, data in entries:
+        head = struct.pack("<HHHHHIIIHH", 20, 0, method, 0, 0, 0, len(data), len(data), len(name), 0)
+        central += b"PK\1\2" + struct.pack("<H", 20) + head + struct.pack("<HHHII", 0, 0, 0, 0, len(out)) + name
+        out += b"PK\3\4" + head + name + data
+    return out + central + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, len(entries), len(entries),
+                                                  len(central), len(out), 0)
+
+
+def checkpoints():
+    reference = (b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\2tQ")
+    tensor_of = b"ctorch._utils\n_rebuild_tensor_v2\n(" + reference + b"K\0K\2\x85K\1\x85\x89ccollections\nOrderedDict\n)RtR"
+    state = b"\x80\x02}X\1\0\0\0w" + tensor_of + b"s."
+    yield zip_archive([(b"a/data.pkl", state), (b"a/data/0", bytes(8))])
+    yield zip_archive([(b"a/data.pkl", state), (b"a/data/0", bytes(8))], 8)
+    yield bytes.fromhex("80028a0a6cfc9c46f9206aa850192e") + b"\x80\x02M\xe9\x03." + b"\x80\x02}." + state \
+        + b"\x80\x02]X\1\0\0\0000a." + struct.pack("<q", 2) + bytes(8)
+    yield b"\x80\x02cos\nsystem\nX\2\0\0\0id\x85R."
+    yield b"\x80\x04\x95\x05\0\0\0\0\0\0\0}\x94(\x8c\1a\x94K\1u."
+
+
+def originals():
+    unet = "model.diffusion_model."
+    lines = [unet + "input_blocks.0.0.weight 320 4 3 3", unet + "out.2.weight 4 320 3 3",
+             unet + "input_blocks.1.0.in_layers.0.weight 320", unet + "input_blocks.1.0.in_layers.2.weight 320 320 3 3",
+             unet + "input_blocks.1.1.proj_in.weight 320 320 1 1",
+             unet + "input_blocks.1.1.transformer_blocks.0.norm1.weight 320",
+             unet + "input_blocks.2.0.op.weight 320 320 3 3", unet + "input_blocks.3.0.in_layers.0.weight 320",
+             unet + "middle_block.1.proj_in.weight 320 320 1 1",
+             unet + "middle_block.1.transformer_blocks.0.attn2.to_k.weight 320 768",
+             unet + "middle_block.1.transformer_blocks.0.norm1.weight 320",
+             unet + "output_blocks.0.0.in_layers.0.weight 640", unet + "output_blocks.0.1.conv.weight 320 320 3 3",
+             "first_stage_model.decoder.conv_in.weight 512 4 3 3",
+             "first_stage_model.encoder.down.0.block.0.conv1.weight 128 128 3 3",
+             "cond_stage_model.model.token_embedding.weight 49408 1024",
+             "cond_stage_model.model.positional_embedding 77 1024",
+             "cond_stage_model.model.transformer.resblocks.0.ln_1.weight 1024",
+             "cond_stage_model.model.transformer.resblocks.0.mlp.c_fc.weight 4096 1024"]
+    yield "\n".join(lines).encode()
+    yield "\n".join(lines[13:15]).encode()
+    yield b"joint_blocks.0.x 1\nstate_dict.model.diffusion_model.input_blocks.0.0.weight 320 9 3 3"
+
+
 def seeds():
     yield "fuzz_image", [
         png(2, 2, 8, 2, bytes(14), [(b"tEXt", b"parameters\0Steps: \xe9")]),
@@ -142,6 +187,8 @@ def seeds():
         for text in ("a abab ab! <|endoftext|> it's 1girl", "(ab, ab) \u201cab\u201d \u00bd \u0663",
                      "e\u0301\u0323 \u0130 \u1112\u1161\u11ab;\u11ab \ud558\u11ab", "<|EndOfText|>a\u00a0b")
     ]
+    yield "fuzz_checkpoint", list(checkpoints())
+    yield "fuzz_original", list(originals())
     yield "fuzz_config", list(configs())
     base = {"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012,
             "beta_schedule": "scaled_linear", "steps_offset": 1, "clip_sample": False,

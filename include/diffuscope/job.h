@@ -76,7 +76,8 @@ DS_API void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts);
  * DIFFUSCOPE_MODEL names another default. */
 DS_API ds_status ds_specimen_find(char **out, ds_error *err);
 
-/* LoRAs by the options "lora" (FILE[=W[:WTE]]), "lora-dir", "lora-partial" and by <lora:NAME:W[:WTE]> in
+/* Textual inversions by the option "embedding", and LoRAs by the options "lora" (FILE[=W[:WTE]]),
+ * "lora-dir", "lora-partial" and by <lora:NAME:W[:WTE]> in
  * a prompt. _strip_tags takes the tags out of the prompts that are read; _add_lora replaces *m by a model with
  * the files added, and *unused gets a sentence about keys that were left out (free with ds_free) or
  * NULL. */

@@ -110,6 +110,8 @@ DS_API bool ds_option_given(const ds_option_set *s, int i); /* set by hand, not 
 
 /* The value as text: as it was written, or the default; NULL: neither. One of several by k. */
 DS_API const char *ds_option_text(const ds_option_set *s, int i);
+/* The text that is used: what _resolve put in its place, else the same. */
+DS_API const char *ds_option_value(const ds_option_set *s, int i);
 DS_API ds_texts ds_option_texts(const ds_option_set *s, int i);
 DS_API int64_t ds_option_int(const ds_option_set *s, int i);
 DS_API uint64_t ds_option_seed(const ds_option_set *s, int i);

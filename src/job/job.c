@@ -204,7 +204,9 @@ ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err)
     ds_status st = DS_OK;
 
     if (j->tokenizer == NULL)
-        st = ds_model_tokenizer_open(&j->tokenizer, ds__job_model_path(j), 1, &o, err);
+        st = j->model != NULL
+                 ? ds_model_tokenizer(j->model, &j->tokenizer, 1, err)
+                 : ds_model_tokenizer_open(&j->tokenizer, ds__job_model_path(j), 1, &o, err);
     if (st == DS_OK)
         ds_tokenizer_set_emphasis(j->tokenizer, o.emphasis);
     *out = j->tokenizer;

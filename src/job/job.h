@@ -13,7 +13,7 @@
 /* The options that many methods have (options_common.c). */
 typedef struct job_common {
     const char *model, *config, *vae, *text_encoder, *text_encoder_2;
-    ds_texts lora;
+    ds_texts lora, embedding;
     const char *lora_dir;
     bool lora_partial;
     int prediction; /* read as text: without a default */

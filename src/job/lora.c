@@ -1,5 +1,6 @@
-/* lora.c - LoRAs from options and from prompts, for every method and command that opens a model. */
+/* lora.c - LoRAs and embeddings from options and from prompts, for every method and command that opens a model. */
 
+#include <diffuscope/embedding.h>
 #include <diffuscope/job.h>
 #include <diffuscope/lora.h>
 
@@ -56,18 +57,20 @@ static ds_status next(list *l, ds_lora **out, const ds_option_set *set, ds_error
 
 static ds_status add_option(list *l, const ds_option_set *set, const char *text, ds_error *err)
 {
-    const char *end = text + strlen(text), *equals = access(text, F_OK) != 0 ? strrchr(text, '=') : NULL;
+    const char *end = text + strlen(text),
+               *equals = access(text, F_OK) != 0 ? strrchr(text, '=') : NULL;
     ds_lora *lora;
     ds_status st = next(l, &lora, set, err);
 
     if (st != DS_OK)
         return st;
     if (equals != NULL && !read_strengths(lora, equals + 1, end))
-        return ds_fail(err, DS_E_ARG, "lora: expected FILE=STRENGTH[:TEXT], found \"%.120s\"", text);
+        return ds_fail(err, DS_E_ARG, "lora: expected FILE=STRENGTH[:TEXT], found \"%.120s\"",
+                       text);
     if ((equals != NULL ? equals : end) - text >= PATH_SIZE)
         return ds_fail(err, DS_E_ARG, "lora: too long a path");
-    snprintf(l->path[l->count - 1], PATH_SIZE, "%.*s", (int)((equals != NULL ? equals : end) - text),
-             text);
+    snprintf(l->path[l->count - 1], PATH_SIZE, "%.*s",
+             (int)((equals != NULL ? equals : end) - text), text);
     return DS_OK;
 }
 
@@ -99,7 +102,8 @@ static ds_status add_tag(list *l, const ds_option_set *set, const char *tag, con
     if (!read_strengths(lora, colon + 1, end))
         return wrong_tag(tag - strlen(tag_start), err);
     for (size_t i = 0; i < DS_COUNT(ends); i++) {
-        snprintf(l->path[l->count - 1], PATH_SIZE, "%s/%.*s%s", dir, (int)(colon - tag), tag, ends[i]);
+        snprintf(l->path[l->count - 1], PATH_SIZE, "%s/%.*s%s", dir, (int)(colon - tag), tag,
+                 ends[i]);
         if (access(lora->path, F_OK) == 0)
             return DS_OK;
     }
@@ -124,7 +128,8 @@ ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    for (size_t k = 0; st == DS_OK && ds_option_find(set, "lora") >= 0 && k < DS_COUNT(prompts); k++) {
+    for (size_t k = 0; st == DS_OK && ds_option_find(set, "lora") >= 0 && k < DS_COUNT(prompts);
+         k++) {
         int i = ds_option_find(set, prompts[k]);
         const char *text = i >= 0 ? ds_option_text(set, i) : NULL, *at;
         char *rest, *to;
@@ -132,15 +137,16 @@ ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
         if (text == NULL || (at = strstr(text, tag_start)) == NULL)
             continue;
         if (ds_option_at(set, i)->kind != DS_OPTION_TEXT)
-            return ds_fail(err, DS_E_UNSUPPORTED,
-                           "prompt: where several prompts may be given, a LoRA goes into the option "
-                           "lora, not into a prompt");
+            return ds_fail(
+                err, DS_E_UNSUPPORTED,
+                "prompt: where several prompts may be given, a LoRA goes into the option "
+                "lora, not into a prompt");
         rest = to = ds_alloc(strlen(text) + 1);
         if (rest == NULL)
             return ds_fail(err, DS_E_NOMEM, "no memory for a prompt");
         for (const char *from = text; *from != '\0';) {
-            const char *end = strncmp(from, tag_start, strlen(tag_start)) == 0 ? strchr(from, '>')
-                                                                              : NULL;
+            const char *end =
+                strncmp(from, tag_start, strlen(tag_start)) == 0 ? strchr(from, '>') : NULL;
 
             if (end != NULL)
                 from = end + 1;
@@ -167,19 +173,40 @@ static ds_status collect(list *l, const ds_option_set *set, ds_error *err)
     for (size_t k = 0; st == DS_OK && i >= 0 && k < DS_COUNT(prompts); k++) {
         int p = ds_option_find(set, prompts[k]);
 
-        if (p >= 0 && ds_option_at(set, p)->kind == DS_OPTION_TEXT && ds_option_text(set, p) != NULL)
+        if (p >= 0 && ds_option_at(set, p)->kind == DS_OPTION_TEXT &&
+            ds_option_text(set, p) != NULL)
             st = add_tags(l, set, ds_option_text(set, p), err);
     }
     return st;
+}
+
+static ds_status add_embeddings(ds_model **m, const ds_option_set *set, ds_error *err)
+{
+    int i = ds_option_find(set, "embedding");
+    ds_texts files = i >= 0 ? ds_option_texts(set, i) : (ds_texts){ NULL, 0 };
+    ds_model *with;
+    ds_status st;
+
+    if (files.count == 0)
+        return DS_OK;
+    st = ds_model_embedding(&with, *m, files.text, (int)files.count, err);
+    if (st != DS_OK)
+        return st;
+    ds_model_close(*m); /* stays open underneath */
+    *m = with;
+    return DS_OK;
 }
 
 ds_status ds_options_add_lora(ds_model **m, const ds_option_set *set, char **unused, ds_error *err)
 {
     list *l = ds_calloc(1, sizeof *l);
     ds_model *with;
-    ds_status st = l != NULL ? collect(l, set, err) : ds_fail(err, DS_E_NOMEM, "no memory for LoRAs");
+    ds_status st =
+        l != NULL ? collect(l, set, err) : ds_fail(err, DS_E_NOMEM, "no memory for LoRAs");
 
     *unused = NULL;
+    if (st == DS_OK)
+        st = add_embeddings(m, set, err);
     if (st == DS_OK && l->count > 0) {
         st = ds_model_lora(&with, *m, l->lora, l->count, unused, err);
         if (st == DS_OK) {

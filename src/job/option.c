@@ -272,6 +272,11 @@ const char *ds_option_text(const ds_option_set *s, int i)
     return s->entry[i].text;
 }
 
+const char *ds_option_value(const ds_option_set *s, int i)
+{
+    return s->entry[i].resolved != NULL ? s->entry[i].resolved : s->entry[i].text;
+}
+
 ds_texts ds_option_texts(const ds_option_set *s, int i)
 {
     return (ds_texts){ s->entry[i].list, s->entry[i].texts };

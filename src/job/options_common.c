@@ -60,8 +60,9 @@ static const struct {
         .kind = DS_OPTION_TEXTS,
         .offset = offsetof(job_common, lora),
         .arg = "FILE[=W[:WTE]]",
-        .help = "LoRA (also LoCon, LoHa, LoKr, DoRA) to add, with its strength for the UNet and, if "
-                "another, for the text encoders; 1 without; several may be given" } },
+        .help =
+            "LoRA (also LoCon, LoHa, LoKr, DoRA) to add, with its strength for the UNet and, if "
+            "another, for the text encoders; 1 without; several may be given" } },
     { DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL,
       { .name = "lora-dir",
         .kind = DS_OPTION_TEXT,
@@ -81,6 +82,12 @@ static const struct {
         .standard = "none",
         .help = "what (words:1.3), (words), [words] and BREAK mean in a prompt: nothing, or weights "
                 "as in A1111 or ComfyUI" } },
+    { DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL,
+      { .name = "embedding",
+        .kind = DS_OPTION_TEXTS,
+        .offset = offsetof(job_common, embedding),
+        .arg = "FILE",
+        .help = "textual inversion, whose word prompts may then use; several may be given" } },
     { DS_JOB_THREADS,
       { .name = "threads",
         .letter = 't',

@@ -206,6 +206,12 @@ ds_status ds_model_export(ds_model *m, const char *path, const ds_export_options
         o->dtype != DS_DTYPE_BF16)
         return ds_fail(err, DS_E_ARG, "element type %s: expected F32, F16 or BF16",
                        ds_dtype_name(o->dtype));
+    for (const ds_model *x = m; x != NULL; x = x->base)
+        if (x->learned != NULL)
+            return ds_fail(
+                err, DS_E_UNSUPPORTED,
+                "a model with learned words cannot be written: they belong into files of "
+                "their own, as they came");
     st = ds__model_settle(m, err);
     if (st != DS_OK)
         return st;

@@ -30,6 +30,10 @@ void ds_model_close(ds_model *m)
     base = m->base;
     ds__params_free(m->params);
     json_decref(m->applied);
+    for (ds_learned *l = m->learned, *next; l != NULL; l = next) {
+        next = l->next;
+        ds_free(l);
+    }
     for (int c = 0; base == NULL && c < DS_COMPONENTS; c++)
         ds__weights_close(m->weights[c]);
     if (base == NULL)

@@ -13,6 +13,14 @@
 #include "weights/store.h"
 #include "weights/weights.h"
 
+/* A word that stands for `count` rows of the text encoders' tables, from `first` on. */
+typedef struct ds_learned {
+    char text[4][160]; /* its spellings */
+    int texts;
+    int64_t first[2], count;
+    struct ds_learned *next;
+} ds_learned;
+
 struct ds_model {
     atomic_int users; /* whoever opened it, and the models that were derived from it */
     ds_model *base;   /* of a derived model: it owns store and weights; else NULL */
@@ -21,8 +29,9 @@ struct ds_model {
     ds_clip_config clip[2];
     ds_unet_config unet;
     ds_vae_config vae;
-    json_t *applied;   /* what was laid over the base, for records; or NULL */
-    ds_params *params; /* of all components, "unet.conv_in.weight" */
+    ds_learned *learned; /* words added to this model over its base */
+    json_t *applied;     /* what was laid over the base, for records; or NULL */
+    ds_params *params;   /* of all components, "unet.conv_in.weight" */
     ds_dtype compute;
     ds_products products;
     ds_emphasis emphasis; /* how prompts are read */

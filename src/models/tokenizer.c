@@ -477,7 +477,26 @@ ds_status ds_tokenizer_open_model(ds_tokenizer **out, const char *model, int num
     return ds_model_tokenizer_open(out, model, number, NULL, err);
 }
 
+/* Words of the models below come first, as their rows do. */
+static ds_status learn_words(ds_tokenizer *t, const ds_model *m, int number, ds_error *err)
+{
+    ds_status st = m->base != NULL ? learn_words(t, m->base, number, err) : DS_OK;
+
+    for (const ds_learned *l = m->learned; st == DS_OK && l != NULL; l = l->next)
+        for (int i = 0; st == DS_OK && i < l->texts; i++)
+            st = ds__tokenizer_learn(t, l->text[i], l->first[number == 2], l->count, err);
+    return st;
+}
+
 ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number, ds_error *err)
 {
-    return open_store(out, m->store, number, err);
+    ds_status st = open_store(out, m->store, number, err);
+
+    if (st == DS_OK)
+        st = learn_words(*out, m, number, err);
+    if (st != DS_OK) {
+        ds_tokenizer_close(*out);
+        *out = NULL;
+    }
+    return st;
 }

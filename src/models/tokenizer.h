@@ -60,6 +60,7 @@ typedef struct ds_special {
     const char *text;
     size_t bytes;
     int64_t id;
+    int64_t count;    /* ids from id on; 0 means 1 */
     bool folded;      /* "normalized" in the files: also matched in normalised text */
     ds_chars letters; /* the text, normalised */
 } ds_special;
@@ -87,6 +88,10 @@ void ds__tokenizer_symbols(ds_tokenizer *t);
 
 /* Enters a special token of the vocabulary once; what is said of it first holds. */
 ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, ds_error *err);
+
+/* A text that stands for ids first .. first + count - 1, which follow those that there are. */
+ds_status ds__tokenizer_learn(ds_tokenizer *t, const char *text, int64_t first, int64_t count,
+                              ds_error *err);
 
 /* ---- tokenizer_json.c, tokenizer_clip.c ------------------------------------------------------ */
 

@@ -124,12 +124,17 @@ static ds_status no_memory(ds_error *err)
 
 static ds_status encode_special(encoder *e, int32_t code, ds_error *err)
 {
-    int64_t *ids = ds__grow(e->ids, &e->id_room, e->id_count, 1, sizeof *ids);
+    int64_t count = 1, *ids;
 
+    for (size_t i = 0; i < e->t->special_count; i++)
+        if (e->t->special[i].id == ~code && e->t->special[i].count > 1)
+            count = e->t->special[i].count; /* a learned word of several vectors */
+    ids = ds__grow(e->ids, &e->id_room, e->id_count, (size_t)count, sizeof *ids);
     if (ids == NULL)
         return no_memory(err);
     e->ids = ids;
-    ids[e->id_count++] = ~code;
+    for (int64_t k = 0; k < count; k++)
+        ids[e->id_count++] = ~code + k;
     return DS_OK;
 }
 

@@ -53,7 +53,51 @@ ds_status ds__tokenizer_special(ds_tokenizer *t, const char *text, bool folded, 
         return ds_fail(err, DS_E_NOMEM, "no memory for a tokenizer");
     t->special = s;
     s += t->special_count++;
-    *s = (ds_special){ t->vocab.piece[id], strlen(text), id, folded, { 0 } };
+    *s = (ds_special){ t->vocab.piece[id], strlen(text), id, 1, folded, { 0 } };
+    return ds__normalise(&s->letters, text, s->bytes, NULL, err);
+}
+
+/* The vocabulary with room for `size` ids. */
+static ds_status grow_vocabulary(ds_tokenizer *t, int64_t size, ds_error *err)
+{
+    const ds_vocab old = t->vocab;
+    ds_status st;
+
+    if (size <= old.size)
+        return DS_OK;
+    st = ds__vocab_new(&t->vocab, &t->arena, size, (size_t)size, err);
+    for (int64_t id = 0; st == DS_OK && id < old.size; id++)
+        if (old.piece[id] != NULL)
+            ds__vocab_add(&t->vocab, old.piece[id], id);
+    if (st != DS_OK)
+        t->vocab = old;
+    return st;
+}
+
+ds_status ds__tokenizer_learn(ds_tokenizer *t, const char *text, int64_t first, int64_t count,
+                              ds_error *err)
+{
+    ds_special *s;
+    ds_status st = grow_vocabulary(t, first + count, err);
+
+    t->info.size = st == DS_OK && first + count > t->info.size ? first + count : t->info.size;
+    for (int64_t k = 0; st == DS_OK && k < count; k++) {
+        const char *piece = k == 0 ? ds__arena_printf(&t->arena, "%s", text)
+                                   : ds__arena_printf(&t->arena, "%s_%lld", text, (long long)k);
+
+        if (piece == NULL)
+            st = ds_fail(err, DS_E_NOMEM, "no memory for a tokenizer");
+        else if (t->vocab.piece[first + k] == NULL && !ds__vocab_add(&t->vocab, piece, first + k))
+            t->vocab.piece[first + k] = piece; /* the spelling is a word already: by id alone */
+    }
+    if (st != DS_OK)
+        return st;
+    s = ds__grow(t->special, &t->special_room, t->special_count, 1, sizeof *s);
+    if (s == NULL || (text = ds__arena_printf(&t->arena, "%s", text)) == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a tokenizer");
+    t->special = s;
+    s += t->special_count++;
+    *s = (ds_special){ text, strlen(text), first, count, true, { 0 } };
     return ds__normalise(&s->letters, text, s->bytes, NULL, err);
 }
 

@@ -229,6 +229,27 @@ ds_status ds__params_own(ds_params *p, ds_param **out, const char *name, ds_erro
     return DS_OK;
 }
 
+ds_status ds__params_widen(ds_params *p, ds_param **out, const char *name, int64_t rows,
+                           ds_error *err)
+{
+    ds_status st = ds__params_own(p, out, name, err);
+    int64_t n, row;
+    float *data;
+
+    if (st != DS_OK)
+        return st;
+    n = ds_tensor_count(&(*out)->value);
+    row = n / (*out)->value.dim[0];
+    data = ds_calloc((size_t)(n + rows * row), sizeof *data);
+    if (data == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for %s", name);
+    memcpy(data, (*out)->value.data, (size_t)n * sizeof *data);
+    ds_free((*out)->owned);
+    (*out)->owned = (*out)->value.data = data;
+    (*out)->value.dim[0] += rows;
+    return DS_OK;
+}
+
 /* ---- packed copies --------------------------------------------------------------------------- */
 
 size_t ds__params_packed_bytes(const ds_params *p)

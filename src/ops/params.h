@@ -45,6 +45,10 @@ ds_status ds__params_derive(ds_params **out, ds_params *base, ds_error *err);
  * be written until the first plan reads it. DS_E_NOMATCH if there is none. */
 ds_status ds__params_own(ds_params *p, ds_param **out, const char *name, ds_error *err);
 
+/* The same with `rows` more rows at its end, zero. */
+ds_status ds__params_widen(ds_params *p, ds_param **out, const char *name, int64_t rows,
+                           ds_error *err);
+
 /* DS_E_NOMATCH or DS_E_SHAPE, naming the parameter, the expected and the found shape. */
 ds_status ds__params_find(ds_params *p, ds_param **out, const char *name, int rank,
                           const int64_t *dim, ds_error *err);

@@ -2,10 +2,13 @@
 
 #include "support.h"
 
+#include <diffuscope/embedding.h>
 #include <diffuscope/lora.h>
 #include <diffuscope/model.h>
 
 #include <string.h>
+
+#include "pipeline/prompt.h"
 
 #define TOLERANCE 1e-5
 
@@ -168,12 +171,53 @@ static void wrong_files(void **state)
     ds_model_close(base);
 }
 
+/* Both forms of the file, and what the UNet is given for a prompt with the word. */
+static void learned_words(void **state)
+{
+    static const char *const names[] = { "sd15-ring-toss.safetensors", "sd15-ring-toss.pt" };
+    static const char *const prompt[] = { "a photo of a <ring-toss> and a dog" };
+    const char *dir = ts_golden();
+    ds_error err = { 0 };
+    ds_bundle *want;
+    ds_model *base;
+
+    (void)state;
+    if (dir == NULL)
+        skip();
+    base = open_model(dir, "sd15");
+    ts_ok(ds_bundle_load(&want, ts_path(dir, "cases/sd15-textual-inversion/outputs.safetensors"),
+                         &err),
+          &err);
+    for (size_t i = 0; i < DS_COUNT(names); i++) {
+        const char *path[] = { ts_path(dir, "files/%s", names[i]) };
+        const ds_tensor *w = ds_bundle_at(want, 0);
+        ds_conditions *c;
+        ds_model *m;
+        ds_text *t;
+
+        ts_ok(ds_model_embedding(&m, base, path, 1, &err), &err);
+        ts_ok(ds__text_open(&t, m, &err), &err);
+        ts_ok(ds__text_encode(t, &c, prompt, 1, NULL, NULL, &err), &err);
+        assert_int_equal(ds_tensor_count(w), c->tokens * c->width);
+        ts_compare(names[i], c->hidden, w->data, ds_tensor_count(w), TOLERANCE);
+        assert_int_equal(c->words[0]->word_count, 8);
+        assert_string_equal(c->words[0]->words[4].text, "<ring-toss>");
+        assert_int_equal(c->words[0]->words[4].last - c->words[0]->words[4].first, 1);
+        ds__conditions_free(c);
+        ds__text_close(t);
+        ds_model_close(m);
+    }
+    ds_bundle_free(want);
+    ds_model_close(base);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(merges_agree),
         cmocka_unit_test(identities),
         cmocka_unit_test(wrong_files),
+        cmocka_unit_test(learned_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,8 +50,18 @@ ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
 ds_status tokenizer_from_options(ds_tokenizer **out, const ds_args *a, int number, ds_error *err)
 {
     const ds_model_options o = model_options(a);
-    ds_status st = ds_model_tokenizer_open(out, opt_text(a, "model"), number, &o, err);
+    ds_model *m;
+    ds_status st;
 
+    if (opt_declared(a, "embedding") && opt_given(a, "embedding")) { /* words that the files lack */
+        st = model_from_options(&m, a, err);
+        if (st == DS_OK) {
+            st = ds_model_tokenizer(m, out, number, err);
+            ds_model_close(m);
+        }
+    } else {
+        st = ds_model_tokenizer_open(out, opt_text(a, "model"), number, &o, err);
+    }
     if (st == DS_OK)
         ds_tokenizer_set_emphasis(*out, o.emphasis);
     return st;

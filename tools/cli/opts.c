@@ -401,7 +401,8 @@ const char *opt_written(const ds_args *a, const char *name)
 
 const char *opt_text(const ds_args *a, const char *name)
 {
-    return a->job == NULL && strcmp(name, "model") == 0 ? a->model : opt_written(a, name);
+    return a->job == NULL && strcmp(name, "model") == 0 ? a->model
+                                                        : ds_option_value(a->set, find(a, name));
 }
 
 int opt_choice(const ds_args *a, const char *name)

@@ -211,6 +211,14 @@ static ds_status held_batch(search *s, int64_t first, double *loss, ds_error *er
     return st;
 }
 
+/* Does a check after `step` steps judge the objective that is searched for? While the penalty of eg grows, the
+ * loss alone is lowest with hundreds of words, and says nothing about which of them are needed. */
+static bool counts(const ds_fit_options *o, int64_t step)
+{
+    return o->solver == DS_SOLVER_PAPER || step == o->steps ||
+           (double)step > o->ramp_to * (double)o->steps;
+}
+
 /* Held-out triples go in whole batches; what is left over at the end is not used. */
 static ds_status check(search *s, ds_error *err)
 {
@@ -235,7 +243,7 @@ static ds_status check(search *s, ds_error *err)
         const double loss = sum[i] / (double)batches;
 
         l->check[number] = loss;
-        if (loss < l->best) {
+        if (loss < l->best && counts(s->o, s->step)) {
             l->best = loss;
             l->best_step = s->step;
             memcpy(l->alpha, s->c[i]->alpha, (size_t)s->words->count * sizeof *l->alpha);

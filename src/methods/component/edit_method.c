@@ -8,6 +8,7 @@
 #include <diffuscope/stats.h>
 
 #include "methods/component/choose.h"
+#include "methods/component/edit_page.h"
 #include "methods/component/edits.h"
 #include "methods/methods.h"
 
@@ -22,7 +23,7 @@ typedef struct choice_options {
 
 typedef struct edit_job {
     choice_options c;
-    int64_t rounds;
+    int64_t rounds, pictures;
     const char *anchors;
     double penalty;
     bool amplify, yes;
@@ -338,7 +339,13 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
                        "at this dose the scores do not predict what removal does (r = %.2f for %lld "
                        "random sets; expected at least 0.3): remove less, or give %s",
                        o->pearson, (long long)o->c.sets, ds__job_name(j, "yes"));
-    return st == DS_OK ? keep(o, j, err) : st;
+    if (st == DS_OK)
+        st = keep(o, j, err);
+    return st == DS_OK ? ds__edit_page(j, &o->w,
+                                       &(edit_page){ o->edited, o->pictures, o->c.seed, o->x, o->y,
+                                                     o->c.sets },
+                                       err)
+                       : st;
 }
 
 static void clear(void *options)
@@ -458,6 +465,14 @@ static const ds_option options[] = {
       .kind = DS_OPTION_FLAG,
       .offset = AT(amplify),
       .help = "remove what holds the concept back: the lowest scores" },
+    { .name = "pictures",
+      .kind = DS_OPTION_INT,
+      .offset = AT(pictures),
+      .arg = "N",
+      .standard = "2",
+      .min = 0,
+      .max = 8,
+      .help = "pictures of the concept on the page, before and after" },
     { .name = "yes",
       .kind = DS_OPTION_FLAG,
       .offset = AT(yes),

@@ -13,6 +13,8 @@ void ds__scores_clear(component_scores *s)
         ds_free(s->list[g].se);
         ds_free(s->list[g].exact);
     }
+    ds_free(s->top);
+    ds_free(s->top_true);
     ds_free(s->mean);
     ds_free(s->se);
     ds_free(s->half[0]);
@@ -183,6 +185,40 @@ ds_status ds__scores_exact(component_scores *s, component_work *w, ds_job *j, in
         st = exact_list(&s->list[which[i]], s, w, j, a, err);
     if (st == DS_OK)
         s->exact_rows = ds__ablation_rows(a);
+    ds__ablation_free(a);
+    return st;
+}
+
+ds_status ds__scores_exact_neurons(component_scores *s, component_work *w, ds_job *j, int64_t n,
+                                   ds_error *err)
+{
+    const component_list *l = &s->list[DS_NEURONS];
+    const int64_t first = w->first[s->concept_], pairs = w->first[s->concept_ + 1] - first;
+    double whole = 0.0, without;
+    ds_measure_options o = w->o;
+    ds_ablation *a = NULL;
+    ds_status st = DS_OK;
+
+    s->top = ds_calloc((size_t)n + 1, sizeof *s->top);
+    s->top_true = ds_calloc((size_t)n + 1, sizeof *s->top_true);
+    if (s->top == NULL || s->top_true == NULL || (s->tops = ds__top(s->top, l->score, l->count, n)) < 0)
+        return ds_fail(err, DS_E_NOMEM, "no memory for a list of neurons");
+    o.batch = w->draws.count < w->q.batch ? w->draws.count : w->q.batch;
+    st = ds__ablation_new(&a, w->model, w->sites, w->noise, &o, err);
+    if (st == DS_OK)
+        st = ds__ablation_run(a, &whole, &w->draws, first, pairs, 0, err);
+    for (int64_t i = 0; st == DS_OK && i < s->tops; i++) {
+        const ds_piece *p = &l->piece[s->top[i]];
+
+        ds__ablation_open(a);
+        ds__ablation_close(a, p->site, p->first, p->count);
+        st = ds__ablation_run(a, &without, &w->draws, first, pairs, 0, err);
+        s->top_true[i] = (float)(whole - without);
+        if (st == DS_OK)
+            st = ds__job_progress(j, "neurons", i + 1, s->tops, err);
+    }
+    if (st == DS_OK)
+        s->exact_rows += ds__ablation_rows(a);
     ds__ablation_free(a);
     return st;
 }

@@ -25,6 +25,9 @@ typedef struct component_scores {
     component_list list[DS_GRANULARITIES];
     int64_t exact_draws, exact_rows;
     double exact_j;
+    int64_t tops;    /* neurons that were removed one by one: those with the highest scores ... */
+    int64_t *top;    /* ... in order */
+    float *top_true; /* J - J(without it) */
 } component_scores;
 
 void ds__scores_clear(component_scores *s);
@@ -36,6 +39,10 @@ ds_status ds__scores_get(component_scores *s, const component_work *w, int64_t c
 /* Exact effects of heads, layers and blocks, at `draws` draws evenly chosen. */
 ds_status ds__scores_exact(component_scores *s, component_work *w, ds_job *j, int64_t draws,
                            ds_error *err);
+
+/* Exact effects of the first n neurons, at all draws. */
+ds_status ds__scores_exact_neurons(component_scores *s, component_work *w, ds_job *j, int64_t n,
+                                   ds_error *err);
 
 /* Ranking value of component i: the exact effect where there is one. */
 float ds__list_value(const component_list *l, int64_t i);

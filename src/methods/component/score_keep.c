@@ -78,6 +78,25 @@ static json_t *steps_json(const component_scores *s, const component_work *w)
     return list;
 }
 
+/* Neurons that were removed one by one. */
+static json_t *neurons_json(const component_scores *s, const component_work *w)
+{
+    const component_list *l = &s->list[DS_NEURONS];
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < s->tops; i++) {
+        char name[320];
+
+        json_array_append_new(
+            list, json_pack("{s:s, s:o, s:o}", "name",
+                            ds__component_name(name, sizeof name, &l->piece[s->top[i]], w->sites,
+                                               l->g),
+                            "score", ds__json_real(l->score[s->top[i]] / s->j), "exact",
+                            ds__json_real(s->top_true[i] / s->j)));
+    }
+    return list;
+}
+
 static json_t *scores_json(const component_scores *s, const component_work *w, int64_t top)
 {
     json_t *tops = json_object(), *overlaps = json_object();
@@ -86,10 +105,11 @@ static json_t *scores_json(const component_scores *s, const component_work *w, i
         json_object_set_new(tops, ds__granularity_names[g], top_json(&s->list[g], s, w, top));
         json_object_set_new(overlaps, ds__granularity_names[g], ds__json_real(s->list[g].overlap));
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:o}", "concept", w->q.concept_.text[s->concept_],
+    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "concept", w->q.concept_.text[s->concept_],
                      "objective",
                      ds__json_value((ds_value){ s->j, s->j_se, NAN, NAN, w->draws.count }, NULL),
-                     "by_step", steps_json(s, w), "top", tops, "overlap", overlaps);
+                     "by_step", steps_json(s, w), "top", tops, "overlap", overlaps, "neurons",
+                     neurons_json(s, w));
 }
 
 static json_t *cost_json(const component_scores *s, int64_t concepts, const component_work *w)

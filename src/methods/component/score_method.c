@@ -10,7 +10,7 @@ typedef struct score_job {
     int save; /* "nothing|gradients" */
     ds_texts parameters;
     bool weights;
-    int64_t exact, top;
+    int64_t exact, neurons, top;
     component_work w;
     component_scores *scores; /* [concepts] */
     int64_t count;
@@ -98,6 +98,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         st = ds__scores_get(&o->scores[k], &o->w, k, err);
         if (st == DS_OK && o->exact > 0)
             st = ds__scores_exact(&o->scores[k], &o->w, j, o->exact, err);
+        if (st == DS_OK && o->neurons > 0)
+            st = ds__scores_exact_neurons(&o->scores[k], &o->w, j, o->neurons, err);
     }
     if (st == DS_OK)
         st = ds__job_time(j, "scored", err);
@@ -143,6 +145,14 @@ static const ds_option options[] = {
       .max = 100000,
       .help = "remove each head, layer and block in turn, at so many of the draws; 0: first order "
               "alone" },
+    { .name = "exact-neurons",
+      .kind = DS_OPTION_INT,
+      .offset = AT(neurons),
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 100000,
+      .help = "remove each of the N neurons with the highest scores in turn, at all draws" },
     { .name = "top",
       .kind = DS_OPTION_INT,
       .offset = AT(top),
@@ -172,7 +182,8 @@ const ds_method ds__method_component_score = {
         "draw, and the draws, which edits and checks ask again.",
     .example = "diffuscope component score -m sd15 --concept \"a photo of a parachute\" --out scores",
     .results = "question: what was asked\n"
-               "concepts: [{concept, objective, by_step, top, overlap}]\n"
+               "concepts: [{concept, objective, by_step, top, overlap, neurons}]; neurons: score and exact "
+               "effect as shares of the objective\n"
                "cost: {rows_forward, rows_backward, rows_exact, official_rows, share_of_official}",
     .options = options,
     .size = sizeof(score_job),

@@ -1,0 +1,85 @@
+#!/bin/sh
+# `diffuscope component` on a very small model with random weights: scores, edits, sets, files, refusals;
+# and the contract for recorded draws against the CAD code's selection, where the reference numbers are.
+. "$(dirname "$0")/../support.sh"
+
+small_model
+m=$dir/model
+score() {
+    echo component score -m "$m" --seeds 2 --steps 2 --exact 1
+}
+
+expect 2 'TEXT is needed' component score -m "$m"
+expect 2 'braces do not match' $(score) --concept 'a {cat'
+expect 2 'lies outside of a picture of 64 by 64' $(score) --concept cat --region 70,0,4,4
+expect 2 'expected X,Y,WIDTH,HEIGHT' $(score) --concept cat --region 1,2
+expect 2 'goes with --objective amplify' $(score) --concept cat --image x.png
+expect 2 'is needed: how much is removed' component edit --scores "$dir/s"
+
+expect 0 'halves share' $(score) --concept 'a {red|blue} cat' --base 'a dog' --weights --out "$dir/s"
+for f in run.json result.json tensors.safetensors report.html where.png; do
+    [ -s "$dir/s/$f" ] || fail "$f is missing"
+done
+expect 0 'halves share' $(score) --concept 'a {red|blue} cat' --base 'a dog' --weights --out "$dir/s2"
+cmp -s "$dir/s/tensors.safetensors" "$dir/s2/tensors.safetensors" || fail 'same seeds, other scores'
+expect 0 'halves share' $(score) --concept 'a cat' --objective amplify --out "$dir/amplify"
+
+# An edit, what it does, and what it is in other files.
+expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --draws 4 --yes --out "$dir/e"
+expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --rounds 3 --draws 0 \
+    --out "$dir/rounds"
+expect 0 'weights' component edit --scores "$dir/s" --select global --count 40 --draws 0 --out "$dir/w"
+expect 0 'random sets' component check --scores "$dir/s" -g head --count 1 --draws 6 --draws-at 2
+printf 'a house\ntwo birds\n' >"$dir/anchors"
+expect 0 'of kind head' component edit --scores "$dir/s" -g head --count 1 --anchors "$dir/anchors" \
+    --draws 0 --out "$dir/anchored"
+expect 0 'in either' component overlap "$dir/e" "$dir/w" --make union --out "$dir/ab"
+expect 0 'in either' component overlap "$dir/w" "$dir/e" --make union --out "$dir/ba"
+python3 - "$dir" <<'CHECK' || fail 'the union depends on the order'
+import json, struct, sys
+def load(f):
+    d = open(f, "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n]); h.pop("__metadata__", None)
+    return {k: d[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in h.items()}
+sys.exit(load(sys.argv[1] + "/ab/tensors.safetensors") != load(sys.argv[1] + "/ba/tensors.safetensors"))
+CHECK
+expect 0 'weights of' component save --edit "$dir/e" --lora "$dir/e.safetensors" --export "$dir/edited"
+expect 0 'weights of' component save --edit "$dir/w" --diff "$dir/w.safetensors"
+expect 0 '"parameters": 131163' inspect -m "$dir/edited" --json
+expect 2 'was made for another model' component save -m "$dir/edited" --edit "$dir/e" --lora "$dir/x.safetensors"
+printf 'a house\ntwo birds\na tree\n' >"$dir/keep"
+expect 0 'is read as "dog"' component redirect -m "$m" --concept cat --to dog --keep "$dir/keep" --out "$dir/r"
+expect 0 'is read as "dog"' component redirect -m "$m" --concept cat --to dog --keep "$dir/keep" \
+    --within "$dir/s" --heads 2 --out "$dir/r2"
+expect 2 'are the same text' component redirect -m "$m" --concept cat --to cat --keep "$dir/keep"
+
+# The contract for outside checks: selections equal to the CAD code's.
+golden=${DS_GOLDEN:-../shared/golden}
+if [ -d "$golden/cases/sd15-component-erase" ]; then
+    c=$golden/cases/sd15-component-erase
+    expect 0 'J =' component score -m "$golden/models/sd15" --concept 'a photo of a cat' --base '' \
+        --objective erase --rows stop --on output --draws "$c/inputs.safetensors" --save gradients \
+        --exact 0 --out "$dir/golden"
+    for mode in row flat; do
+        expect 0 'of kind weight' component edit --scores "$dir/golden" --select $mode --keep-sign positive \
+            --ratio 0.05 --draws 0 --out "$dir/golden-$mode"
+    done
+    python3 - "$dir" "$c/outputs.safetensors" <<'CHECK' || fail 'other weights than the CAD code zeroes'
+import json, struct, sys
+def load(f):
+    d = open(f, "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n]); h.pop("__metadata__", None)
+    return {k: d[8 + n + v["data_offsets"][0]:8 + n + v["data_offsets"][1]] for k, v in h.items()}
+want = load(sys.argv[2])
+for mode in ("row", "flat"):
+    got, off, all_ = load(f"{sys.argv[1]}/golden-{mode}/tensors.safetensors"), 0, 0
+    for k, v in want.items():
+        if k.startswith(f"zeroed_{mode}_0.05."):
+            g = got["zeroed.unet." + k[len(f"zeroed_{mode}_0.05."):]]
+            off += sum(a != b for a, b in zip(g, v)) if len(g) == len(v) else len(v)
+            all_ += len(v)
+    if all_ == 0 or off > all_ / 10000:
+        sys.exit(f"{mode}: {off} of {all_}")
+CHECK
+else
+    echo "not compared with the CAD code: no reference numbers"
+fi
+exit $bad

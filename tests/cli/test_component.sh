@@ -26,13 +26,13 @@ expect 0 'halves share' $(score) --concept 'a cat' --objective amplify --out "$d
 
 # An edit, what it does, and what it is in other files.
 expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --draws 4 --yes --out "$dir/e"
-expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --rounds 3 --draws 0 \
+expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --rounds 3 --draws 0 --pictures 0 \
     --out "$dir/rounds"
-expect 0 'weights' component edit --scores "$dir/s" --select global --count 40 --draws 0 --out "$dir/w"
+expect 0 'weights' component edit --scores "$dir/s" --select global --count 40 --draws 0 --pictures 0 --out "$dir/w"
 expect 0 'random sets' component check --scores "$dir/s" -g head --count 1 --draws 6 --draws-at 2
 printf 'a house\ntwo birds\n' >"$dir/anchors"
 expect 0 'of kind head' component edit --scores "$dir/s" -g head --count 1 --anchors "$dir/anchors" \
-    --draws 0 --out "$dir/anchored"
+    --draws 0 --pictures 0 --out "$dir/anchored"
 expect 0 'in either' component overlap "$dir/e" "$dir/w" --make union --out "$dir/ab"
 expect 0 'in either' component overlap "$dir/w" "$dir/e" --make union --out "$dir/ba"
 python3 - "$dir" <<'CHECK' || fail 'the union depends on the order'
@@ -61,7 +61,7 @@ if [ -d "$golden/cases/sd15-component-erase" ]; then
         --exact 0 --out "$dir/golden"
     for mode in row flat; do
         expect 0 'of kind weight' component edit --scores "$dir/golden" --select $mode --keep-sign positive \
-            --ratio 0.05 --draws 0 --out "$dir/golden-$mode"
+            --ratio 0.05 --draws 0 --pictures 0 --out "$dir/golden-$mode"
     done
     python3 - "$dir" "$c/outputs.safetensors" <<'CHECK' || fail 'other weights than the CAD code zeroes'
 import json, struct, sys

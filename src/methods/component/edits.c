@@ -10,16 +10,27 @@
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err)
+char *ds__component_model_path(const char *folder)
 {
-    char *path = ds__component_path(folder, "result.json");
+    char *path = ds__component_path(folder, "result.json"), *out = NULL;
     json_t *root = path != NULL ? json_load_file(path, 0, NULL) : NULL;
     const char *model =
         json_string_value(json_object_get(json_object_get(root, "question"), "model"));
+
+    if (model != NULL && model[0] != '\0')
+        out = ds_strdup(model);
+    json_decref(root);
+    ds_free(path);
+    return out;
+}
+
+ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err)
+{
+    char *model = ds__component_model_path(folder);
     ds_model *other = NULL;
     ds_status st = DS_OK;
 
-    if (!ds__job_given(j, "model") && j->o.model == NULL && model != NULL && model[0] != '\0' &&
+    if (!ds__job_given(j, "model") && j->o.model == NULL && model != NULL &&
         strcmp(model, ds__job_model_path(j)) != 0) {
         st = ds_model_open(&other, model, NULL, err);
         if (st == DS_OK)
@@ -33,8 +44,7 @@ ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err)
             ds_model_close(other);
         }
     }
-    json_decref(root);
-    ds_free(path);
+    ds_free(model);
     if (st == DS_OK && j->model == NULL)
         st = ds_fail(err, DS_E_ARG, "%s names no model: give one with %s", folder,
                      ds__job_name(j, "model"));

@@ -92,11 +92,24 @@ const ds_method ds__method_component_overlap = {
 /* ---- save ------------------------------------------------------------------------------------ */
 
 typedef struct save_job {
-    const char *edit, *lora, *diff, *folder;
+    const char *model, *edit, *lora, *diff, *folder;
     double strength;
     int64_t rank;
     ds_edit e;
+    char *path; /* of the model */
+    ds_model *m;
 } save_job;
+
+/* The model that -m names, or that the edit was made for. It is this method's own: the options of models
+ * that others share have a --lora too, which is read. */
+static ds_status open_model(save_job *o, ds_job *j, ds_error *err)
+{
+    o->path = o->model != NULL ? ds_strdup(o->model) : ds__component_model_path(o->edit);
+    if (o->path == NULL)
+        return ds_fail(err, DS_E_ARG, "%s names no model: give one with %s", o->edit,
+                       ds__job_name(j, "for-model"));
+    return ds_model_open(&o->m, o->path, NULL, err);
+}
 
 static ds_status check_save(ds_job *j, void *options, ds_error *err)
 {
@@ -107,8 +120,8 @@ static ds_status check_save(ds_job *j, void *options, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "%s, %s or %s is needed", ds__job_name(j, "lora"),
                      ds__job_name(j, "diff"), ds__job_name(j, "export"));
     if (st == DS_OK)
-        st = ds__component_model(j, o->edit, err);
-    return st == DS_OK ? ds__edit_check(&o->e, j->model, err) : st;
+        st = open_model(o, j, err);
+    return st == DS_OK ? ds__edit_check(&o->e, o->m, err) : st;
 }
 
 static ds_status write_file(const save_job *o, const char *path, bool lora, ds_error *err)
@@ -135,7 +148,7 @@ static ds_status run_save(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->diff != NULL)
         st = write_file(o, o->diff, false, err);
     if (st == DS_OK && o->folder != NULL)
-        st = ds__edit_export(o->folder, ds__job_model_path(j), &o->e, err);
+        st = ds__edit_export(o->folder, o->path, &o->e, err);
     if (st == DS_OK)
         st = ds__result_set(j->result, "saved",
                             json_pack("{s:I, s:I, s:f, s:s?, s:s?, s:s?}", "parameters",
@@ -151,7 +164,11 @@ static ds_status run_save(ds_job *j, void *options, ds_error *err)
 
 static void clear_save(void *options)
 {
-    ds__edit_clear(&((save_job *)options)->e);
+    save_job *o = options;
+
+    ds__edit_clear(&o->e);
+    ds_model_close(o->m);
+    ds_free(o->path);
 }
 
 #define AT(field) offsetof(save_job, field)
@@ -163,6 +180,12 @@ static const ds_option save_options[] = {
       .arg = "DIR",
       .required = true,
       .help = "folder of `component edit`, `redirect` or `overlap --make`" },
+    { .name = "for-model",
+      .letter = 'm',
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(model),
+      .arg = "MODEL",
+      .help = "the model that the edit is for; without it the one that it was made with" },
     { .name = "lora",
       .kind = DS_OPTION_OUTFILE,
       .offset = AT(lora),
@@ -208,7 +231,6 @@ const ds_method ds__method_component_save = {
     .options = save_options,
     .size = sizeof(save_job),
     .fields = offsetof(save_job, e),
-    .parts = DS_JOB_MODEL_OPTIONAL,
     .check = check_save,
     .run = run_save,
     .clear = clear_save,

@@ -1,5 +1,7 @@
 /* options_common.c - the options that many methods have: model, number format, threads, folder. */
 
+#include <string.h>
+
 #include "job/job.h"
 #include "job/specimen.h"
 
@@ -112,7 +114,8 @@ void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts)
     int n = 0;
 
     for (size_t i = 0; i < DS_COUNT(common); i++) {
-        if ((common[i].parts & parts) == 0)
+        if ((common[i].parts & parts) == 0 ||
+            ((parts & DS_JOB_OWN_EMBEDDING) != 0 && strcmp(common[i].row.name, "embedding") == 0))
             continue;
         out[n] = common[i].row;
         out[n++].required = (common[i].parts & parts & DS_JOB_FOLDER_NEEDED) != 0;

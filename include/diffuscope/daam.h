@@ -171,6 +171,9 @@ DS_API ds_status ds_daam_raw(const ds_daam *d, float *out, int64_t text, int64_t
 
 /* ---- maps ------------------------------------------------------------------------------------ */
 
+/* Words for ds_daam_refine, in its order. */
+#define DS_DAAM_REFINE_CHOICES "raw|smooth|guided|sharp|diffuse"
+
 typedef struct ds_daam_map_options {
     size_t size;
     ds_daam_weights weights;

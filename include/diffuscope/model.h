@@ -35,7 +35,8 @@ typedef struct ds_model_options {
         *variant; /* "fp16": prefer these files where there are several; NULL: the plain ones */
     ds_products products;
     const char *config; /* for a single file: folder with configurations and tokenizers; or NULL */
-    const char *prediction; /* "epsilon" or "v" instead of what the model says; NULL: what it says */
+    const char
+        *prediction; /* "epsilon" or "v" instead of what the model says; NULL: what it says */
     const char *vae, *text_encoder, *text_encoder_2; /* files or folders that replace that part */
     ds_emphasis emphasis; /* how all prompts to this model are read: see tokenizer.h */
 } ds_model_options;

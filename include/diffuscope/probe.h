@@ -51,19 +51,20 @@ typedef struct ds_watcher {
 /* ---- taps: values by step, branch and image, looked at or changed ------------------------------- */
 
 typedef enum ds_branch {
-    DS_BRANCH_BOTH = 0, /* of an event: the value belongs to no branch (sampler.x, vae.decode....) */
-    DS_BRANCH_PROMPT,   /* the last conditioning: the only one without guidance */
-    DS_BRANCH_NEGATIVE  /* those before it */
+    DS_BRANCH_BOTH =
+        0,             /* of an event: the value belongs to no branch (sampler.x, vae.decode....) */
+    DS_BRANCH_PROMPT,  /* the last conditioning: the only one without guidance */
+    DS_BRANCH_NEGATIVE /* those before it */
 } ds_branch;
 
 /* One row of a batch, while it is computed. */
 typedef struct ds_event {
     const char *site;
-    int step;         /* of a run, from 0; of a denoiser its calls; -1 outside of them (text, picture) */
-    int call;         /* of the network so far: more than steps for samplers of several calls; or -1 */
+    int step; /* of a run, from 0; of a denoiser its calls; -1 outside of them (text, picture) */
+    int call; /* of the network so far: more than steps for samplers of several calls; or -1 */
     ds_branch branch;
-    int64_t image;    /* of the run; the text of an encoder */
-    ds_tensor value;  /* F32 [1,...] in PyTorch's axis order, borrowed for the call */
+    int64_t image;   /* of the run; the text of an encoder */
+    ds_tensor value; /* F32 [1,...] in PyTorch's axis order, borrowed for the call */
 } ds_event;
 
 typedef ds_status ds_event_fn(void *user, ds_event *e, ds_error *err);
@@ -84,11 +85,12 @@ typedef enum ds_tap_kind {
 typedef struct ds_tap {
     const char *site; /* a glob, as in ds_model_sites; copied */
     ds_tap_kind kind;
-    int from, to;     /* steps from <= step < to; to 0: until the end. With both 0 values outside of the
+    int from, to; /* steps from <= step < to; to 0: until the end. With both 0 values outside of the
                          steps too */
     ds_branch branch; /* BOTH: whatever the branch */
     int64_t image;    /* -1: all */
-    int64_t part, parts; /* only part `part` of `parts` equal parts of the channels, or of the heads of
+    int64_t part,
+        parts; /* only part `part` of `parts` equal parts of the channels, or of the heads of
                             probabilities and of "attn1.out"; parts 0: the whole */
     const ds_tensor *value;
     float strength;

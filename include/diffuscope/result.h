@@ -61,6 +61,13 @@ DS_API bool ds_result_figure_shown(const ds_result *r, int i);
 /* The page; free with ds_free. DS_E_NOMATCH if the result has none. */
 DS_API ds_status ds_result_page(const ds_result *r, char **html, ds_error *err);
 
+/* ---- parts ------------------------------------------------------------------------------------- */
+
+/* Of a result about many things (pictures), those that were kept in memory: each with figures,
+ * tensors and a page of its own. A job with a folder writes them there instead, as 000, 001, ... */
+DS_API int ds_result_parts(const ds_result *r);
+DS_API const ds_result *ds_result_part(const ds_result *r, int i); /* borrowed; NULL past the end */
+
 /* ---- the run folder -------------------------------------------------------------------------- */
 
 /* Writes the folder, which is made if it is not there: each file under a temporary name that is

@@ -47,7 +47,7 @@ typedef struct ds_run_options {
     int64_t width,
         height;     /* of the picture; 0: the initial latent's or picture's, or the model's */
     int64_t images; /* 0: the initial latent's or picture's number, or 1 */
-    uint64_t seed;  /* picture i uses seed + i, and equals that seed's single picture */
+    uint64_t seed;  /* picture i uses seed + i; to rounding, that seed's single picture */
     ds_rng_kind rng;
 
     const ds_tensor *latent; /* [B,4,h,w]: noise of standard deviation 1 to start from; the seed

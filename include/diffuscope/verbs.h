@@ -151,7 +151,8 @@ typedef struct ds_denoiser_options {
     bool exact;  /* products summed in double: slow, to tell rounding from a difference */
     int threads; /* 0: as many as the calling thread may use */
     const ds_watcher *watcher;
-    const ds_tap *taps; /* copied; a step is a call of ds_denoise. Those that change values exclude wrt:
+    const ds_tap
+        *taps; /* copied; a step is a call of ds_denoise. Those that change values exclude wrt:
                            a change has no gradient, a gate has one */
     int n_taps;
     const ds_cancel *cancel;

@@ -95,9 +95,9 @@ ds_status ds_result_save(const ds_result *r, const char *folder, ds_error *err)
     char path[PATH_SIZE];
     ds_status st = ds_folder_make(folder, err);
 
-    if (st == DS_OK)
+    if (st == DS_OK && r->name == NULL)
         st = ds__run_file(path, sizeof path, folder, "result.json", err);
-    if (st == DS_OK)
+    if (st == DS_OK && r->name == NULL)
         st = ds__json_save(r->root, path, err);
     if (st == DS_OK)
         st = save_tensors(r, folder, err);
@@ -107,7 +107,8 @@ ds_status ds_result_save(const ds_result *r, const char *folder, ds_error *err)
         st = save_figures(r, folder, err);
     if (st == DS_OK)
         st = save_page(r, folder, err);
-    if (st == DS_OK)
-        st = ds__run_file(path, sizeof path, folder, "run.json", err);
+    if (st != DS_OK || r->name != NULL)
+        return st;
+    st = ds__run_file(path, sizeof path, folder, "run.json", err);
     return st == DS_OK ? ds_record_save(r->record, path, err) : st;
 }

@@ -273,6 +273,19 @@ static ds_status open_model(ds_job *j, ds_error *err)
     return text != NULL ? ds__job_warn(j, text, err) : st;
 }
 
+ds_status ds__job_reopen(ds_job *j, const char *model, ds_error *err)
+{
+    ds_status st = ds_option_resolve(j->set, ds_option_find(j->set, "model"), model, err);
+
+    if (st != DS_OK)
+        return st;
+    if (j->model_is_ours)
+        ds_model_close(j->model);
+    j->model = NULL;
+    j->model_is_ours = false;
+    return open_model(j, err);
+}
+
 ds_status ds_job_check(ds_job *j, ds_error *err)
 {
     ds_status st = ds_option_set_finish(j->set, err);
@@ -322,7 +335,7 @@ static ds_status finish(ds_job *j, ds_error *err)
     }
     if (st == DS_OK)
         st = ds__job_time(j, "total", err);
-    return st == DS_OK && j->result->page != NULL ? ds__page_end(j, err) : st;
+    return st == DS_OK && j->result->page != NULL ? ds__page_end(j, j->result->page, err) : st;
 }
 
 ds_status ds_job_run(ds_job *j, ds_error *err)

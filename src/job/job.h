@@ -67,12 +67,16 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err);
 /* The first tokenizer of the model, opened once; borrowed. */
 ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err);
 
+/* For check: another model in place of the one that the options name. */
+ds_status ds__job_reopen(ds_job *j, const char *model, ds_error *err);
+
 /* Path of the model; "" for one that was handed in without a path. */
 const char *ds__job_model_path(const ds_job *j);
 
 /* ---- the rooms of a job ------------------------------------------------------------------------ */
 
 ds_status ds__record_begin(ds_job *j, ds_error *err); /* command, options, surroundings */
-ds_status ds__page_end(ds_job *j, ds_error *err);     /* warnings, command line and record */
+/* The end of a page: warnings, command line and record. Called for the result's own page. */
+ds_status ds__page_end(ds_job *j, ds_page *p, ds_error *err);
 
 #endif

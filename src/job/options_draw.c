@@ -108,6 +108,39 @@ const ds_option ds__draw_rows[] = {
     { 0 },
 };
 
+const ds_option ds__start_rows[] = {
+    { .name = "batch-count",
+      .letter = 'b',
+      .kind = DS_OPTION_INT,
+      .offset = offsetof(start_options, batch),
+      .arg = "N",
+      .standard = "1",
+      .min = 1,
+      .max = 1024,
+      .help = "pictures; each has the seed that follows the one before" },
+    { .name = "latent",
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(start_options, latent),
+      .arg = "F",
+      .help = "safetensors file whose tensor \"latent\" is the noise to start from" },
+    { .name = "init-img",
+      .letter = 'i',
+      .kind = DS_OPTION_FILE,
+      .offset = offsetof(start_options, init),
+      .arg = "FILE",
+      .help = "PNG or JPEG to start from" },
+    { .name = "strength",
+      .kind = DS_OPTION_REAL,
+      .offset = offsetof(start_options, strength),
+      .arg = "X",
+      .standard = "0.75",
+      .min = 0,
+      .max = 1,
+      .help = "with --init-img: fraction of the steps that are run, above 0; 1 keeps almost "
+              "nothing of the picture" },
+    { 0 },
+};
+
 const ds_option ds__look_rows[] = {
     { .name = "image",
       .letter = 'i',

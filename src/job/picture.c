@@ -204,3 +204,54 @@ ds_status ds__picture_get(job_picture *out, ds_job *j, const look_options *l, co
         ds__picture_clear(out);
     return st;
 }
+
+/* ---- what a generation starts from -------------------------------------------------------------- */
+
+void ds__start_clear(job_start *s)
+{
+    ds_bundle_free(s->file);
+    ds_image_clear(&s->shown);
+    ds_free(s->image.data);
+    *s = (job_start){ 0 };
+}
+
+static ds_status start_latent(job_start *out, const char *path, ds_error *err)
+{
+    ds_status st = ds_bundle_load(&out->file, path, err);
+
+    out->latent = st == DS_OK ? ds_bundle_find(out->file, "latent") : NULL;
+    if (st != DS_OK || out->latent != NULL)
+        return st;
+    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor \"latent\", found none", path);
+    return ds_fail_at(err, DS_E_SHAPE, path, -1);
+}
+
+ds_status ds__start_check(job_start *out, const ds_job *j, const start_options *s,
+                          const draw_options *d, ds_error *err)
+{
+    job_picture p;
+    ds_status st;
+
+    if (s->latent != NULL && s->init != NULL)
+        return ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "latent"),
+                       ds__job_name(j, "init-img"));
+    if (s->latent != NULL)
+        return start_latent(out, s->latent, err);
+    if (s->init == NULL)
+        return DS_OK;
+    st = ds__picture_load(&p, d, s->init, err);
+    if (st == DS_OK) {
+        out->shown = p.shown;
+        out->image = p.image;
+    }
+    return st;
+}
+
+void ds__start_run_options(ds_run_options *o, const ds_job *j, const job_start *from,
+                           const start_options *s)
+{
+    o->images = ds__job_given(j, "batch-count") ? s->batch : 0;
+    o->latent = from->latent;
+    o->image = from->image.data != NULL ? &from->image : NULL;
+    o->strength = s->strength;
+}

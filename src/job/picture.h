@@ -25,6 +25,30 @@ typedef struct draw_options {
 } draw_options;
 extern const ds_option ds__draw_rows[];
 
+/* What a generation starts from (block ds__start_rows). */
+typedef struct start_options {
+    int64_t batch; /* pictures */
+    const char *latent, *init;
+    double strength;
+} start_options;
+extern const ds_option ds__start_rows[];
+
+/* The files that they name. */
+typedef struct job_start {
+    ds_bundle *file;
+    ds_tensor *latent; /* in the file */
+    ds_image shown;
+    ds_tensor image; /* [1,3,H,W] in [0,1]; data is NULL: none */
+} job_start;
+void ds__start_clear(job_start *s); /* an all-zero one is allowed */
+
+/* For check: reads them. DS_E_ARG if both are given. */
+ds_status ds__start_check(job_start *out, const ds_job *j, const start_options *s,
+                          const draw_options *d, ds_error *err);
+/* Fills them into the options of a run. */
+void ds__start_run_options(ds_run_options *o, const ds_job *j, const job_start *from,
+                           const start_options *s);
+
 /* What is looked at (block ds__look_rows); neither: a picture is drawn. */
 typedef struct look_options {
     const char *image, *latent;

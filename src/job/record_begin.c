@@ -115,9 +115,8 @@ static ds_status add_command(ds_page *p, const ds_job *j, ds_error *err)
     return st;
 }
 
-ds_status ds__page_end(ds_job *j, ds_error *err)
+ds_status ds__page_end(ds_job *j, ds_page *p, ds_error *err)
 {
-    ds_page *p = j->result->page;
     char *text = NULL;
     ds_status st = ds_page_section(p, "Record", err);
 

@@ -58,6 +58,10 @@ void ds__result_free(ds_result *r)
     ds_bundle_free(r->tensors);
     ds_page_free(r->page);
     ds__buffer_clear(&r->summary);
+    for (int i = 0; i < r->parts; i++)
+        ds__result_free(r->part[i]);
+    ds_free(r->part);
+    ds_free(r->name);
     ds_free(r);
 }
 
@@ -198,6 +202,54 @@ ds_status ds__result_warn(ds_result *r, const char *text, ds_error *err)
         return no_memory("a warning", err);
     r->warnings++;
     return DS_OK;
+}
+
+/* ---- parts ------------------------------------------------------------------------------------ */
+
+ds_status ds__result_part(ds_result **out, const char *name, ds_error *err)
+{
+    ds_status st = ds__result_new(out, err);
+
+    if (st == DS_OK && ((*out)->name = ds_strdup(name)) == NULL)
+        st = no_memory("a part's name", err);
+    if (st != DS_OK) {
+        ds__result_free(*out);
+        *out = NULL;
+    }
+    return st;
+}
+
+ds_status ds__result_part_done(ds_result *r, ds_result *part, const char *folder, ds_error *err)
+{
+    ds_result **all;
+    char path[4096];
+    ds_status st;
+
+    if (folder != NULL) {
+        st = ds__run_file(path, sizeof path, folder, part->name, err);
+        if (st == DS_OK)
+            st = ds_result_save(part, path, err);
+        ds__result_free(part);
+        return st;
+    }
+    all = grow(r->part, r->parts, sizeof(ds_result *));
+    if (all == NULL) {
+        ds__result_free(part);
+        return no_memory("a part", err);
+    }
+    r->part = all;
+    all[r->parts++] = part;
+    return DS_OK;
+}
+
+int ds_result_parts(const ds_result *r)
+{
+    return r->parts;
+}
+
+const ds_result *ds_result_part(const ds_result *r, int i)
+{
+    return i >= 0 && i < r->parts ? r->part[i] : NULL;
 }
 
 /* ---- numbers as JSON -------------------------------------------------------------------------- */

@@ -37,6 +37,9 @@ struct ds_result {
     int warnings;
     ds_page *page;
     ds_buffer summary;
+    char *name;              /* of a part: its folder below the run's; NULL: the whole */
+    struct ds_result **part; /* [parts] that are kept in memory */
+    int parts;
 };
 
 ds_status ds__result_new(ds_result **out, ds_error *err);
@@ -75,6 +78,12 @@ ds_status ds__result_file(ds_result *r, const char *name, char *data, size_t byt
 
 /* The page, made with this title by the first call. */
 ds_status ds__result_page(ds_result *r, ds_page **out, const char *title, ds_error *err);
+
+/* A part of a result, with a folder of its own below the run's: one of many pictures. It has files,
+ * figures, tensors and a page, and no numbers or record. When it is filled, ds__result_part_done
+ * writes it to `folder` and frees it, or keeps it where folder is NULL. */
+ds_status ds__result_part(ds_result **out, const char *name, ds_error *err);
+ds_status ds__result_part_done(ds_result *r, ds_result *part, const char *folder, ds_error *err);
 
 /* A piece of what a person reads in a terminal. */
 void ds__result_say(ds_result *r, const char *fmt, ...) DS_PRINTF(2, 3);

@@ -6,6 +6,7 @@
 #include <diffuscope/job.h>
 
 extern const ds_method ds__method_generate;
+extern const ds_method ds__method_daam;
 extern const ds_method ds__method_info;
 extern const ds_method ds__method_info_words;
 extern const ds_method ds__method_info_curve;

@@ -28,6 +28,20 @@ sys.exit(len({pixels(p) for p in sys.argv[1:]}) != 1)
 EOF
 }
 
+# Within 1e-5 of its largest value.
+near_map() {
+    python3 - "$@" <<'EOF' || fail "maps differ: $*"
+import json, struct, sys
+def read(path):
+    data = open(path, 'rb').read()
+    n = struct.unpack('<Q', data[:8])[0]
+    begin, end = json.loads(data[8:8 + n])[sys.argv[1]]['data_offsets']
+    return struct.unpack('<%df' % ((end - begin) // 4), data[8 + n + begin:8 + n + end])
+a, b = map(read, sys.argv[2:])
+sys.exit(not (max(a) > 0 and max(abs(x - y) for x, y in zip(a, b)) <= 1e-5 * max(a)))
+EOF
+}
+
 small_model
 m=$dir/model
 
@@ -75,17 +89,18 @@ has "$dir"/many/000/cat.heat_map.png "$dir"/many/001/cat.heat_map.png \
 grep -qx 'two dogs' "$dir/many/003/prompt.txt" || fail 'the prompt was not written'
 grep -qx 45 "$dir/many/003/seed.txt" || fail 'the seed was not written'
 
-# more pictures than are drawn at once: the same as alone; prompts from a file, a template
+# more pictures than are drawn at once: the same maps as alone, to rounding (which kernel is fastest depends on
+# the batch on some processors); prompts from a file, a template
 for i in 1 2 3 4 5 6 7 8 9 10; do echo "cat $i"; done >"$dir/prompts"
 "$d" daam -m "$m" --prompts - --steps 1 --word cat --out "$dir/ten" <"$dir/prompts" >"$out" 2>&1 ||
     fail 'prompts from standard input'
 expect 0 '' daam -m "$m" -p 'cat 10' --seed 51 --steps 1 --word cat --out "$dir/tenth"
-same_pixels "$dir/ten/009/image.png" "$dir/tenth/image.png"
+near_map word/cat "$dir/ten/009/tensors.safetensors" "$dir/tenth/tensors.safetensors"
 printf 'two\tnumeral\nthree\tnumeral\ndogs\tnoun\n' >"$dir/words.tsv"
 expect 0 '' daam -m "$m" --template '{numeral} {noun}' --template-data "$dir/words.tsv" \
     --template-count 3 --steps 1 --word dogs --out "$dir/template"
 grep -qE '^(two|three) dogs$' "$dir/template/002/prompt.txt" || fail 'the template was not filled'
-expect 2 'no word of the kind "verb"' daam -m "$m" --template '{verb}' \
+expect 2 'have none of the kind "verb"' daam -m "$m" --template '{verb}' \
     --template-data "$dir/words.tsv" --out "$dir/x"
 expect 2 'needs --template-data' daam -m "$m" --template '{verb}' --out "$dir/x"
 expect 3 'none' daam -m "$m" --prompts "$dir/none" --out "$dir/x"
@@ -99,15 +114,15 @@ done
 
 # words, tokens, long prompts, the negative prompt, guidance 1, the paper's preset
 long='far more letters than seventy-five, each of which is a token of this vocabulary of bytes alone, and a last word: tiger'
-expect 0 '' daam -m "$m" -p "$long" --word tiger --steps 2 --out "$dir/long"
-expect 2 'cut' daam -m "$m" -p "$long" --word tiger --steps 2 --long-prompt cut --out "$dir/cut"
+expect 0 '' daam -m "$m" -p "$long" --long-prompt chunks --word tiger --steps 2 --out "$dir/long"
+expect 2 'cut' daam -m "$m" -p "$long" --word tiger --steps 2 --out "$dir/cut"
 expect 0 '' daam -m "$m" -p 'a cat' -n 'some fog' --branch uncond --word fog --steps 2 --out "$dir/fog"
 expect 2 'negative prompt' daam -m "$m" -p 'a cat' --branch uncond --cfg-scale 1 --out "$dir/x"
 expect 0 '' daam -m "$m" -p 'a cat' --cfg-scale 1 --token 2 --absolute --threshold 0.01 --steps 2 \
     --out "$dir/token"
 has "$dir/token/token_2.heat_map.png"
 expect 0 '' daam -m "$m" -p 'a cat' --preset paper -W 96 -H 64 --steps 2 --out "$dir/paper"
-expect 0 'sums go over' daam -m "$m" -p "$long" --budget 1 --steps 64 --layers '*' --width 128 \
+expect 0 'sums go over' daam -m "$m" -p "$long" --long-prompt chunks --budget 1 --steps 64 --layers '*' --width 128 \
     --height 128 --word tiger --out "$dir/budget"
 
 # fixed attention
@@ -117,7 +132,7 @@ expect 3 'sampler and steps must be the same' daam -m "$m" -p 'a dog' --steps 3 
     --load-heads "$dir/heads" --out "$dir/h3"
 
 # what is refused
-expect 2 '-p PROMPT is needed' daam -m "$m" --out "$dir/x"
+expect 2 '--prompt TEXT is needed' daam -m "$m" --out "$dir/x"
 expect 2 'out' daam -m "$m" -p x
 expect 2 'its words are: a, cat' daam -m "$m" -p 'a cat' --word dog --steps 1 --out "$dir/x"
 expect 2 'there is no token 9' daam -m "$m" -p 'a cat' --token 9 --steps 1 --out "$dir/x"

@@ -5,7 +5,6 @@
 
 #include "opts.h"
 
-extern const ds_command cmd_daam;
 extern const ds_command cmd_encode;
 extern const ds_command cmd_eval_daam;
 extern const ds_command cmd_eval_info;

@@ -196,4 +196,9 @@ ds_status ds__daam_heads_open(ds_daam *d, ds_error *err);
 void ds__daam_heads_close(ds_daam *d);
 ds_status ds__daam_heads_show(ds_daam *d, const char *site, ds_tensor *value, ds_error *err);
 
+/* words.c: does the word, or one of its forms, stand in the text, or in what is left of it
+ * where long texts are cut? DS_E_NOMATCH lists the words. */
+ds_status ds__daam_find_word(const ds_tokenizer *tokenizer, const char *text, const char *word,
+                             bool loose, bool cut, ds_error *err);
+
 #endif

@@ -29,11 +29,11 @@ static void note(ds_daam_match *m, int64_t first, int64_t count)
 }
 
 /* Adds the occurrences of `word`, if there are any. */
-static ds_status search(const ds_daam *d, const daam_text *t, const char *word, bool loose,
-                        ds_daam_match *m, ds_error *err)
+static ds_status search(const ds_tokenizer *tokenizer, const daam_text *t, const char *word,
+                        bool loose, ds_daam_match *m, ds_error *err)
 {
     ds_tokens *w;
-    ds_status st = ds_tokenizer_encode(ds__text_tokenizer(d->text_encoder), &w, word, err);
+    ds_status st = ds_tokenizer_encode(tokenizer, &w, word, err);
 
     if (st != DS_OK)
         return st;
@@ -205,17 +205,38 @@ static ds_status no_match(const daam_text *t, const char *word, ds_error *err)
     return ds_fail_at(err, DS_E_NOMATCH, word, -1);
 }
 
-ds_status ds__daam_match(const ds_daam *d, int64_t text, const char *word, bool loose,
-                         ds_daam_match *out, ds_error *err)
+static ds_status match(const ds_tokenizer *tokenizer, const daam_text *t, const char *word,
+                       bool loose, ds_daam_match *out, ds_error *err)
 {
-    const daam_text *t = &d->trace.text[text];
     ds_status st;
 
     *out = (ds_daam_match){ 0 };
-    st = search(d, t, word, loose, out, err);
+    st = search(tokenizer, t, word, loose, out, err);
     if (st == DS_OK && out->count == 0 && !loose)
         search_forms(t, word, out);
     if (st == DS_OK && out->count == 0)
         return no_match(t, word, err);
+    return st;
+}
+
+ds_status ds__daam_match(const ds_daam *d, int64_t text, const char *word, bool loose,
+                         ds_daam_match *out, ds_error *err)
+{
+    return match(ds__text_tokenizer(d->text_encoder), &d->trace.text[text], word, loose, out, err);
+}
+
+ds_status ds__daam_find_word(const ds_tokenizer *tokenizer, const char *text, const char *word,
+                             bool loose, bool cut, ds_error *err)
+{
+    const int64_t room = ds_tokenizer_describe(tokenizer).length - 2; /* less start and end */
+    daam_text t = { .text = text };
+    ds_daam_match found;
+    ds_status st = ds_tokenizer_encode(tokenizer, &t.tokens, text, err);
+
+    if (st != DS_OK)
+        return st;
+    t.fit = cut && t.tokens->count > room ? room : t.tokens->count;
+    st = match(tokenizer, &t, word, loose, &found, err);
+    ds_tokens_free(t.tokens);
     return st;
 }

@@ -7,14 +7,11 @@
 
 typedef struct generate_job {
     const char *prompt;
-    int64_t batch;
-    const char *latent, *init;
-    double strength;
+    start_options start;
     const char *output;
     draw_options drawing;
     /* no options from here on */
-    ds_bundle *latent_file;
-    job_picture picture; /* to start from */
+    job_start from;
     ds_run *run;
     json_t *paths; /* of the pictures that are written */
 } generate_job;

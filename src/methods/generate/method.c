@@ -18,35 +18,7 @@ static const ds_option rows[] = {
       .arg = "TEXT",
       .required = true,
       .help = "what to draw" },
-    { .name = "batch-count",
-      .letter = 'b',
-      .kind = DS_OPTION_INT,
-      .offset = AT(batch),
-      .arg = "N",
-      .standard = "1",
-      .min = 1,
-      .max = 1024,
-      .help = "pictures; each has the seed that follows the one before" },
-    { .name = "latent",
-      .kind = DS_OPTION_FILE,
-      .offset = AT(latent),
-      .arg = "F",
-      .help = "safetensors file whose tensor \"latent\" is the noise to start from" },
-    { .name = "init-img",
-      .letter = 'i',
-      .kind = DS_OPTION_FILE,
-      .offset = AT(init),
-      .arg = "FILE",
-      .help = "PNG or JPEG to start from" },
-    { .name = "strength",
-      .kind = DS_OPTION_REAL,
-      .offset = AT(strength),
-      .arg = "X",
-      .standard = "0.75",
-      .min = 0,
-      .max = 1,
-      .help = "with --init-img: fraction of the steps that are run, above 0; 1 keeps almost "
-              "nothing of the picture" },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(start), .block = ds__start_rows },
     { .kind = DS_OPTION_BLOCK, .offset = AT(drawing), .block = ds__draw_rows },
     { .name = "output",
       .letter = 'o',
@@ -79,22 +51,12 @@ static ds_status check_files(const ds_job *j, const generate_job *o, ds_error *e
     char path[PATH_SIZE];
     ds_status st = DS_OK;
 
-    for (int64_t b = 0; st == DS_OK && o->output != NULL && b < o->batch; b++) {
-        st = picture_path(path, o->output, o->batch, b, err);
+    for (int64_t b = 0; st == DS_OK && o->output != NULL && b < o->start.batch; b++) {
+        st = picture_path(path, o->output, o->start.batch, b, err);
         if (st == DS_OK)
             st = ds_option_check_outfile(j->set, path, err);
     }
     return st;
-}
-
-static ds_status load_latent(generate_job *o, ds_error *err)
-{
-    ds_status st = ds_bundle_load(&o->latent_file, o->latent, err);
-
-    if (st != DS_OK || ds_bundle_find(o->latent_file, "latent") != NULL)
-        return st;
-    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor \"latent\", found none", o->latent);
-    return ds_fail_at(err, DS_E_SHAPE, o->latent, -1);
 }
 
 static ds_status check(ds_job *j, void *options, ds_error *err)
@@ -104,17 +66,12 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
 
     if (st == DS_OK && o->output == NULL && j->common.folder == NULL && j->o.dashes)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
-    if (st == DS_OK && o->latent != NULL && o->init != NULL)
-        st = ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "latent"),
-                     ds__job_name(j, "init-img"));
     if (st == DS_OK)
         st = ds__job_warn_of_emphasis(j, o->prompt, err);
     if (st == DS_OK)
         st = check_files(j, o, err);
-    if (st == DS_OK && o->latent != NULL)
-        st = load_latent(o, err);
-    if (st == DS_OK && o->init != NULL)
-        st = ds__picture_load(&o->picture, &o->drawing, o->init, err);
+    if (st == DS_OK)
+        st = ds__start_check(&o->from, j, &o->start, &o->drawing, err);
     return st;
 }
 
@@ -127,10 +84,7 @@ static ds_status draw(generate_job *o, ds_job *j, ds_error *err)
 
     ds__draw_run_options(&r, j, &o->drawing);
     r.prompt = o->prompt;
-    r.images = ds__job_given(j, "batch-count") ? o->batch : 0;
-    r.latent = o->latent != NULL ? ds_bundle_find(o->latent_file, "latent") : NULL;
-    r.image = o->init != NULL ? &o->picture.image : NULL;
-    r.strength = o->strength;
+    ds__start_run_options(&r, j, &o->from, &o->start);
     st = ds_run_new(&o->run, j->model, &r, err);
     if (st == DS_OK)
         st = ds__job_time(j, "prepared", err);
@@ -158,7 +112,7 @@ static ds_status keep_picture(generate_job *o, ds_job *j, int64_t b, json_t *pic
     snprintf(name, sizeof name, images < 2 ? "image" : "image-%lld", (long long)b);
     if (st == DS_OK)
         st = ds__drawn_texts(&t, j, o->run, &o->drawing, o->prompt, seed,
-                             o->init != NULL ? o->strength : -1, err);
+                             o->start.init != NULL ? o->start.strength : -1, err);
     if (st == DS_OK && o->output != NULL) {
         st = picture_path(path, o->output, images, b, err);
         if (st == DS_OK)
@@ -256,8 +210,7 @@ static void clear(void *options)
     generate_job *o = options;
 
     ds_run_free(o->run);
-    ds__picture_clear(&o->picture);
-    ds_bundle_free(o->latent_file);
+    ds__start_clear(&o->from);
     json_decref(o->paths);
 }
 
@@ -282,7 +235,7 @@ const ds_method ds__method_generate = {
                "width, height: pixels\ndenoiser_calls: evaluations of the network",
     .options = rows,
     .size = sizeof(generate_job),
-    .fields = offsetof(generate_job, latent_file),
+    .fields = offsetof(generate_job, from),
     .parts = DS_JOB_FOLDER | DS_JOB_MODEL | DS_JOB_THREADS | DS_JOB_COMPUTE,
     .check = check,
     .run = run,

@@ -142,7 +142,7 @@ static void take_values(ds_value *v, const json_t *all)
         const json_t *one = json_object_get(all, bias_names[n]);
 
         v[n] = (ds_value){ pid_real_from(json_object_get(one, "value")),
-                               pid_real_from(json_object_get(one, "se")), NAN, NAN, 0 };
+                           pid_real_from(json_object_get(one, "se")), NAN, NAN, 0 };
     }
 }
 

@@ -12,7 +12,7 @@
 #include <diffuscope/score.h>
 #include <diffuscope/truth.h>
 
-#include "daam/daam_syntax.h"
+#include <diffuscope/overlap.h>
 #include "eval_picture.h"
 #include "world/judge.h"
 #include "opts.h"

@@ -623,10 +623,10 @@ static ds_status score_settings(work *w, json_t *line, ds_error *err)
 /* Head and dependent under the first setting that has a trace of the prompt. */
 static ds_status add_syntax(const work *w, json_t *line, ds_error *err)
 {
-    daam_syntax_options o = DAAM_SYNTAX_INIT;
+    ds_overlap_options o = DS_OVERLAP_OPTIONS_INIT;
     const eval_setting *x = NULL;
     ds_daam_maps *maps;
-    json_t *syntax = NULL;
+    char *syntax = NULL;
     ds_status st;
 
     for (int i = w->e->settings - 1; i >= 0; i--)
@@ -638,10 +638,11 @@ static ds_status add_syntax(const work *w, json_t *line, ds_error *err)
     st = ds_daam_reduce(w->trace[x->source], &maps, 0, 0, &x->map, err);
     if (st != DS_OK)
         return st;
-    st = daam_syntax(&syntax, w->e->parser, w->trace[x->source], maps, &o, err);
+    st = ds_daam_overlaps(&syntax, w->e->parser, w->trace[x->source], maps, &o, err);
     ds_daam_maps_free(maps);
     if (st == DS_OK)
-        json_object_set_new(line, "syntax", syntax);
+        json_object_set_new(line, "syntax", json_loads(syntax, 0, NULL));
+    ds_free(syntax);
     return st;
 }
 

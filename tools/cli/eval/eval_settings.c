@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daam/daam_job.h"
+#include <diffuscope/daam.h>
 
 #define MAP(...)                                                                                   \
     {                                                                                              \
@@ -91,7 +91,8 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
         s->map.normalize = at == 1;
     else if (strcmp(key, "weights") == 0 && (at = ds_choice_place(WEIGHTS, value)) >= 0)
         s->map.weights = (ds_daam_weights)at;
-    else if (strcmp(key, "refine") == 0 && (at = ds_choice_place(DAAM_REFINE, value)) >= 0)
+    else if (strcmp(key, "refine") == 0 &&
+             (at = ds_choice_place(DS_DAAM_REFINE_CHOICES, value)) >= 0)
         s->map.refine = (ds_daam_refine)at;
     else if (strcmp(key, "trace") == 0 && (at = ds_choice_place(TRACE, value)) >= 0)
         s->source = (eval_source)at;
@@ -101,7 +102,7 @@ static ds_status apply(eval_setting *s, const char *key, const char *value, ds_e
     } else {
         return wrong_value(key, value,
                            "layers, heads, steps, resolutions (lists), weights=" WEIGHTS
-                           ", refine=" DAAM_REFINE ", normalize=" ANSWER ", word=" WORD
+                           ", refine=" DS_DAAM_REFINE_CHOICES ", normalize=" ANSWER ", word=" WORD
                            ", trace=" TRACE,
                            err);
     }

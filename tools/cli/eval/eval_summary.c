@@ -225,17 +225,21 @@ static json_t *count_lines(const json_t *lines)
 /* The table of --syntax over all lines; nothing without it. */
 static ds_status add_syntax(const eval *e, const json_t *lines, json_t *o, ds_error *err)
 {
-    json_t *parsed = json_array(), *table = NULL, *line;
+    json_t *parsed = json_array(), *line;
+    char *list, *table = NULL;
     size_t i;
     ds_status st = DS_OK;
 
     json_array_foreach (lines, i, line)
         if (json_object_get(line, "syntax") != NULL)
             json_array_append(parsed, json_object_get(line, "syntax"));
-    if (e->parser != NULL)
-        st = daam_syntax_table(&table, parsed, err);
+    list = e->parser != NULL ? json_dumps(parsed, 0) : NULL;
+    if (list != NULL)
+        st = ds_daam_overlap_table(&table, list, err);
     if (table != NULL)
-        json_object_set_new(o, "syntax", table);
+        json_object_set_new(o, "syntax", json_loads(table, 0, NULL));
+    free(list);
+    ds_free(table);
     json_decref(parsed);
     return st;
 }
@@ -321,7 +325,11 @@ void eval_print(FILE *to, const json_t *result)
                 percent(c, sizeof c, json_object_get(s, "peak_inside")),
                 percent(d, sizeof d, json_object_get(s, "mass_on_right_object")));
     if (json_object_get(result, "syntax") != NULL) {
-        fputc('\n', to);
-        daam_syntax_print(to, json_object_get(result, "syntax"));
+        char *table = json_dumps(json_object_get(result, "syntax"), 0), *text = NULL;
+
+        if (table != NULL && ds_daam_overlap_text(&text, table, NULL) == DS_OK)
+            fprintf(to, "\n%s", text);
+        free(table);
+        ds_free(text);
     }
 }

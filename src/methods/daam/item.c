@@ -1,55 +1,18 @@
-/* daam_item.c - the maps of one picture, and what is said about them in numbers. */
-
-#include "daam_job.h"
-#include "daam_syntax.h"
+/* item.c - the maps of one picture, and what is said about them in numbers. */
 
 #include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <diffuscope/overlap.h>
 #include <diffuscope/rle.h>
 
-#include "report.h"
+#include "methods/daam/job.h"
 
 static ds_status no_memory(ds_error *err)
 {
     return ds_fail(err, DS_E_NOMEM, "no memory for maps");
-}
-
-/* ---- options --------------------------------------------------------------------------------- */
-
-static ds_status read_size(ds_daam_map_options *o, const char *text, ds_error *err)
-{
-    char *end;
-
-    if (text == NULL)
-        return DS_OK;
-    o->height = o->width = strtoll(text, &end, 10);
-    if (*end == 'x')
-        o->width = strtoll(end + 1, &end, 10);
-    if (*end == '\0' && o->height > 0 && o->width > 0)
-        return DS_OK;
-    return ds_fail(err, DS_E_ARG, "--map-size: expected N or HEIGHTxWIDTH, found \"%.40s\"", text);
-}
-
-static ds_status read_map_options(ds_daam_map_options *o, const ds_args *a, ds_error *err)
-{
-    const char *reduce = opt_text(a, "reduce");
-    const bool paper = strcmp(opt_text(a, "preset"), "paper") == 0;
-
-    if (reduce == NULL)
-        reduce = paper ? "paper" : "mean";
-    o->weights = strcmp(reduce, "mean") == 0    ? DS_DAAM_MEAN
-                 : strcmp(reduce, "paper") == 0 ? DS_DAAM_PAPER
-                                                : DS_DAAM_PER_RESOLUTION;
-    o->normalize = opt_flag(a, "normalize");
-    o->layers = opt_text(a, "layers");
-    o->heads = opt_text(a, "heads");
-    o->steps = opt_text(a, "at-steps");
-    o->resolutions = opt_text(a, "resolutions");
-    o->refine = daam_job_refine(a);
-    return read_size(o, opt_text(a, "map-size"), err);
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
@@ -92,10 +55,9 @@ static ds_status new_word(daam_item *it, daam_word **out, const char *group, con
             ds_free(key);
             return DS_OK;
         }
-    *w = (daam_word){ .key = key,
-                      .name = ds_strdup(name),
-                      .asked = strncmp(group, "ask", 3) == 0,
-                      .weight = 1 };
+    *w = (daam_word){
+        .key = key, .name = ds_strdup(name), .asked = strncmp(group, "ask", 3) == 0, .weight = 1
+    };
     w->title = w->asked ? join_with("asked", ": ", name) : ds_strdup(name);
     it->count++;
     w->map = ds_calloc(small, sizeof *w->map);
@@ -138,7 +100,8 @@ static ds_status add_word(daam_item *it, const ds_daam_maps *maps, const char *g
     if (st != DS_OK || w == NULL)
         return st;
     st = ds_daam_word(maps, w->map, name, &w->match, err);
-    return st == DS_OK && !w->asked ? tell_weight(w, ds_daam_tokens(it->job->d, 0, it->image), err) : st;
+    return st == DS_OK && !w->asked ? tell_weight(w, ds_daam_tokens(it->job->d, 0, it->image), err)
+                                    : st;
 }
 
 static ds_status add_all_words(daam_item *it, ds_error *err)
@@ -205,32 +168,26 @@ static int64_t most_words(const daam_item *it)
 {
     const ds_daam *d = it->job->d;
     const ds_daam_info info = ds_daam_describe(d);
-    int words, tokens;
     int64_t n = 0;
 
-    opt_texts(it->job->args, "word", &words);
-    opt_texts(it->job->args, "token", &tokens);
     for (int64_t t = 0; t < info.texts; t++)
         n += 1 + ds_daam_tokens(d, t, it->image)->word_count;
-    return n + words + tokens;
+    return n + it->job->word.count + it->job->token.count;
 }
 
-static ds_status add_words(daam_item *it, const ds_daam_map_options *o, ds_error *err)
+static ds_status add_words(daam_item *it, ds_error *err)
 {
-    const ds_args *a = it->job->args;
-    int words, tokens;
-    const char *const *word = opt_texts(a, "word", &words);
-    const char *const *token = opt_texts(a, "token", &tokens);
+    const daam_job *o = it->job;
     ds_status st = DS_OK;
 
-    for (int i = 0; st == DS_OK && i < words; i++)
-        st = add_word(it, it->maps, "word", word[i], err);
+    for (int64_t i = 0; st == DS_OK && i < o->word.count; i++)
+        st = add_word(it, it->maps, "word", o->word.text[i], err);
     if (st == DS_OK)
-        st = add_tokens(it, token, tokens, err);
-    if (st == DS_OK && words + tokens == 0)
+        st = add_tokens(it, o->token.text, (int)o->token.count, err);
+    if (st == DS_OK && o->word.count + o->token.count == 0)
         st = add_all_words(it, err);
-    for (int64_t t = 1; st == DS_OK && t < ds_daam_describe(it->job->d).texts; t++)
-        st = add_asked(it, t, o, err);
+    for (int64_t t = 1; st == DS_OK && t < ds_daam_describe(o->d).texts; t++)
+        st = add_asked(it, t, &o->map, err);
     return st;
 }
 
@@ -238,72 +195,87 @@ static ds_status add_words(daam_item *it, const ds_daam_map_options *o, ds_error
 
 static ds_status expand(daam_item *it, ds_error *err)
 {
-    const ds_args *a = it->job->args;
-    const bool relative = !opt_flag(a, "absolute");
-    const float tau = (float)opt_real(a, "threshold");
+    const daam_job *o = it->job;
+    const float tau = (float)o->threshold;
     ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < it->count; i++) {
         daam_word *w = &it->word[i];
 
         st = ds_daam_expand(w->big, it->big_height, it->big_width, w->map, it->height, it->width,
-                            relative, err);
+                            !o->absolute, err);
         for (int64_t k = 0; st == DS_OK && k < it->big_height * it->big_width; k++)
             w->mask[k] = w->big[k] > tau;
-        if (st == DS_OK && w->match.form[0] != '\0')
-            remark(a, "\"%s\" does not stand in the prompt; its map is that of \"%s\"", w->name,
-                   w->match.form);
+        if (st == DS_OK && w->match.form[0] != '\0') {
+            char note[256];
+
+            snprintf(note, sizeof note,
+                     "\"%.80s\" does not stand in the prompt; its map is that of \"%s\"", w->name,
+                     w->match.form);
+            st = ds__job_warn(o->job, note, err);
+        }
     }
     return st;
 }
 
+static ds_status parse_json(json_t **out, char *text, ds_error *err)
+{
+    *out = json_loads(text, 0, NULL);
+    ds_free(text);
+    return *out != NULL ? DS_OK : no_memory(err);
+}
+
+/* One prompt's overlaps, and their means. */
 static ds_status add_syntax(daam_item *it, ds_error *err)
 {
-    daam_syntax_options o = DAAM_SYNTAX_INIT;
-    json_t *all = json_array();
+    ds_overlap_options o = DS_OVERLAP_OPTIONS_INIT;
+    char *overlaps = NULL, *list = NULL, *table = NULL;
     ds_parser *p;
     ds_status st = ds_parser_open(&p, err);
 
     o.image = it->image;
-    o.weights = it->weights;
+    o.weights = it->job->map.weights;
     if (st == DS_OK)
-        st = daam_syntax(&it->syntax, p, it->job->d, it->maps, &o, err);
+        st = ds_daam_overlaps(&overlaps, p, it->job->d, it->maps, &o, err);
     ds_parser_close(p);
+    if (st == DS_OK && (list = join_with("[", overlaps, "]")) == NULL)
+        st = no_memory(err);
     if (st == DS_OK)
-        json_array_append(all, it->syntax);
+        st = ds_daam_overlap_table(&table, list, err);
+    ds_free(list);
+    if (st != DS_OK) {
+        ds_free(overlaps);
+        return st;
+    }
+    st = parse_json(&it->syntax, overlaps, err);
     if (st == DS_OK)
-        st = daam_syntax_table(&it->syntax_table, all, err);
-    json_decref(all);
+        return parse_json(&it->syntax_table, table, err);
+    ds_free(table);
     return st;
 }
 
-ds_status daam_item_begin(daam_item *it, const daam_job *j, int64_t image, ds_error *err)
+ds_status ds__daam_item_begin(daam_item *it, daam_job *o, int64_t image, ds_error *err)
 {
-    ds_daam_map_options o = DS_DAAM_MAP_OPTIONS_INIT;
     ds_tensor t;
-    ds_status st = read_map_options(&o, j->args, err);
+    ds_status st;
 
-    *it = (daam_item){ .job = j, .image = image };
-    if (st == DS_OK && opt_flag(j->args, "absolute") && opt_flag(j->args, "relative"))
-        st = ds_fail(err, DS_E_ARG, "--relative and --absolute exclude each other");
-    if (st == DS_OK)
-        st = ds_daam_reduce(j->d, &it->maps, 0, image, &o, err);
+    *it = (daam_item){ .job = o, .image = image };
+    st = ds_daam_reduce(o->d, &it->maps, 0, image, &o->map, err);
     if (st != DS_OK)
         return st;
     t = ds_daam_global(it->maps);
     it->height = t.dim[1];
     it->width = t.dim[2];
-    it->weights = o.weights;
-    it->big_height = j->shown[image].height;
-    it->big_width = j->shown[image].width;
+    it->big_height = o->shown[image].height;
+    it->big_width = o->shown[image].width;
     it->word = ds_calloc((size_t)most_words(it), sizeof *it->word);
-    st = it->word != NULL ? add_words(it, &o, err) : no_memory(err);
+    st = it->word != NULL ? add_words(it, err) : no_memory(err);
     if (st == DS_OK)
         st = expand(it, err);
-    return st == DS_OK && opt_flag(j->args, "syntax") ? add_syntax(it, err) : st;
+    return st == DS_OK && o->syntax ? add_syntax(it, err) : st;
 }
 
-void daam_item_free(daam_item *it)
+void ds__daam_item_free(daam_item *it)
 {
     json_decref(it->syntax);
     json_decref(it->syntax_table);
@@ -349,22 +321,16 @@ static ds_status add_word_tensors(ds_bundle *b, const daam_item *it, const daam_
     return st == DS_OK ? add_tensor(b, "mask", plain, DS_DTYPE_U8, 2, big, w->mask, err) : st;
 }
 
-ds_status daam_item_tensors(const daam_item *it, const char *dir, ds_error *err)
+ds_status ds__daam_item_tensors(const daam_item *it, ds_result *to, ds_error *err)
 {
     const ds_tensor global = ds_daam_global(it->maps);
-    char path[4096];
-    ds_bundle *b = NULL;
-    ds_status st = run_folder_file(path, sizeof path, dir, "tensors.safetensors", err);
+    ds_bundle *b;
+    ds_status st = ds__result_bundle(to, &b, err);
 
-    if (st == DS_OK)
-        st = ds_bundle_new(&b, err);
     if (st == DS_OK)
         st = add_tensor(b, "global", NULL, DS_DTYPE_F32, global.rank, global.dim, global.data, err);
     for (int i = 0; st == DS_OK && i < it->count; i++)
         st = add_word_tensors(b, it, &it->word[i], err);
-    if (st == DS_OK)
-        st = ds_bundle_save(b, path, err);
-    ds_bundle_free(b);
     return st;
 }
 
@@ -410,7 +376,7 @@ static json_t *word_json(const daam_item *it, const daam_word *w)
     return root;
 }
 
-json_t *daam_item_json(const daam_item *it)
+json_t *ds__daam_item_json(const daam_item *it)
 {
     const ds_daam *d = it->job->d;
     json_t *words = json_array();
@@ -437,11 +403,11 @@ static json_t *mask_json(const daam_item *it, const daam_word *w, ds_error *err)
     return root;
 }
 
-ds_status daam_item_masks(const daam_item *it, const char *dir, ds_error *err)
+ds_status ds__daam_item_masks(const daam_item *it, ds_result *to, ds_error *err)
 {
     json_t *root = json_array();
-    char path[4096];
-    ds_status st = run_folder_file(path, sizeof path, dir, "masks.json", err);
+    char *text = NULL;
+    ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < it->count; i++) {
         json_t *one = mask_json(it, &it->word[i], err);
@@ -451,8 +417,8 @@ ds_status daam_item_masks(const daam_item *it, const char *dir, ds_error *err)
         else
             json_array_append_new(root, one);
     }
-    if (st == DS_OK && json_dump_file(root, path, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0)
-        st = ds_fail(err, DS_E_IO, "%s: could not be written", path);
+    if (st == DS_OK)
+        st = ds__json_dump(&text, root, err);
     json_decref(root);
-    return st;
+    return st == DS_OK ? ds__result_file(to, "masks.json", text, strlen(text), err) : st;
 }

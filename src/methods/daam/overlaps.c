@@ -1,12 +1,16 @@
-/* daam_syntax.c - see daam_syntax.h. Shares are rounded to six digits. */
+/* overlaps.c - how the maps of head and dependent lie over each other (overlap.h). Shares are rounded
+ * to six digits. */
 
-#include "daam_syntax.h"
+#include <diffuscope/overlap.h>
+#include <jansson.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <diffuscope/score.h>
+
+#include "base/buffer.h"
 
 enum { KINDS = 2 };
 static const char *const kinds[KINDS] = { "relative", "absolute" };
@@ -20,8 +24,8 @@ static void masks_free(masks *m)
 {
     for (int k = 0; k < KINDS; k++) {
         for (int64_t i = 0; m->mask[k] != NULL && i < m->words; i++)
-            free(m->mask[k][i]);
-        free(m->mask[k]);
+            ds_free(m->mask[k][i]);
+        ds_free(m->mask[k]);
     }
 }
 
@@ -52,7 +56,7 @@ static bool word_map(const ds_daam *d, const ds_daam_maps *maps, const ds_syntax
 }
 
 static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps,
-                            const ds_syntax *s, const daam_syntax_options *o, ds_error *err)
+                            const ds_syntax *s, const ds_overlap_options *o, ds_error *err)
 {
     ds_tensor shape = ds_daam_global(maps);
     double unit = o->weights == DS_DAAM_PAPER ? (double)ds_daam_describe(d).calls : 1.0;
@@ -60,16 +64,16 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
     bool room = true;
 
     *m = (masks){ s->word_count, shape.dim[1] * shape.dim[2], { NULL, NULL } };
-    map = calloc((size_t)m->pixels, sizeof *map);
-    one = calloc((size_t)m->pixels, sizeof *one);
+    map = ds_calloc((size_t)m->pixels, sizeof *map);
+    one = ds_calloc((size_t)m->pixels, sizeof *one);
     for (int k = 0; k < KINDS; k++)
-        m->mask[k] = calloc((size_t)m->words + 1, sizeof *m->mask[k]);
+        m->mask[k] = ds_calloc((size_t)m->words + 1, sizeof *m->mask[k]);
     room = map != NULL && one != NULL && m->mask[0] != NULL && m->mask[1] != NULL;
     for (int64_t i = 0; room && i < m->words; i++) {
         if (!word_map(d, maps, &s->words[i], map, one, m->pixels, o->image))
             continue;
         for (int k = 0; room && k < KINDS; k++) {
-            m->mask[k][i] = malloc((size_t)m->pixels);
+            m->mask[k][i] = ds_alloc((size_t)m->pixels);
             room = m->mask[k][i] != NULL;
             if (room)
                 ds_map_mask(m->mask[k][i], map, m->pixels,
@@ -77,8 +81,8 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
                             k == 0 ? o->relative : o->absolute * unit);
         }
     }
-    free(map);
-    free(one);
+    ds_free(map);
+    ds_free(one);
     return room ? DS_OK : ds_fail(err, DS_E_NOMEM, "masks of %lld words", (long long)m->words);
 }
 
@@ -151,23 +155,33 @@ static json_t *pairs_json(const ds_syntax *s, const masks *m)
     return list;
 }
 
-ds_status daam_syntax(json_t **out, ds_parser *p, const ds_daam *d, const ds_daam_maps *maps,
-                      const daam_syntax_options *o, ds_error *err)
+static ds_status as_text(char **out, json_t *root, ds_error *err)
+{
+    char *text = root != NULL ? json_dumps(root, 0) : NULL;
+
+    *out = text != NULL ? ds_strdup(text) : NULL;
+    free(text);
+    json_decref(root);
+    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for overlaps");
+}
+
+ds_status ds_daam_overlaps(char **json, ds_parser *p, const ds_daam *d, const ds_daam_maps *maps,
+                           const ds_overlap_options *o, ds_error *err)
 {
     ds_syntax *s;
     masks m = { 0 };
     ds_status st = ds_parser_parse(p, &s, ds_daam_text(d, 0, o->image), err);
 
-    *out = NULL;
+    *json = NULL;
     if (st != DS_OK)
         return st;
     st = make_masks(&m, d, maps, s, o, err);
     if (st == DS_OK)
-        *out = json_pack("{s:o, s:o, s:I, s:{s:o, s:o}}", "words", words_json(s, &m), "pairs",
-                         pairs_json(s, &m), "left_out", (json_int_t)s->left_out, "thresholds",
-                         "relative", number(o->relative), "absolute", number(o->absolute));
-    if (st == DS_OK && *out == NULL)
-        st = ds_fail(err, DS_E_NOMEM, "the relations of %lld words", (long long)s->word_count);
+        st = as_text(json,
+                     json_pack("{s:o, s:o, s:I, s:{s:o, s:o}}", "words", words_json(s, &m), "pairs",
+                               pairs_json(s, &m), "left_out", (json_int_t)s->left_out, "thresholds",
+                               "relative", number(o->relative), "absolute", number(o->absolute)),
+                     err);
     masks_free(&m);
     ds_syntax_free(s);
     return st;
@@ -256,9 +270,19 @@ static void finish_tag(json_t *row)
     }
 }
 
-ds_status daam_syntax_table(json_t **out, const json_t *parsed, ds_error *err)
+static json_t *read_list(const char *text, ds_error *err)
+{
+    json_t *list = json_loads(text, 0, NULL);
+
+    if (!json_is_array(list))
+        ds_fail(err, DS_E_FORMAT, "expected a list of overlaps");
+    return list;
+}
+
+ds_status ds_daam_overlap_table(char **json, const char *overlaps, ds_error *err)
 {
     json_t *rows = json_array(), *tags = json_array(), *one, *pair, *row;
+    json_t *parsed = read_list(overlaps, err);
     size_t i, k;
 
     find_row(rows, "relation", "all");
@@ -277,8 +301,8 @@ ds_status daam_syntax_table(json_t **out, const json_t *parsed, ds_error *err)
         finish_row(row);
     json_array_foreach (tags, i, row)
         finish_tag(row);
-    *out = json_pack("{s:o, s:o}", "relations", rows, "tags", tags);
-    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "a table of relations");
+    json_decref(parsed);
+    return as_text(json, json_pack("{s:o, s:o}", "relations", rows, "tags", tags), err);
 }
 
 static double at(const json_t *row, const char *kind, const char *name)
@@ -288,28 +312,32 @@ static double at(const json_t *row, const char *kind, const char *name)
     return json_is_number(v) ? json_number_value(v) : NAN;
 }
 
-void daam_syntax_print(FILE *to, const json_t *table)
+ds_status ds_daam_overlap_text(char **out, const char *table, ds_error *err)
 {
+    json_t *root = json_loads(table, 0, NULL), *row;
+    ds_buffer to = { 0 };
     size_t i;
-    json_t *row;
 
-    fprintf(to, "%-18s %22s %31s\n%-18s", "", "relative threshold", "absolute threshold",
-            "relation");
+    ds__buffer_printf(&to, "%-18s %22s %31s\n%-18s", "", "relative threshold", "absolute threshold",
+                      "relation");
     for (int k = 0; k < KINDS; k++)
-        fprintf(to, " %7s %6s %6s %6s ", "pairs", "mIoD", "mIoH", "mIoU");
-    fputc('\n', to);
-    json_array_foreach (json_object_get(table, "relations"), i, row) {
-        fprintf(to, "%-18s", json_string_value(json_object_get(row, "relation")));
+        ds__buffer_printf(&to, " %7s %6s %6s %6s ", "pairs", "mIoD", "mIoH", "mIoU");
+    ds__buffer_text(&to, "\n");
+    json_array_foreach (json_object_get(root, "relations"), i, row) {
+        ds__buffer_printf(&to, "%-18s", json_string_value(json_object_get(row, "relation")));
         for (int k = 0; k < KINDS; k++)
-            fprintf(to, " %7.0f %6.1f %6.1f %6.1f ", at(row, kinds[k], "pairs"),
-                    100.0 * at(row, kinds[k], "miod"), 100.0 * at(row, kinds[k], "mioh"),
-                    100.0 * at(row, kinds[k], "miou"));
-        fputc('\n', to);
+            ds__buffer_printf(&to, " %7.0f %6.1f %6.1f %6.1f ", at(row, kinds[k], "pairs"),
+                              100.0 * at(row, kinds[k], "miod"), 100.0 * at(row, kinds[k], "mioh"),
+                              100.0 * at(row, kinds[k], "miou"));
+        ds__buffer_text(&to, "\n");
     }
-    fprintf(to, "\n%-18s %8s %20s %20s\n", "part of speech", "words", "share on, relative",
-            "absolute");
-    json_array_foreach (json_object_get(table, "tags"), i, row)
-        fprintf(to, "%-18s %8.0f %20.4f %20.4f\n", json_string_value(json_object_get(row, "tag")),
-                at(row, kinds[0], "words"), at(row, kinds[0], "intensity"),
-                at(row, kinds[1], "intensity"));
+    ds__buffer_printf(&to, "\n%-18s %8s %20s %20s\n", "part of speech", "words",
+                      "share on, relative", "absolute");
+    json_array_foreach (json_object_get(root, "tags"), i, row)
+        ds__buffer_printf(&to, "%-18s %8.0f %20.4f %20.4f\n",
+                          json_string_value(json_object_get(row, "tag")),
+                          at(row, kinds[0], "words"), at(row, kinds[0], "intensity"),
+                          at(row, kinds[1], "intensity"));
+    json_decref(root);
+    return ds__buffer_take(&to, out, NULL, "a table of overlaps", err);
 }

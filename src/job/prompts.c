@@ -1,6 +1,6 @@
-/* prompt_list.c - see prompt_list.h. */
+/* prompts.c - see prompts.h. */
 
-#include "prompt_list.h"
+#include "job/prompts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -61,7 +61,7 @@ static ds_status add_lines(prompt_list *l, const char *path, ds_error *err)
     return st;
 }
 
-void prompt_list_free(prompt_list *l)
+void ds__prompts_free(prompt_list *l)
 {
     for (int64_t i = 0; i < l->count; i++)
         ds_free(l->text[i]);
@@ -128,7 +128,8 @@ static ds_status fill(prompt_list *l, const char *text, const prompt_list *words
         }
         word = draw(words, text + 1, (size_t)(close - text - 1), rng);
         if (word == NULL)
-            st = ds_fail(err, DS_E_ARG, "--template-data has no word of the kind \"%.*s\"",
+            st = ds_fail(err, DS_E_ARG,
+                         "the words of a template (template-data) have none of the kind \"%.*s\"",
                          (int)(close - text - 1), text + 1);
         else
             fputs(word, to);
@@ -142,34 +143,73 @@ static ds_status fill(prompt_list *l, const char *text, const prompt_list *words
     return st;
 }
 
-static ds_status add_template(prompt_list *l, const ds_args *a, ds_error *err)
+static ds_status add_template(prompt_list *l, const ds_job *j, const prompt_options *o,
+                              uint64_t seed, ds_error *err)
 {
-    const char *data = opt_text(a, "template-data");
     prompt_list words = { 0 };
     ds_rng rng;
-    ds_status st = data != NULL ? read_words(&words, data, err)
-                                : ds_fail(err, DS_E_ARG, "--template needs --template-data FILE");
+    ds_status st = o->data != NULL
+                       ? read_words(&words, o->data, err)
+                       : ds_fail(err, DS_E_ARG, "%s needs %s FILE", ds__job_name(j, "template"),
+                                 ds__job_name(j, "template-data"));
 
-    ds_rng_init(&rng, DS_RNG_TORCH_CPU, opt_seed(a, "seed"));
-    for (int64_t i = 0; st == DS_OK && i < opt_int(a, "template-count"); i++)
-        st = fill(l, opt_text(a, "template"), &words, &rng, err);
-    prompt_list_free(&words);
+    ds_rng_init(&rng, DS_RNG_TORCH_CPU, seed);
+    for (int64_t i = 0; st == DS_OK && i < o->count; i++)
+        st = fill(l, o->template, &words, &rng, err);
+    ds__prompts_free(&words);
     return st;
 }
 
-ds_status prompt_list_read(prompt_list *l, const ds_args *a, ds_error *err)
+ds_status ds__prompts_read(prompt_list *l, const ds_job *j, const prompt_options *o, uint64_t seed,
+                           ds_error *err)
 {
-    int n;
-    const char *const *given = opt_texts(a, "prompt", &n);
     ds_status st = DS_OK;
 
-    for (int i = 0; st == DS_OK && i < n; i++)
-        st = add(l, given[i], err);
-    if (st == DS_OK && opt_text(a, "prompts") != NULL)
-        st = add_lines(l, opt_text(a, "prompts"), err);
-    if (st == DS_OK && opt_text(a, "template") != NULL)
-        st = add_template(l, a, err);
+    for (int64_t i = 0; st == DS_OK && i < o->prompt.count; i++)
+        st = add(l, o->prompt.text[i], err);
+    if (st == DS_OK && o->file != NULL)
+        st = add_lines(l, o->file, err);
+    if (st == DS_OK && o->template != NULL)
+        st = add_template(l, j, o, seed, err);
     if (st == DS_OK && l->count == 0)
-        st = ds_fail(err, DS_E_ARG, "-p PROMPT is needed (or --prompts FILE, --template TEXT)");
+        st = ds_fail(err, DS_E_ARG, "%s TEXT is needed (or %s FILE, %s TEXT)",
+                     ds__job_name(j, "prompt"), ds__job_name(j, "prompts"),
+                     ds__job_name(j, "template"));
     return st;
 }
+
+#define AT(field) offsetof(prompt_options, field)
+
+const ds_option ds__prompt_rows[] = {
+    { .name = "prompt",
+      .letter = 'p',
+      .kind = DS_OPTION_TEXTS,
+      .offset = AT(prompt),
+      .arg = "TEXT",
+      .help = "what to draw; several are drawn one after another, each --batch-count times" },
+    { .name = "prompts",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(file),
+      .arg = "FILE",
+      .help = "file of prompts, one a line; - is standard input" },
+    { .name = "template",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(template),
+      .arg = "TEXT",
+      .help = "prompts from a template such as \"{numeral} {noun}\": each name in braces becomes a "
+              "word of that kind" },
+    { .name = "template-data",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(data),
+      .arg = "FILE",
+      .help = "words of a template: lines of word, tab, kind" },
+    { .name = "template-count",
+      .kind = DS_OPTION_INT,
+      .offset = AT(count),
+      .arg = "N",
+      .standard = "10",
+      .min = 1,
+      .max = 100000,
+      .help = "prompts to make from a template; words are drawn with --seed" },
+    { 0 },
+};

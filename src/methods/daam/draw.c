@@ -1,16 +1,12 @@
-/* daam_report.c - what there is to see: the picture, an overlay for each word, all of them side by
- * side, and the page. */
-
-#include "daam_job.h"
+/* draw.c - what there is to see: the picture, an overlay for each word, all of them side by side, and
+ * the page. */
 
 #include <string.h>
 
 #include <diffuscope/figure.h>
 #include <diffuscope/page.h>
 
-#include "generated.h"
-#include "report_page.h"
-#include "show.h"
+#include "methods/daam/job.h"
 
 static ds_map map_of(const daam_item *it, const daam_word *w)
 {
@@ -19,14 +15,15 @@ static ds_map map_of(const daam_item *it, const daam_word *w)
 
 static ds_figure_options figure_of(const daam_item *it)
 {
-    const bool paper = strcmp(opt_text(it->job->args, "preset"), "paper") == 0;
+    const daam_job *j = it->job;
+    const bool paper = j->preset == DAAM_PAPER;
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
 
-    o.picture = &it->job->shown[it->image];
-    o.unit = daam_job_refine(it->job->args) > DS_DAAM_SMOOTH ? "weight, refined"
-             : opt_flag(it->job->args, "normalize")          ? "share among the words"
-             : paper                                         ? "attention, summed over steps"
-                                                             : "share of attention";
+    o.picture = &j->shown[it->image];
+    o.unit = j->map.refine > DS_DAAM_SMOOTH ? "weight, refined"
+             : j->normalize                 ? "share among the words"
+             : paper                        ? "attention, summed over steps"
+                                            : "share of attention";
     o.own_scales = true; /* words differ by orders of magnitude: each bar has its numbers */
     o.from_least = true; /* every pixel looks at every word a little: zero is far below */
     if (paper) {
@@ -50,33 +47,27 @@ static void file_name(char *out, size_t size, const daam_item *it, int index)
     }
     while (n > 0 && ((unsigned char)name[n] & 0xc0) == 0x80) /* no letter is cut in two */
         n--;
-    snprintf(out + n, size - n, ".heat_map.png");
-}
-
-static ds_status save(const ds_image *image, const char *dir, const char *name, ds_error *err)
-{
-    char path[4096];
-    ds_status st = run_folder_file(path, sizeof path, dir, name, err);
-
-    return st == DS_OK ? ds_image_save_png(image, path, NULL, 0, err) : st;
+    snprintf(out + n, size - n, ".heat_map");
 }
 
 /* Of a picture that was drawn here, the PNG says how. */
-static ds_status save_shown(const daam_item *it, const char *dir, ds_error *err)
+static ds_status keep_shown(const daam_item *it, ds_result *to, ds_error *err)
 {
-    const daam_job *j = it->job;
-    const ds_run *run = ds_daam_run(j->d);
-    const int64_t k = j->base + it->image;
-    char path[4096];
-    ds_status st;
+    const daam_job *o = it->job;
+    const ds_run *run = ds_daam_run(o->d);
+    const uint64_t seed = o->drawing.seed + (uint64_t)(o->base + it->image);
+    drawn_texts t = { 0 };
+    ds_image copy = { 0 };
+    ds_status st = ds_image_copy(&copy, &o->shown[it->image], err);
 
-    if (run == NULL)
-        return save(&j->shown[it->image], dir, "image.png", err);
-    st = run_folder_file(path, sizeof path, dir, "image.png", err);
-    return st == DS_OK ? generated_save(&j->shown[it->image], path, j->args, run, j->record->record,
-                                        daam_job_prompt(j, it->image),
-                                        opt_seed(j->args, "seed") + (uint64_t)k, err)
-                       : st;
+    if (st == DS_OK && run != NULL)
+        st = ds__drawn_texts(&t, o->job, run, &o->drawing, ds__daam_job_prompt(o, it->image), seed,
+                             o->start.init != NULL ? o->start.strength : -1, err);
+    if (st == DS_OK)
+        st = ds__result_figure_with(to, "image", &copy, false, t.text, run != NULL ? 2 : 0, err);
+    ds__drawn_texts_clear(&t);
+    ds_image_clear(&copy);
+    return st;
 }
 
 static ds_status make_sheet(const daam_item *it, ds_image *sheet, ds_error *err)
@@ -95,12 +86,12 @@ static ds_status make_sheet(const daam_item *it, ds_image *sheet, ds_error *err)
     return st;
 }
 
-ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err)
+ds_status ds__daam_item_figures(const daam_item *it, ds_result *to, ds_error *err)
 {
     const ds_figure_options o = figure_of(it);
     ds_image image = { 0 };
     char name[256];
-    ds_status st = save_shown(it, dir, err);
+    ds_status st = keep_shown(it, to, err);
 
     for (int i = 0; st == DS_OK && i < it->count; i++) {
         const ds_map map = map_of(it, &it->word[i]);
@@ -108,15 +99,13 @@ ds_status daam_item_pictures(const daam_item *it, const char *dir, ds_error *err
         file_name(name, sizeof name, it, i);
         st = ds_map_figure(&image, it->word[i].title, &map, &o, err);
         if (st == DS_OK)
-            st = save(&image, dir, name, err);
+            st = ds__result_figure(to, name, &image, false, err);
         ds_image_clear(&image);
     }
     if (st == DS_OK)
         st = make_sheet(it, &image, err);
     if (st == DS_OK)
-        st = save(&image, dir, "sheet.png", err);
-    if (st == DS_OK)
-        st = show_image(it->job->args, &image, err);
+        st = ds__result_figure(to, "sheet", &image, true, err);
     ds_image_clear(&image);
     return st;
 }
@@ -223,11 +212,11 @@ static const char about[] =
     "Small and frequent words, and words that the model does not know, give maps that mean little; "
     "compare maps by their own scales, whose numbers stand beside them.";
 
-ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
+ds_status ds__daam_item_page(const daam_item *it, ds_result *to, ds_error *err)
 {
     const ds_daam *d = it->job->d;
     ds_page *p = NULL;
-    ds_status st = ds_page_new(&p, ds_daam_text(d, 0, it->image), err);
+    ds_status st = ds__result_page(to, &p, ds_daam_text(d, 0, it->image), err);
 
     if (st == DS_OK)
         st = add_words(it, p, err);
@@ -235,12 +224,5 @@ ds_status daam_item_page(const daam_item *it, const char *dir, ds_error *err)
         st = add_syntax(it, p, err);
     if (st == DS_OK)
         st = ds_page_text(p, about, err);
-    if (st == DS_OK)
-        st = ds_page_text(p, ds_daam_describe(d).plan, err);
-    for (int i = 0; st == DS_OK && ds_daam_warning(d, i) != NULL; i++)
-        st = ds_page_text(p, ds_daam_warning(d, i), err);
-    if (st == DS_OK)
-        st = report_page_save(p, it->job->args, it->job->record, dir, err);
-    ds_page_free(p);
-    return st;
+    return st == DS_OK ? ds_page_text(p, ds_daam_describe(d).plan, err) : st;
 }

@@ -71,6 +71,17 @@ echo 'cow 1' >"$dir/bad.txt"
 "$d" pid -m "$m" -p "$p" --words cow pig $fast --surprisal "$dir/bad.txt" >"$out" 2>&1 && fail 'a word without surprisal'
 grep -qF 'lacks the word "pig"' "$out" || fail 'a word without surprisal'
 
+# A picture that is not there is never looked for: what can be refused is refused before.
+for c in pid 'pid all' 'pid homonym'; do
+    "$d" $c -m "$m" -p "$p" --image "$dir/none.png" --words cow pig --surprisal "$dir/bad.txt" >"$out" 2>&1 &&
+        fail "$c: a word without surprisal"
+    grep -qF 'lacks the word "pig"' "$out" || fail "$c: not refused before the picture is read"
+    "$d" $c -m "$m" -p "$p" --image "$dir/none.png" --words cow dog --given context >"$out" 2>&1 &&
+        fail "$c: a word that is not there"
+    grep -qF '"dog" is not a word of the prompt' "$out" || fail "$c: not refused before the picture is read"
+done
+expect 2 'imin needs vocabularies' pid all -m "$m" -p "$p" --image "$dir/none.png" --redundancy imin
+
 # ---- imin
 echo '{"A": {"cow": 0.5, "dog": 0.5}, "B": {"pig": 1}}' >"$dir/v.json"
 expect 0 'atoms (imin)' pid -m "$m" -p "$p" --words cow pig $fast --redundancy imin --vocabulary "$dir/v.json"
@@ -135,6 +146,11 @@ expect 2 'lacks {occupation}' pid bias -m "$m" --attributes woman man --occupati
 expect 2 'expected two, found 1' pid bias -m "$m" --attributes woman --occupations nurse
 expect 2 'is needed' pid bias -m "$m" --attributes woman man
 expect 2 'file of one picture' pid bias -m "$m" --attributes woman man --occupations nurse --state "$dir/s"
+
+expect 3 'none.txt' pid bias -m "$m" --attributes woman man --occupations nurse --truth "$dir/none.txt"
+"$d" pid bias -m "$m" --attributes woman man --occupations nurse --redundancy pm --surprisal "$dir/h.txt" >"$out" 2>&1 &&
+    fail 'an attribute without surprisal'
+grep -qF 'lacks the word "woman"' "$out" || fail 'an attribute without surprisal'
 
 # ---- interventions
 expect 0 'without pig' pid intervene -m "$m" -p "$p" --words cow pig $fast --out "$dir/f"

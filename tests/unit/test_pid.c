@@ -525,7 +525,9 @@ static void texts_of_the_caller(void **state)
 
 static void vocabularies(void **state)
 {
-    static const char *const animals[] = { "cow", "horse", "pig" }, *const places[] = { "sea" };
+    static const char *const places[] = { "sea" };
+    char horse[] = "horse";
+    const char *const animals[] = { "cow", horse, "pig" };
     static const double even[] = { 1, 1, 2 };
     const ds_pid_vocabulary v[2] = { { animals, even, 3 }, { places, even, 1 } };
     ds_tokenizer *t = tokenizer();
@@ -540,6 +542,9 @@ static void vocabularies(void **state)
     assert_int_equal(x.texts, 1 + 3 + 1 + 3);
     assert_true(x.vocabulary.prior[0][2] == 0.5);
     assert_string_equal(x.text[x.pair[x.vocabulary.joint[1]].with], "horse sea");
+    horse[0] = 'H'; /* texts outlive the caller's words */
+    assert_string_equal(x.text[x.pair[x.vocabulary.single[0][1]].with], "horse");
+    horse[0] = 'h';
     ds__pid_texts_free(&x);
     o.given = DS_PID_GIVEN_CONTEXT;
     ts_ok(ds__pid_texts(&x, t, &o, &err), &err);

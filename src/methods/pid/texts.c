@@ -220,15 +220,33 @@ static ds_status add_prior(builder *b, int k, ds_error *err)
     return DS_OK;
 }
 
+/* The alternatives of word k, which texts may consist of: copied, so that they live as long as `out`. */
+static ds_status copy_words(builder *b, const char ***out, int k, ds_error *err)
+{
+    const ds_pid_vocabulary *v = &b->o->vocabulary[k];
+    const char **word = ds__arena_alloc(&b->out->arena, (size_t)v->count * sizeof *word);
+
+    *out = word;
+    if (word == NULL)
+        return no_memory(err);
+    for (int64_t i = 0; i < v->count; i++)
+        if ((word[i] = ds__arena_printf(&b->out->arena, "%s", v->word[i])) == NULL)
+            return no_memory(err);
+    return DS_OK;
+}
+
 static ds_status add_vocabulary(builder *b, ds_error *err)
 {
-    const ds_pid_vocabulary *v = b->o->vocabulary;
     ds_pid_words *w = &b->out->vocabulary;
+    const char **word[2] = { NULL, NULL };
     int64_t base = 0, at = 0;
     ds_status st = DS_OK;
 
-    for (int k = 0; k < 2 && st == DS_OK; k++)
+    for (int k = 0; k < 2 && st == DS_OK; k++) {
         st = add_prior(b, k, err);
+        if (st == DS_OK)
+            st = copy_words(b, &word[k], k, err);
+    }
     if (st != DS_OK)
         return st;
     w->joint =
@@ -240,12 +258,12 @@ static ds_status add_vocabulary(builder *b, ds_error *err)
         for (int64_t i = 0; st == DS_OK && i < w->count[k]; i++) {
             choice c = { { NULL, NULL } };
 
-            c.word[k] = v[k].word[i];
+            c.word[k] = word[k][i];
             st = text_of(b, &at, b->o->word, false, c, err);
             w->single[k][i] = pair_of(b->out, at, base);
         }
     for (int64_t i = 0; st == DS_OK && i < w->count[0] * w->count[1]; i++) {
-        choice c = { { v[0].word[i / w->count[1]], v[1].word[i % w->count[1]] } };
+        choice c = { { word[0][i / w->count[1]], word[1][i % w->count[1]] } };
 
         st = text_of(b, &at, b->o->word, false, c, err);
         w->joint[i] = pair_of(b->out, at, base);

@@ -193,7 +193,7 @@ typedef struct ds_daam_maps ds_daam_maps;
 
 /* The maps of all tokens of a text in image `image` of the batch. options may be NULL: the
  * defaults, or the paper's weights for a trace of the paper's preset. DS_E_NOMATCH for an empty
- * slice, DS_E_ARG for one along an axis that was summed. Free with ds_daam_maps_free. */
+ * slice, DS_E_ARG for one along an axis that was summed. Free with ds_daam_maps_free, before the ds_daam that they are of. */
 DS_API ds_status ds_daam_reduce(const ds_daam *d, ds_daam_maps **out, int64_t text, int64_t image,
                                 const ds_daam_map_options *o, ds_error *err);
 DS_API void ds_daam_maps_free(ds_daam_maps *m); /* NULL is allowed */

@@ -68,7 +68,9 @@ typedef struct ds_info_options {
                          loc -+ clip scale */
     double loc, scale, clip; /* of the logistic; scale 0: from the range */
     uint64_t seed;
-    const ds_bundle *draws; /* recorded ones: logsnr [n], weight [n], eps [n,C,h,w]; or NULL */
+    const ds_bundle
+        *draws; /* recorded ones: logsnr [n], weight [n], eps [n,C,h,w]; or NULL. Not copied:
+                               they must live as long as the ds_info */
 
     double se;         /* relative standard error at which to stop; 0: after the first level */
     unsigned forms;    /* that must reach it: 1 << DS_INFO_O | 1 << DS_INFO_S */
@@ -82,13 +84,14 @@ typedef struct ds_info_options {
     ds_info_callback *on_call; /* or NULL */
     void *user;
     const ds_cancel *cancel; /* or NULL */
+    int threads;             /* 0: as many as the calling thread may use */
 } ds_info_options;
 
 #define DS_INFO_OPTIONS_INIT                                                                       \
     {                                                                                              \
         sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 9, 2, true, 18,    \
             false, 0, 0, 0, 0, 0, 42, NULL, 0, 1u << DS_INFO_O, 0.1, 0, 0, NULL, 0, 1, NULL, NULL, \
-            NULL                                                                                   \
+            NULL, 0                                                                                \
     }
 
 /* Encodes texts and picture, plans the network. Texts with the same tokens are evaluated once, so

@@ -1,8 +1,9 @@
-/* options.h - taking a caller's options, whichever version of the library the caller was built with.
+/* options.h - taking a caller's options, whichever version of the library the caller was built
+ * with.
  *
- * Every struct of options begins with its size. A caller of an older version hands in a shorter struct:
- * what it does not know keeps its default. A longer one is of a newer version: what we do not know must be
- * zero, which is "not asked for" in every struct of this library. */
+ * Every struct of options begins with its size. A caller of an older version hands in a shorter
+ * struct: what it does not know keeps its default. A longer one is of a newer version: what we
+ * do not know must be zero, which is "not asked for" in every struct of this library. */
 
 #ifndef DS_BASE_OPTIONS_H
 #define DS_BASE_OPTIONS_H

@@ -2,6 +2,8 @@
 
 #include "data/truth.h"
 
+#include "base/options.h"
+
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
@@ -65,11 +67,16 @@ static ds_status read_folder(ds_truth *t, const ds_truth_options *o, ds_error *e
 ds_status ds_truth_open(ds_truth **out, const char *folder, const ds_truth_options *options,
                         ds_error *err)
 {
-    ds_truth_options none = DS_TRUTH_OPTIONS_INIT;
-    ds_truth *t = ds_calloc(1, sizeof *t);
-    ds_status st;
+    const ds_truth_options none = DS_TRUTH_OPTIONS_INIT;
+    ds_truth_options o;
+    ds_truth *t;
+    ds_status st = ds__options_take(&o, sizeof o, &none, options, "truth options",
+                                    "DS_TRUTH_OPTIONS_INIT", err);
 
     *out = NULL;
+    if (st != DS_OK)
+        return st;
+    t = ds_calloc(1, sizeof *t);
     if (t == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s", folder);
     t->root = json_array();
@@ -77,7 +84,7 @@ ds_status ds_truth_open(ds_truth **out, const char *folder, const ds_truth_optio
     if (t->root == NULL || t->folder == NULL)
         st = ds_fail(err, DS_E_NOMEM, "%s", folder);
     else
-        st = read_folder(t, options != NULL ? options : &none, err);
+        st = read_folder(t, &o, err);
     if (st == DS_OK && t->count == 0)
         st = ds_fail(err, DS_E_NOMATCH, "%s: no picture with a caption", folder);
     if (st != DS_OK) {

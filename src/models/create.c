@@ -2,6 +2,7 @@
 
 #include "models/create.h"
 
+#include "base/options.h"
 #include "base/file.h"
 
 #include <stdlib.h>
@@ -109,16 +110,21 @@ static ds_status check_options(const char *folder, const ds_create_options *o, d
     return DS_OK;
 }
 
-ds_status ds_model_create(const char *folder, const ds_create_options *o, int64_t *total,
+ds_status ds_model_create(const char *folder, const ds_create_options *given, int64_t *total,
                           ds_error *err)
 {
+    const ds_create_options defaults = DS_CREATE_OPTIONS_INIT;
     ds_params *params[DS_COMPONENTS] = { NULL };
     json_t *topology = NULL;
-    ds_create c = { .options = o };
-    ds_status st = check_options(folder, o, err);
+    ds_create_options o;
+    ds_create c = { .options = &o };
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, given, "options of a new model",
+                                    "DS_CREATE_OPTIONS_INIT", err);
 
     if (st == DS_OK)
-        st = ds__topology_load(&topology, o->like, err);
+        st = check_options(folder, &o, err);
+    if (st == DS_OK)
+        st = ds__topology_load(&topology, o.like, err);
     c.topology = topology;
     for (int i = 0; st == DS_OK && i < DS_COMPONENTS; i++)
         if (json_object_get(topology, ds__component_names[i]) != NULL)

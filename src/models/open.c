@@ -3,6 +3,7 @@
 
 #include "models/model.h"
 
+#include "base/options.h"
 #include "models/net.h"
 
 #include <string.h>
@@ -106,9 +107,8 @@ static ds_status open_component(ds_model *m, ds_component c, ds_error *err)
                        "%s is a %s: only Stable Diffusion 1.x, 2.x and XL are implemented",
                        ds__component_names[c], class_name);
     st = read_config(m, c, classes[i].projected, err);
-    return st == DS_OK
-               ? ds__store_weights(m->store, ds__component_names[c], &m->weights[c], err)
-               : st;
+    return st == DS_OK ? ds__store_weights(m->store, ds__component_names[c], &m->weights[c], err)
+                       : st;
 }
 
 /* Builds every network once on a small shape: parameters are found or missed. */
@@ -136,16 +136,21 @@ static ds_status check_compute(ds_dtype compute, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options *options,
+ds_status ds_model_open(ds_model **out, const char *path, const ds_model_options *given,
                         ds_error *err)
 {
     const ds_model_options defaults = DS_MODEL_OPTIONS_INIT;
     ds_store_options where;
-    ds_model *m = ds_calloc(1, sizeof *m);
-    ds_status st;
+    ds_model_options taken;
+    const ds_model_options *options = &taken;
+    ds_model *m;
+    ds_status st = ds__options_take(&taken, sizeof taken, &defaults, given, "model options",
+                                    "DS_MODEL_OPTIONS_INIT", err);
 
     *out = NULL;
-    options = options != NULL ? options : &defaults;
+    if (st != DS_OK)
+        return st;
+    m = ds_calloc(1, sizeof *m);
     if (m == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a model");
     atomic_init(&m->users, 1);

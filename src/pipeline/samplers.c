@@ -3,6 +3,8 @@
 
 #include "pipeline/sampler_impl.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -166,16 +168,19 @@ static ds_status prepare(ds_sampler *s, const ds_sampler_options *o, const ds_sc
     return st;
 }
 
-ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *o, ds_error *err)
+ds_status ds_sampler_new(ds_sampler **out, const ds_sampler_options *given, ds_error *err)
 {
+    const ds_sampler_options defaults = DS_SAMPLER_OPTIONS_INIT;
     ds_schedule_file f = { 0 };
-    ds_status st = DS_OK;
+    ds_sampler_options o;
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, given, "sampler options",
+                                    "DS_SAMPLER_OPTIONS_INIT", err);
 
     *out = NULL;
-    if (o->config != NULL)
-        st = ds__schedule_file_open(&f, o->config, err);
+    if (st == DS_OK && o.config != NULL)
+        st = ds__schedule_file_open(&f, o.config, err);
     if (st == DS_OK)
-        st = ds__sampler_new(out, o, &f, err);
+        st = ds__sampler_new(out, &o, &f, err);
     ds__schedule_file_close(&f);
     return st;
 }
@@ -187,8 +192,6 @@ ds_status ds__sampler_new(ds_sampler **out, const ds_sampler_options *o, const d
     ds_sampler *s;
 
     *out = NULL;
-    if (o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG, "sampler options: start from DS_SAMPLER_OPTIONS_INIT");
     s = ds_calloc(1, sizeof *s);
     if (s == NULL)
         return ds_fail(err, DS_E_NOMEM, "sampler: %zu bytes", sizeof *s);

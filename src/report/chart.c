@@ -2,6 +2,7 @@
 
 #include "report/chart.h"
 
+#include "base/options.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -70,8 +71,6 @@ static ds_status check(const ds_chart *c, ds_error *err)
 {
     ds_status st = ds__html_check(c->title, "title", err);
 
-    if (st == DS_OK && c->size != sizeof *c)
-        st = ds_fail(err, DS_E_ARG, "chart: made without DS_CHART_INIT");
     if (st == DS_OK &&
         !(c->width >= 120.0 && c->height >= 100.0 && c->width <= 10000.0 && c->height <= 10000.0))
         st = ds_fail(err, DS_E_ARG, "chart: expected 120 by 100 to 10000 units, found %g by %g",
@@ -219,13 +218,19 @@ static void lay_out(ds_plot *p)
 
 /* ---- the drawing ----------------------------------------------------------------------------- */
 
-ds_status ds_chart_svg(char **out, const ds_chart *chart, ds_error *err)
+ds_status ds_chart_svg(char **out, const ds_chart *given, ds_error *err)
 {
+    const ds_chart defaults = DS_CHART_INIT;
+    ds_chart taken;
+    const ds_chart *chart = &taken;
     ds_buffer b = { 0 };
     ds_plot p = { .chart = chart, .out = &b };
-    ds_status st = check(chart, err);
+    ds_status st =
+        ds__options_take(&taken, sizeof taken, &defaults, given, "chart", "DS_CHART_INIT", err);
 
     *out = NULL;
+    if (st == DS_OK)
+        st = check(chart, err);
     if (st != DS_OK)
         return st;
     p.x = (ds__scale){ .low = INFINITY, .high = -INFINITY, .log = chart->x.log };

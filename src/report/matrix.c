@@ -2,6 +2,7 @@
 
 #include "report/chart.h"
 
+#include "base/options.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,8 +25,6 @@ static ds_status check(const ds_matrix *m, ds_error *err)
 {
     ds_status st = ds__html_check(m->title, "title", err);
 
-    if (st == DS_OK && m->size != sizeof *m)
-        st = ds_fail(err, DS_E_ARG, "matrix: made without DS_MATRIX_INIT");
     if (st == DS_OK)
         st = ds__html_check(m->unit, "unit", err);
     if (st == DS_OK && (m->rows < 1 || m->columns < 1 || m->rows > MOST || m->columns > MOST))
@@ -167,14 +166,20 @@ static void legend(const grid *g, double top)
     }
 }
 
-ds_status ds_matrix_svg(char **out, const ds_matrix *matrix, ds_error *err)
+ds_status ds_matrix_svg(char **out, const ds_matrix *given, ds_error *err)
 {
+    const ds_matrix defaults = DS_MATRIX_INIT;
+    ds_matrix taken;
+    const ds_matrix *matrix = &taken;
     ds_buffer b = { 0 };
     grid g = { .m = matrix, .out = &b };
-    ds_status st = check(matrix, err);
+    ds_status st =
+        ds__options_take(&taken, sizeof taken, &defaults, given, "matrix", "DS_MATRIX_INIT", err);
     double width, bottom;
 
     *out = NULL;
+    if (st == DS_OK)
+        st = check(matrix, err);
     if (st != DS_OK)
         return st;
     range(&g);

@@ -7,6 +7,8 @@
 
 #include "report/figure.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -19,12 +21,12 @@
 
 ds_status ds__figure_options(ds_figure_options *out, const ds_figure_options *given, ds_error *err)
 {
-    *out = (ds_figure_options)DS_FIGURE_OPTIONS_INIT;
-    if (given == NULL)
-        return DS_OK;
-    if (given->size != sizeof *given)
-        return ds_fail(err, DS_E_ARG, "figure: options without DS_FIGURE_OPTIONS_INIT");
-    *out = *given;
+    const ds_figure_options defaults = DS_FIGURE_OPTIONS_INIT;
+    ds_status st = ds__options_take(out, sizeof *out, &defaults, given, "figure options",
+                                    "DS_FIGURE_OPTIONS_INIT", err);
+
+    if (st != DS_OK)
+        return st;
     if (!(out->opacity >= 0.0 && out->opacity <= 1.0))
         return ds_fail(err, DS_E_ARG, "figure: expected an opacity of 0 to 1, found %g",
                        out->opacity);

@@ -3,6 +3,7 @@
 
 #include "train/train.h"
 
+#include "base/options.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "models/create.h"
@@ -395,14 +396,20 @@ static const ds_stage *find_stage(const char *what)
                                             : NULL;
 }
 
-ds_status ds_train(const char *what, const ds_train_options *o, ds_error *err)
+ds_status ds_train(const char *what, const ds_train_options *given, ds_error *err)
 {
+    const ds_train_options defaults = DS_TRAIN_OPTIONS_INIT;
+    ds_train_options taken;
+    const ds_train_options *o = &taken;
     ds_trainer t = { .stage = find_stage(what), .o = o };
     char path[DS_TRAIN_PATH];
     int64_t step = 0;
     FILE *log;
-    ds_status st;
+    ds_status st = ds__options_take(&taken, sizeof taken, &defaults, given, "train options",
+                                    "DS_TRAIN_OPTIONS_INIT", err);
 
+    if (st != DS_OK)
+        return st;
     if (t.stage == NULL)
         return ds_fail(err, DS_E_NOMATCH, "nothing to train is called \"%s\": vae or diffusion",
                        what);

@@ -504,6 +504,29 @@ static void many_words_share_their_texts(void **state)
     ds_tokenizer_close(t);
 }
 
+/* Units hand out the prompt and the words: they must outlive the caller's strings. */
+static void strings_are_copied(void **state)
+{
+    char prompt[] = "a cow and a giraffe", cow[] = "cow", giraffe[] = "giraffe";
+    const char *word[2] = { cow, giraffe };
+    ds_tokenizer *t = tokenizer();
+    ds_pid_options o = { .prompt = prompt, .word = word, .words = 2, .joint = DS_PID_JOINT_PROMPT };
+    ds_pid_texts x;
+    ds_error err = { 0 };
+
+    (void)state;
+    ts_ok(ds__pid_texts(&x, t, &o, &err), &err);
+    memset(prompt, '#', sizeof prompt - 1);
+    memset(cow, '#', sizeof cow - 1);
+    memset(giraffe, '#', sizeof giraffe - 1);
+    word[0] = word[1] = NULL;
+    assert_string_equal(x.unit[0].a, "cow");
+    assert_string_equal(x.unit[0].b, "giraffe");
+    assert_string_equal(x.unit[0].ab, "a cow and a giraffe");
+    ds__pid_texts_free(&x);
+    ds_tokenizer_close(t);
+}
+
 static void texts_of_the_caller(void **state)
 {
     static const ds_pid_quad quads[] = { { "a", "a male", "a nurse", "a male nurse" },
@@ -703,6 +726,7 @@ int main(void)
         cmocka_unit_test(texts_of_two_words),
         cmocka_unit_test(words_that_are_one),
         cmocka_unit_test(many_words_share_their_texts),
+        cmocka_unit_test(strings_are_copied),
         cmocka_unit_test(texts_of_the_caller),
         cmocka_unit_test(vocabularies),
         cmocka_unit_test(wrong_words),

@@ -3,6 +3,7 @@
 
 #include "methods/daam/daam.h"
 
+#include "base/options.h"
 #include "methods/daam/select.h"
 #include "pipeline/denoiser.h"
 #include "pipeline/sites.h"
@@ -377,15 +378,28 @@ static ds_status begin_run(ds_daam **out, ds_model *m, const ds_run_options *run
     return st == DS_OK ? ds__daam_prepare_ask(d, d->trace.prompts, err) : st;
 }
 
-ds_status ds_daam_new(ds_daam **out, ds_model *m, const ds_run_options *run,
-                      const ds_daam_options *o, ds_error *err)
+ds_status ds__daam_options(ds_daam_options *o, const ds_daam_options *given, ds_error *err)
 {
-    ds_status st;
+    const ds_daam_options defaults = DS_DAAM_OPTIONS_INIT;
+
+    return ds__options_take(o, sizeof *o, &defaults, given, "daam options", "DS_DAAM_OPTIONS_INIT",
+                            err);
+}
+
+ds_status ds_daam_new(ds_daam **out, ds_model *m, const ds_run_options *run,
+                      const ds_daam_options *given, ds_error *err)
+{
+    const ds_run_options standard = DS_RUN_OPTIONS_INIT;
+    ds_run_options r;
+    ds_daam_options o;
+    ds_status st = ds__daam_options(&o, given, err);
 
     *out = NULL;
-    if (o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG, "daam options: start from DS_DAAM_OPTIONS_INIT");
-    st = begin_run(out, m, run, o, err);
+    if (st == DS_OK)
+        st = ds__options_take(&r, sizeof r, &standard, run, "run options", "DS_RUN_OPTIONS_INIT",
+                              err);
+    if (st == DS_OK)
+        st = begin_run(out, m, &r, &o, err);
     if (st != DS_OK) {
         ds_daam_free(*out);
         *out = NULL;

@@ -132,6 +132,9 @@ bool ds__daam_step_kept(const ds_daam *d, int64_t step);
 
 /* ---- daam.c ---- */
 
+/* Takes the options of a caller of any version. */
+ds_status ds__daam_options(ds_daam_options *o, const ds_daam_options *given, ds_error *err);
+
 /* An object without run and texts: layers of a model for `sizes`, with the options copied. */
 ds_status ds__daam_begin(ds_daam **out, ds_model *m, const ds_run_sizes *sizes,
                          const ds_daam_options *o, ds_error *err);

@@ -3,6 +3,7 @@
 
 #include "methods/daam/daam.h"
 
+#include "base/options.h"
 #include "methods/daam/select.h"
 
 #include <math.h>
@@ -231,17 +232,19 @@ static void choose_size(ds_daam_maps *m, const ds_daam_map_options *o)
 }
 
 ds_status ds_daam_reduce(const ds_daam *d, ds_daam_maps **out, int64_t text, int64_t image,
-                         const ds_daam_map_options *o, ds_error *err)
+                         const ds_daam_map_options *given, ds_error *err)
 {
-    ds_daam_map_options standard = DS_DAAM_MAP_OPTIONS_INIT;
+    ds_daam_map_options standard = DS_DAAM_MAP_OPTIONS_INIT, taken;
+    const ds_daam_map_options *o = &taken;
     ds_daam_maps *m;
     ds_status st;
 
     *out = NULL;
     standard.weights = d->options.paper ? DS_DAAM_PAPER : DS_DAAM_MEAN;
-    o = o != NULL ? o : &standard;
-    if (o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG, "map options: start from DS_DAAM_MAP_OPTIONS_INIT");
+    st = ds__options_take(&taken, sizeof taken, &standard, given, "map options",
+                          "DS_DAAM_MAP_OPTIONS_INIT", err);
+    if (st != DS_OK)
+        return st;
     if (ds_daam_text(d, text, image) == NULL)
         return ds_fail(err, DS_E_ARG, "there is no text %lld or no picture %lld in this trace",
                        (long long)text, (long long)image);

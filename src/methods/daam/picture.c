@@ -9,6 +9,7 @@
 
 #include "methods/daam/daam.h"
 
+#include "base/options.h"
 #include "pipeline/autoencoder.h"
 #include "pipeline/denoiser.h"
 
@@ -32,8 +33,6 @@ static ds_status no_memory(ds_error *err)
 
 static ds_status check(const ds_daam_picture *p, const ds_daam_options *o, ds_error *err)
 {
-    if (p->size != sizeof *p || o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG, "options: start from their _INIT");
     if (p->image == NULL || p->image->rank != 4 || p->image->dim[0] < 1 || p->image->dim[1] != 3)
         return ds_fail(err, DS_E_SHAPE, "expected pictures [B, 3, height, width]");
     if (p->levels < 1 || p->levels > 1000 || !(p->from >= 0.0 && p->from <= p->to && p->to <= 1.0))
@@ -274,19 +273,26 @@ static ds_status trace(picture *x, ds_error *err)
     return st == DS_OK ? run_levels(x, err) : st;
 }
 
-ds_status ds_daam_open_picture(ds_daam **out, ds_model *m, const ds_daam_picture *p,
-                               const ds_daam_options *o, ds_error *err)
+ds_status ds_daam_open_picture(ds_daam **out, ds_model *m, const ds_daam_picture *given,
+                               const ds_daam_options *options, ds_error *err)
 {
-    picture x = { .p = p };
+    const ds_daam_picture defaults = DS_DAAM_PICTURE_INIT;
+    ds_daam_picture p;
+    ds_daam_options o;
+    picture x = { .p = &p };
     ds_run_sizes sizes;
-    ds_status st;
+    ds_status st = ds__options_take(&p, sizeof p, &defaults, given, "picture options",
+                                    "DS_DAAM_PICTURE_INIT", err);
 
     *out = NULL;
-    st = check(p, o, err);
     if (st == DS_OK)
-        st = measure(&sizes, m, p, err);
+        st = ds__daam_options(&o, options, err);
     if (st == DS_OK)
-        st = ds__daam_begin(&x.d, m, &sizes, o, err);
+        st = check(&p, &o, err);
+    if (st == DS_OK)
+        st = measure(&sizes, m, &p, err);
+    if (st == DS_OK)
+        st = ds__daam_begin(&x.d, m, &sizes, &o, err);
     if (st == DS_OK)
         st = trace(&x, err);
     ds__noise_close(&x.noise);

@@ -329,7 +329,7 @@ ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_wat
                        (long long)goal->max_calls, (long long)ds__estimate_calls(e, 1));
     while (st == DS_OK && (e->next > 0 || wants_more(e, goal))) {
         while (st == DS_OK && e->next < ds__plan_draws(&e->plan, e->level)) {
-            if (cancel != NULL && cancel->requested)
+            if (ds_cancel_requested(cancel))
                 st = ds_fail(err, DS_E_CANCELLED, "interrupted");
             if (st == DS_OK)
                 st = one_call(e, cancel, err);

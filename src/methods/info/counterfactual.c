@@ -9,6 +9,8 @@
 #include <diffuscope/info.h>
 
 #include "methods/estimate/latent.h"
+
+#include "base/options.h"
 #include "methods/estimate/source.h"
 #include "pipeline/autoencoder.h"
 
@@ -179,16 +181,20 @@ static ds_status run(ds_counterfactual *e, ds_error *err)
 }
 
 ds_status ds_counterfactual_new(ds_counterfactual **out, ds_model *m,
-                                const ds_counterfactual_options *o, ds_error *err)
+                                const ds_counterfactual_options *given, ds_error *err)
 {
+    const ds_counterfactual_options defaults = DS_COUNTERFACTUAL_OPTIONS_INIT;
+    ds_counterfactual_options taken;
+    const ds_counterfactual_options *o = &taken;
     ds_counterfactual *e;
-    ds_status st;
+    ds_status st = ds__options_take(&taken, sizeof taken, &defaults, given, "edit options",
+                                    "DS_COUNTERFACTUAL_OPTIONS_INIT", err);
 
     *out = NULL;
-    if (o->size != sizeof *o || o->steps < 1 || o->steps > 10000)
-        return ds_fail(err, DS_E_ARG,
-                       "edit: expected 1 to 10000 steps, and options made with "
-                       "DS_COUNTERFACTUAL_OPTIONS_INIT");
+    if (st != DS_OK)
+        return st;
+    if (o->steps < 1 || o->steps > 10000)
+        return ds_fail(err, DS_E_ARG, "edit: expected 1 to 10000 steps, found %d", (int)o->steps);
     e = ds_calloc(1, sizeof *e);
     if (e == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for an edit");

@@ -2,6 +2,9 @@
  * the estimator on them. See diffuscope/info.h. */
 
 #include "methods/info/info.h"
+
+#include "base/options.h"
+#include "base/threads.h"
 #include "methods/estimate/draws.h"
 
 #include "base/hash.h"
@@ -255,11 +258,6 @@ static ds_status make_source(ds_info *n, const ds_info_options *o, ds_error *err
 
 static ds_status check_options(const ds_info_options *o, ds_error *err)
 {
-    if (o->size != sizeof *o)
-        return ds_fail(err, DS_E_ARG,
-                       "info: options of %zu bytes, expected %zu: was "
-                       "DS_INFO_OPTIONS_INIT used?",
-                       o->size, sizeof *o);
     if (o->prompts < 1 || o->prompts > MOST_PROMPTS)
         return ds_fail(err, DS_E_ARG, "info: %lld prompts: expected 1 to %d", (long long)o->prompts,
                        MOST_PROMPTS);
@@ -299,20 +297,28 @@ static ds_status build(ds_info *n, const ds_info_options *o, ds_error *err)
     return st;
 }
 
-ds_status ds_info_new(ds_info **out, ds_model *m, const ds_info_options *o, ds_error *err)
+ds_status ds_info_new(ds_info **out, ds_model *m, const ds_info_options *given, ds_error *err)
 {
-    ds_status st = check_options(o, err);
+    const ds_info_options defaults = DS_INFO_OPTIONS_INIT;
+    ds_info_options o;
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, given, "info options",
+                                    "DS_INFO_OPTIONS_INIT", err);
     ds_info *n;
+    int before;
 
     *out = NULL;
+    if (st == DS_OK)
+        st = check_options(&o, err);
     if (st != DS_OK)
         return st;
     n = ds_calloc(1, sizeof *n);
     if (n == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory");
     n->model = m;
-    n->options = *o;
-    st = build(n, o, err);
+    n->options = o;
+    before = ds__threads_enter(o.threads);
+    st = build(n, &o, err);
+    ds__threads_leave(before);
     if (st != DS_OK) {
         ds_info_free(n);
         return st;
@@ -405,6 +411,7 @@ ds_status ds_info_run(ds_info *n, ds_error *err)
 {
     const ds_info_options *o = &n->options;
     ds_goal goal = { o->se, o->forms, o->floor, o->max_calls, n->enough, n->enough_user };
+    const int before = ds__threads_enter(o->threads);
     ds_status st = DS_OK, saved;
 
     n->saved = time(NULL);
@@ -417,6 +424,7 @@ ds_status ds_info_run(ds_info *n, ds_error *err)
         saved = ds__estimate_save(n->estimate, n->state, st == DS_OK ? err : NULL);
         st = st == DS_OK ? saved : st;
     }
+    ds__threads_leave(before);
     return st;
 }
 

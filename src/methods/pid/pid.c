@@ -3,6 +3,8 @@
 
 #include "methods/pid/pid.h"
 
+#include "base/options.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -273,27 +275,56 @@ static bool enough(void *user, const ds_estimator *e, double share)
     return true;
 }
 
-ds_status ds_pid_new(ds_pid **out, ds_model *m, const ds_pid_options *o, ds_error *err)
+static ds_status take_question(ds_pid_question *q, const ds_pid_question *given, ds_error *err)
 {
-    ds_pid *p = ds_calloc(1, sizeof *p);
+    const ds_pid_question defaults = DS_PID_QUESTION_INIT;
+
+    return ds__options_take(q, sizeof *q, &defaults, given, "pid question", "DS_PID_QUESTION_INIT",
+                            err);
+}
+
+/* The options of pid and of the information in them, whichever version the caller has. */
+static ds_status take_options(ds_pid_options *o, ds_info_options *i, const ds_pid_options *given,
+                              ds_error *err)
+{
+    const ds_pid_options defaults = DS_PID_OPTIONS_INIT;
+    const ds_info_options standard = DS_INFO_OPTIONS_INIT;
+    ds_status st =
+        ds__options_take(o, sizeof *o, &defaults, given, "pid options", "DS_PID_OPTIONS_INIT", err);
+
+    if (st == DS_OK && o->info == NULL)
+        st = ds_fail(err, DS_E_ARG, "pid options: info is missing");
+    return st == DS_OK ? ds__options_take(i, sizeof *i, &standard, o->info, "info options",
+                                          "DS_INFO_OPTIONS_INIT", err)
+                       : st;
+}
+
+ds_status ds_pid_new(ds_pid **out, ds_model *m, const ds_pid_options *given, ds_error *err)
+{
+    ds_pid *p;
+    ds_pid_options taken;
+    const ds_pid_options *o = &taken;
     ds_info_options i;
-    ds_status st;
+    ds_status st = take_options(&taken, &i, given, err);
 
     *out = NULL;
+    if (st != DS_OK)
+        return st;
+    p = ds_calloc(1, sizeof *p);
     if (p == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a decomposition");
     st = make_texts(p, m, o, err);
     if (st == DS_OK) {
-        i = *o->info;
         i.prompt = p->texts.text;
         i.prompts = p->texts.texts;
         i.pair = p->texts.pair;
         i.pairs = p->texts.pairs;
         st = ds_info_new(&p->info, m, &i, err);
     }
+    if (st == DS_OK && o->goal != NULL)
+        st = take_question(&p->goal, o->goal, err);
     if (st == DS_OK && o->goal != NULL) {
-        p->goal = *o->goal;
-        p->floor = o->info->floor;
+        p->floor = i.floor;
         ds__info_set_goal(p->info, enough, p);
     }
     if (st != DS_OK) {
@@ -345,12 +376,15 @@ static ds_status check_pair(const ds_pid *p, int64_t pair, ds_error *err)
 ds_status ds_pid_solve(const ds_pid *p, ds_pid_answer *out, float *maps, float *se, int64_t pair,
                        const ds_pid_question *q, ds_error *err)
 {
+    ds_pid_question taken;
     ds_status st = check_pair(p, pair, err);
 
+    if (st == DS_OK)
+        st = take_question(&taken, q, err);
     if (st != DS_OK)
         return st;
     return ds__pid_solve(ds__info_estimate(p->info), out, maps, se, &p->texts.unit[pair],
-                         &p->texts.vocabulary, q, err);
+                         &p->texts.vocabulary, &taken, err);
 }
 
 ds_status ds_pid_replicates(const ds_pid *p, float *maps, int64_t pair, ds_info_form form,

@@ -13,7 +13,8 @@
 typedef struct builder {
     ds_pid_texts *out;
     const ds_tokenizer *tokenizer;
-    const ds_pid_options *o;
+    const ds_pid_options
+        *o; /* whose prompt and words are copies in the arena, since units hand them out */
 } builder;
 
 static ds_status no_memory(ds_error *err)
@@ -172,7 +173,7 @@ static ds_status add_units(builder *b, ds_error *err)
     return st;
 }
 
-/* Texts of the caller are copied: like the others, they live as long as `out`. */
+/* Copied: like the other texts, they live as long as `out`. */
 static ds_status add_quads(builder *b, ds_error *err)
 {
     for (int64_t q = 0; q < b->o->quads; q++) {
@@ -362,14 +363,34 @@ static ds_status warn(builder *b, ds_error *err)
     return b->out->warning != NULL ? DS_OK : no_memory(err);
 }
 
-ds_status ds__pid_texts(ds_pid_texts *out, const ds_tokenizer *t, const ds_pid_options *o,
+/* The caller may end the life of its strings after ds_pid_new. */
+static ds_status copy_strings(ds_arena *a, ds_pid_options *o, ds_error *err)
+{
+    const char **word = ds__arena_alloc(a, (size_t)(o->words + 1) * sizeof *word);
+
+    if (word == NULL)
+        return no_memory(err);
+    for (int64_t i = 0; i < o->words; i++)
+        if ((word[i] = ds__arena_printf(a, "%s", o->word[i])) == NULL)
+            return no_memory(err);
+    o->word = word;
+    if (o->prompt != NULL && (o->prompt = ds__arena_printf(a, "%s", o->prompt)) == NULL)
+        return no_memory(err);
+    return DS_OK;
+}
+
+ds_status ds__pid_texts(ds_pid_texts *out, const ds_tokenizer *t, const ds_pid_options *given,
                         ds_error *err)
 {
+    ds_pid_options copy = *given;
+    const ds_pid_options *o = &copy;
     builder b = { out, t, o };
     ds_status st;
 
     *out = (ds_pid_texts){ .texts = 0 };
     st = check(o, err);
+    if (st == DS_OK && o->quads == 0)
+        st = copy_strings(&out->arena, &copy, err);
     if (st == DS_OK && o->quads == 0 && o->given == DS_PID_GIVEN_CONTEXT)
         st = check_words(&b, err);
     if (st == DS_OK)

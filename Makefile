@@ -124,6 +124,7 @@ $(PROGRAM): $(CLI_OBJ) $(STATIC)
 	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
 
 include world/world.mk
+include examples/examples.mk
 include tests/tests.mk
 include bench/bench.mk
 include fuzz/fuzz.mk

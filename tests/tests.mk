@@ -22,13 +22,13 @@ CLI_FRAME := $(foreach o,$(CLI_OBJ),$(if $(findstring /cmd_,$o)$(findstring /eva
 $(BUILD)/tests/cli/%: CPPFLAGS += -Itools/cli
 $(filter $(BUILD)/tests/cli/%,$(TEST_BIN)): $(CLI_FRAME)
 
-tests: $(TEST_BIN) # build the test programs without running them
+tests: $(TEST_BIN) $(EXAMPLE_BIN) # build the test programs without running them
 
 test: ## build and test, below 20 minutes on two cores
 	@scripts/install-deps
 	@$(MAKE) --no-print-directory $(JOBS) run-tests
 
-run-tests: $(PROGRAM) $(TEST_BIN) check-layers
+run-tests: $(PROGRAM) $(TEST_BIN) $(EXAMPLE_BIN) check-layers
 	@BUILD=$(BUILD) scripts/run-tests $(TEST_BIN) $(TEST_SH)
 	@scripts/check-format || [ -z "$$CI" ] # at home it is said, in CI it fails
 

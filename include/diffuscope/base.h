@@ -92,16 +92,18 @@ DS_API ds_status ds_folder_make(const char *path, ds_error *err);
 
 /* ---- threads and cancellation --------------------------------------------------------------- */
 
-/* How many threads (OpenMP's) the calling thread may use from here on: the number belongs to the thread that
- * calls, and another begins with OMP_NUM_THREADS or the number of cores, which is also what 0 means. A network
- * runs on the number that it was planned with, whichever thread runs it. Options with a field `threads`
- * set the number for one object and leave this one alone. */
+/* How many threads (OpenMP's) the calling thread may use from here on: the number belongs to the
+ * thread that calls, and another begins with OMP_NUM_THREADS or the number of cores, which is
+ * also what 0 means. A network runs on the number that it was planned with, whichever thread
+ * runs it. Options with a field `threads` set the number for one object and leave this one
+ * alone. */
 DS_API void ds_set_threads(int count);
 DS_API int ds_threads(void); /* of the calling thread */
 
-/* Set from any thread or from a signal handler; polled between the operators of a network. */
+/* All zero to begin with. Any thread and any signal handler may request; who works asks between
+ * the operators of a network. `requested` is read and written by these two alone, atomically. */
 typedef struct ds_cancel {
-    volatile int requested;
+    int requested;
 } ds_cancel;
 
 /* How far a stage of some work is ("sampling", "measuring"). Return DS_OK to go on; any other status
@@ -111,6 +113,9 @@ typedef struct ds_progress {
     int64_t done, total; /* total may grow */
 } ds_progress;
 typedef ds_status ds_progress_fn(void *user, const ds_progress *p, ds_error *err);
+
+DS_API void ds_cancel_request(ds_cancel *c);
+DS_API bool ds_cancel_requested(const ds_cancel *c); /* NULL is allowed: no */
 
 #ifdef __cplusplus
 }

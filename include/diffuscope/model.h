@@ -57,9 +57,10 @@ DS_API void ds_model_close(ds_model *m); /* NULL is allowed */
 /* A sentence about tensors of the file that belong to no known part, or NULL. Borrowed. */
 DS_API const char *ds_model_remark(const ds_model *m);
 
-/* What the UNet predicts, "epsilon" or "v_prediction", and how that was decided, in words; borrowed.
- * In this order: the option; the configuration of a folder; for a single file NAME.yaml beside it,
- * its metadata, marker tensors, one run of the network (seconds), and else epsilon. */
+/* What the UNet predicts, "epsilon" or "v_prediction", and how that was decided, in words;
+ * borrowed. In this order: the option; the configuration of a folder; for a single file
+ * NAME.yaml beside it, its metadata, marker tensors, one run of the network (seconds), and else
+ * epsilon. */
 DS_API ds_status ds_model_prediction(ds_model *m, const char **type, const char **from,
                                      ds_error *err);
 
@@ -99,9 +100,9 @@ DS_API void ds_site_list_free(ds_site_list *l);
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
-/* All parameters, by state-dict name behind their component's ("unet.conv_in.weight"): number, name of
- * the i-th (NULL past the end), and value. Values lie as in the file, in the file's type: read only,
- * borrowed from the model. DS_E_NOMATCH lists near names. */
+/* All parameters, by state-dict name behind their component's ("unet.conv_in.weight"): number,
+ * name of the i-th (NULL past the end), and value. Values lie as in the file, in the file's
+ * type: read only, borrowed from the model. DS_E_NOMATCH lists near names. */
 DS_API int64_t ds_model_parameters(const ds_model *m);
 DS_API const char *ds_model_parameter_name(const ds_model *m, int64_t i);
 DS_API ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const char *name,
@@ -121,8 +122,8 @@ DS_API ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const cha
  *   vae.encode                     image [N,3,H,W] in [-1,1] -> mean, logvar [N,4,H/8,W/8]
  *   vae.decode                     latent [N,4,h,w], divided by scaling_factor -> image [N,3,8h,8w]
  *
- * Inputs may have any numeric type. Values of sites that match one of the globs in watch are added
- * to outputs under their names.
+ * Inputs may have any numeric type. Values of sites that match one of the globs in watch are
+ * added to outputs under their names.
  *
  * Vector-Jacobian products: where inputs also hold `cotangent.<output>` (any of the outputs),
  * outputs receive `grad.<input>` and `grad.<parameter>` for each input and parameter (state-dict
@@ -130,15 +131,37 @@ DS_API ds_status ds_model_parameter(const ds_model *m, ds_tensor *out, const cha
  *
  *     grad.x = sum over outputs y of  cotangent.y . dy/dx
  *
- * Gates: `gate.<site>` in inputs multiplies the site's value, by one number [1], by G numbers for G
- * equal parts of its channels (the heads of "attn1.out", the hidden units of "ff.net.0"), or by such
- * a row for each image [N,G]; 0 removes the part. Patterns in wrt that begin with "gate." ask for
- * gradients: of gates in inputs, and of one number, 1, at every other site that matches.
+ * Gates: `gate.<site>` in inputs multiplies the site's value, by one number [1], by G numbers
+ * for G equal parts of its channels (the heads of "attn1.out", the hidden units of "ff.net.0"),
+ * or by such a row for each image [N,G]; 0 removes the part. Patterns in wrt that begin with
+ * "gate." ask for gradients: of gates in inputs, and of one number, 1, at every other site that
+ * matches.
  *
  * DS_E_NOMATCH for an unknown module, a missing input or a pattern without a match. */
 DS_API ds_status ds_model_forward(ds_model *m, const char *module, const ds_bundle *inputs,
                                   const char *const *watch, int n_watch, const char *const *wrt,
                                   int n_wrt, ds_bundle *outputs, ds_error *err);
+
+/* The same with more to choose. Every call plans its network anew: what is called often is a
+ * ds_denoiser or a ds_encoder (verbs.h). */
+typedef struct ds_forward_options {
+    size_t size;                           /* set by DS_FORWARD_OPTIONS_INIT */
+    const char *const *watch, *const *wrt; /* globs, as above */
+    int n_watch, n_wrt;
+    bool recompute;          /* gradients with less memory and more time (arXiv 1604.06174) */
+    int threads;             /* 0: as many as the calling thread may use */
+    const ds_cancel *cancel; /* or NULL */
+} ds_forward_options;
+
+#define DS_FORWARD_OPTIONS_INIT                                                                    \
+    {                                                                                              \
+        .size = sizeof(ds_forward_options)                                                         \
+    }
+
+/* options may be NULL. DS_E_CANCELLED after a cancellation. */
+DS_API ds_status ds_model_forward_with(ds_model *m, const char *module, const ds_bundle *inputs,
+                                       ds_bundle *outputs, const ds_forward_options *options,
+                                       ds_error *err);
 
 /* ---- a new model ---------------------------------------------------------------------------- */
 

@@ -1,4 +1,5 @@
-/* diffuscope/overlay.h - a model with some of its weights changed, beside the one that it came from.
+/* diffuscope/overlay.h - a model with some of its weights changed, beside the one that it came
+ * from.
  *
  * EXPERIMENTAL: may change with a minor version.
  *
@@ -8,11 +9,12 @@
  *     ... any call that takes a model ...
  *     ds_model_close(edited);                         undone: `model` was never touched
  *
- * The derived model shares files, mapped weights and kernel layouts with its base for everything that is
- * not changed, and has its own copy, in float32, of what is. An overlay may lie on another.
+ * The derived model shares files, mapped weights and kernel layouts with its base for everything
+ * that is not changed, and has its own copy, in float32, of what is. An overlay may lie on
+ * another.
  *
- * Lifetimes: the base stays open inside until the last model that was derived from it is closed, so that they
- * may be closed in any order. Changes and tensors are read by the call alone.
+ * Lifetimes: the base stays open inside until the last model that was derived from it is closed,
+ * so that they may be closed in any order. Changes and tensors are read by the call alone.
  *
  * Thread rule: as for any model; the two may be used by different threads at once. */
 
@@ -48,8 +50,8 @@ typedef struct ds_overlay {
     int64_t count;
 } ds_overlay;
 
-/* DS_E_NOMATCH lists near names, DS_E_SHAPE says what was expected, both naming the parameter; DS_E_ARG for
- * what a kind of change lacks. */
+/* DS_E_NOMATCH lists near names, DS_E_SHAPE says what was expected, both naming the parameter;
+ * DS_E_ARG for what a kind of change lacks. */
 DS_API ds_status ds_model_overlay(ds_model **out, ds_model *base, const ds_overlay *o,
                                   ds_error *err);
 

@@ -2,12 +2,13 @@
  *
  * EXPERIMENTAL: may change with a minor version.
  *
- * Every value that a network names is a site ("unet.mid_block.attentions.0.transformer_blocks.0.attn2.out",
- * see ds_model_sites). While a network is planned, `wants` is asked once for each of its sites; only
- * those that are wanted are kept and shown, so that what nobody watches costs nothing.
+ * Every value that a network names is a site
+ * ("unet.mid_block.attentions.0.transformer_blocks.0.attn2.out", see ds_model_sites). While a
+ * network is planned, `wants` is asked once for each of its sites; only those that are wanted
+ * are kept and shown, so that what nobody watches costs nothing.
  *
- * Thread rule: a watcher is called by the thread that runs the network. Two threads may share one only
- * if its functions allow that. */
+ * Thread rule: a watcher is called by the thread that runs the network. Two threads may share
+ * one only if its functions allow that. */
 
 #ifndef DIFFUSCOPE_PROBE_H
 #define DIFFUSCOPE_PROBE_H
@@ -38,7 +39,8 @@ typedef struct ds_watcher {
     ds_interest (*wants)(void *user, const char *site, const ds_tensor *shape);
 
     /* value: F32 in PyTorch's axis order, borrowed for the call. Rows of the batch are ordered
-     * conditioning by conditioning, the prompt's last. Any status but DS_OK ends the run with it. */
+     * conditioning by conditioning, the prompt's last. Any status but DS_OK ends the run with
+     * it. */
     ds_status (*show)(void *user, const char *site, ds_tensor *value, ds_error *err);
     void *user;
 
@@ -48,7 +50,7 @@ typedef struct ds_watcher {
     bool (*wants_image)(void *user, const char *site, int64_t image);
 } ds_watcher;
 
-/* ---- taps: values by step, branch and image, looked at or changed ------------------------------- */
+/* ---- taps: values by step, branch and image, looked at or changed ---------------------------- */
 
 typedef enum ds_branch {
     DS_BRANCH_BOTH =
@@ -79,9 +81,10 @@ typedef enum ds_tap_kind {
 
 /* What is done at each site that matches, row by row. Taps are done in their order.
  *
- * `value` has the shape of the site, of one row of it (the first axis left out, or 1), or is one number for each
- * channel: the second axis of maps and probabilities [N,C,H,W], the last of tokens [N,S,C] and vectors. It is
- * read whenever the tap is done, so that it may change between steps. */
+ * `value` has the shape of the site, of one row of it (the first axis left out, or 1), or is one
+ * number for each channel: the second axis of maps and probabilities [N,C,H,W], the last of
+ * tokens [N,S,C] and vectors. It is read whenever the tap is done, so that it may change between
+ * steps. */
 typedef struct ds_tap {
     const char *site; /* a glob, as in ds_model_sites; copied */
     ds_tap_kind kind;
@@ -103,13 +106,13 @@ typedef struct ds_tap {
         .image = -1, .strength = 1.0f                                                              \
     }
 
-/* ---- gates: numbers that a site is multiplied by, with gradients ---------------------------------- */
+/* ---- gates: numbers that a site is multiplied by, with gradients ----------------------------- */
 
-/* A gate multiplies a site's value by numbers of the caller's: one for all, or one for each of `parts`
- * equal parts of its channels (the heads of "...attn1.out", the hidden units of "...ff.net.0"), the
- * same for every row of the batch or not, and the same for all places of a row or not. Gates are ones
- * until they are set; probabilities have none. The gradient of a gate that is one is what removing its
- * part would take from the output, to first order. */
+/* A gate multiplies a site's value by numbers of the caller's: one for all, or one for each of
+ * `parts` equal parts of its channels (the heads of "...attn1.out", the hidden units of
+ * "...ff.net.0"), the same for every row of the batch or not, and the same for all places of a
+ * row or not. Gates are ones until they are set; probabilities have none. The gradient of a gate
+ * that is one is what removing its part would take from the output, to first order. */
 typedef struct ds_gate {
     const char *site; /* a glob: each site that matches gets a gate of its own */
     int64_t parts;    /* 0 or 1: one number */

@@ -68,9 +68,9 @@ typedef struct ds_run_options {
 
     const char *compat; /* "0.42", "0.21", or NULL: as in ds_sampler_options */
 
-    /* Experimental, see probe.h. Sites are the networks' (ds_model_sites) and the loop's own: sampler.x
-     * [B,C,h,w], the latent before a call of the network; sampler.eps, its answer under guidance; sampler.x0,
-     * the clean latent predicted from it, which cannot be changed. */
+    /* Experimental, see probe.h. Sites are the networks' (ds_model_sites) and the loop's own:
+     * sampler.x [B,C,h,w], the latent before a call of the network; sampler.eps, its answer
+     * under guidance; sampler.x0, the clean latent predicted from it, which cannot be changed. */
     const ds_watcher *watcher; /* or NULL; lives as long as the run */
     const ds_tap *taps;        /* copied; their tensors and users live as long as the run */
     int n_taps;
@@ -96,7 +96,8 @@ DS_API ds_status ds_run_step(ds_run *run, ds_error *err);
 /* The remaining steps. */
 DS_API ds_status ds_run_all(ds_run *run, ds_error *err);
 
-/* The picture of the present latent. */
+/* The picture of the present latent. After the last step the denoiser's memory is given back
+ * first. */
 DS_API ds_status ds_run_decode(ds_run *run, ds_error *err);
 
 /* ---- state ---------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
-/* diffuscope/verbs.h - what instruments are made of: encode a prompt, denoise, pull a cotangent back,
- * decode. Each is planned once and called often; nothing is allocated between planning and freeing
- * unless its comment says so.
+/* diffuscope/verbs.h - what instruments are made of: encode a prompt, denoise, pull a cotangent
+ * back, decode. Each is planned once and called often; nothing is allocated between planning and
+ * freeing unless its comment says so.
  *
  * EXPERIMENTAL: may change with a minor version.
  *
@@ -27,9 +27,9 @@
  *     ds_encoder_pull(encoder, hidden.data, NULL, err);
  *     ds_encoder_row_gradient(encoder, 0, 0);                  d loss / d row, [width]
  *
- * Lifetimes: the model must outlive all objects here. Options are read by the call that takes them;
- * watchers, `user` and cancel must live as long as the object. Tensors that are handed out are F32,
- * borrowed, and live as long as their object; the next call may overwrite them.
+ * Lifetimes: the model must outlive all objects here. Options are read by the call that takes
+ * them; watchers, `user` and cancel must live as long as the object. Tensors that are handed out
+ * are F32, borrowed, and live as long as their object; the next call may overwrite them.
  *
  * Thread rule: an object belongs to one thread at a time. Several may share a model. */
 
@@ -49,8 +49,8 @@ extern "C" {
 /* What K prompts tell the denoiser. */
 typedef struct ds_conditions ds_conditions;
 
-/* Room for K = count conditionings of T tokens by D numbers, and pooled numbers for the whole text (0:
- * none), all zero, for a caller who fills them in. */
+/* Room for K = count conditionings of T tokens by D numbers, and pooled numbers for the whole
+ * text (0: none), all zero, for a caller who fills them in. */
 DS_API ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens,
                                    int64_t width, int64_t pooled, ds_error *err);
 DS_API void ds_conditions_free(ds_conditions *c); /* NULL is allowed. Not for an encoder's own */
@@ -63,7 +63,8 @@ ds_conditions_pooled(const ds_conditions *c); /* [K,P]; P is 0 without pooled te
 DS_API const int64_t *ds_conditions_ids(const ds_conditions *c, int64_t k);
 DS_API int64_t ds_conditions_cut(const ds_conditions *c, int64_t k); /* tokens that did not fit */
 
-/* Words and tokens of prompt k; token i stands at place i + 1 of the ids. NULL where ids were given. */
+/* Words and tokens of prompt k; token i stands at place i + 1 of the ids. NULL where ids were
+ * given. */
 DS_API const ds_tokens *ds_conditions_words(const ds_conditions *c, int64_t k);
 
 /* ---- encode: prompt -> conditioning ---------------------------------------------------------- */
@@ -71,8 +72,9 @@ DS_API const ds_tokens *ds_conditions_words(const ds_conditions *c, int64_t k);
 /* All text encoders of a model (one; two in Stable Diffusion XL) on K texts. */
 typedef struct ds_encoder ds_encoder;
 
-/* Row `row` of the caller's stands in place of the embedding of the token at `place` (counted in the
- * padded ids, so that 0 is the start token) of text `text`. A row may stand at several places. */
+/* Row `row` of the caller's stands in place of the embedding of the token at `place` (counted in
+ * the padded ids, so that 0 is the start token) of text `text`. A row may stand at several
+ * places. */
 typedef struct ds_place {
     int64_t text, place, row;
 } ds_place;
@@ -98,8 +100,8 @@ typedef struct ds_encoder_options {
         .size = sizeof(ds_encoder_options), .count = 1                                             \
     }
 
-/* Makes ids of the prompts and plans the encoders. Rows begin as the embedding of the token at the first
- * of their places. DS_E_ARG for a place outside of the text, or taken twice. */
+/* Makes ids of the prompts and plans the encoders. Rows begin as the embedding of the token at
+ * the first of their places. DS_E_ARG for a place outside of the text, or taken twice. */
 DS_API ds_status ds_encoder_new(ds_encoder **out, ds_model *m, const ds_encoder_options *o,
                                 ds_error *err);
 DS_API void ds_encoder_free(ds_encoder *e); /* NULL is allowed */
@@ -120,13 +122,13 @@ DS_API ds_status ds_encode(ds_encoder *e, ds_error *err);
 /* The result of the last ds_encode; the encoder's, and filled anew by each. */
 DS_API ds_conditions *ds_encoder_conditions(const ds_encoder *e);
 
-/* Pulls cotangents of hidden [K,T,D] and pooled [K,P] (NULL: zero) back to the rows, once after each
- * ds_encode. No gradient of a weight is formed. */
+/* Pulls cotangents of hidden [K,T,D] and pooled [K,P] (NULL: zero) back to the rows, once after
+ * each ds_encode. No gradient of a weight is formed. */
 DS_API ds_status ds_encoder_pull(ds_encoder *e, const float *hidden, const float *pooled,
                                  ds_error *err);
 DS_API const float *ds_encoder_row_gradient(const ds_encoder *e, int encoder, int64_t row);
 
-/* ---- denoise: (latent, time, conditioning) -> the network's answer ---------------------------- */
+/* ---- denoise: (latent, time, conditioning) -> the network's answer --------------------------- */
 
 /* B latents, each under the same K conditionings: row k * B + b of the batch is latent b under
  * conditioning k. */
@@ -142,8 +144,9 @@ typedef struct ds_denoiser_options {
     const ds_gate *gates;
     int n_gates;
 
-    /* Globs over what ds_denoiser_pull is to give: "sample", "encoder_hidden_states", "text_embeds",
-     * "timestep_cond", "gate.<site>" of a gate above, and parameters ("unet.conv_in.weight"). */
+    /* Globs over what ds_denoiser_pull is to give: "sample", "encoder_hidden_states",
+     * "text_embeds", "timestep_cond", "gate.<site>" of a gate above, and parameters
+     * ("unet.conv_in.weight"). */
     const char *const *wrt;
     int n_wrt;
     bool recompute; /* pull back with less memory and more time (arXiv 1604.06174) */
@@ -176,10 +179,12 @@ typedef struct ds_denoiser_info {
 } ds_denoiser_info;
 DS_API ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err);
 
-/* Sets all K conditionings; c is copied. DS_E_SHAPE unless number and sizes are the planned ones. */
+/* Sets all K conditionings; c is copied. DS_E_SHAPE unless number and sizes are the planned
+ * ones. */
 DS_API ds_status ds_denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err);
 
-/* Sets conditioning which[r] of c for each of the K * B rows, so that images may differ in theirs. */
+/* Sets conditioning which[r] of c for each of the K * B rows, so that images may differ in
+ * theirs. */
 DS_API ds_status ds_denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c,
                                             const int64_t *which, ds_error *err);
 
@@ -203,17 +208,17 @@ DS_API ds_status ds_denoise(ds_denoiser *d, float *out, const float *z, const fl
 /* Pulls a cotangent of out [K,B,C,h,w] back through the last ds_denoise; once after each. */
 DS_API ds_status ds_denoiser_pull(ds_denoiser *d, const float *cotangent, ds_error *err);
 
-/* What the last pull gave, by name as in wrt. Of what rows share, it is the sum over them: "sample"
- * [B,C,h,w] over the conditionings; "encoder_hidden_states" and "text_embeds" over the rows that were
- * given the same conditioning, one for each of c: [count,T,D], [count,P]. The others have the shape of
- * their input or parameter. */
+/* What the last pull gave, by name as in wrt. Of what rows share, it is the sum over them:
+ * "sample" [B,C,h,w] over the conditionings; "encoder_hidden_states" and "text_embeds" over the
+ * rows that were given the same conditioning, one for each of c: [count,T,D], [count,P]. The
+ * others have the shape of their input or parameter. */
 DS_API ds_status ds_denoiser_gradient(ds_denoiser *d, ds_tensor *out, const char *name,
                                       ds_error *err);
 
 /* Names that ds_denoiser_gradient knows, in the network's order; NULL past the end. */
 DS_API const char *ds_denoiser_gradient_name(const ds_denoiser *d, int i);
 
-/* ---- the noise schedule, from the model's scheduler file --------------------------------------- */
+/* ---- the noise schedule, from the model's scheduler file ------------------------------------- */
 
 /*     z_t = alpha x0 + sigma eps,  logsnr = log(alpha^2 / sigma^2)
  *     v   = alpha eps - sigma x0   (Salimans and Ho, arXiv 2202.00512, appendix D) */
@@ -230,7 +235,8 @@ DS_API void ds_noise_free(ds_noise *n); /* NULL is allowed */
 DS_API ds_noise_level ds_noise_at(const ds_noise *n, double t);
 DS_API double ds_noise_time(const ds_noise *n, double logsnr);
 
-/* The network's answer for latents z at a level, as noise and as clean latent. `out` may be `answer`. */
+/* The network's answer for latents z at a level, as noise and as clean latent. `out` may be
+ * `answer`. */
 DS_API void ds_noise_to_eps(const ds_noise *n, float *out, const float *answer, const float *z,
                             ds_noise_level at, int64_t count);
 DS_API void ds_noise_to_x0(const ds_noise *n, float *out, const float *answer, const float *z,
@@ -239,7 +245,7 @@ DS_API void ds_noise_to_x0(const ds_noise *n, float *out, const float *answer, c
 /* d eps / d answer: what a cotangent of the noise is multiplied by to become one of the answer. */
 DS_API double ds_noise_slope(const ds_noise *n, ds_noise_level at);
 
-/* ---- pictures and latents ---------------------------------------------------------------------- */
+/* ---- pictures and latents -------------------------------------------------------------------- */
 
 /* Latents are the denoiser's, scaled by the folder's scaling_factor; pictures are planes [3,H,W] in
  * [0,1]. */

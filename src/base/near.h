@@ -8,8 +8,8 @@
 /* Name i of a list. */
 typedef const char *ds_name_at(const void *user, int64_t i);
 
-/* DS_E_NOMATCH: "no <what> matches <pattern>; near: a, b, c", with the three names of the list that are
- * the fewest edits away; a star of the pattern stands for anything. */
+/* DS_E_NOMATCH: "no <what> matches <pattern>; near: a, b, c", with the three names of the list
+ * that are the fewest edits away; a star of the pattern stands for anything. */
 ds_status ds__no_match(const char *what, const char *pattern, ds_name_at *name, const void *user,
                        int64_t count, ds_error *err);
 

@@ -1,4 +1,4 @@
-/* threads.c - how many threads work, which is OpenMP's matter.
+/* threads.c - how many threads work, which is OpenMP's matter, and whether they shall stop.
  *
  * OpenMP keeps the number for each thread that calls. What the process began with is read once. */
 
@@ -42,4 +42,16 @@ void ds__threads_leave(int before)
 {
     if (before > 0)
         omp_set_num_threads(before);
+}
+
+/* ---- cancellation: the compilers' atomics, since C++ reads no _Atomic in a header ----------- */
+
+void ds_cancel_request(ds_cancel *c)
+{
+    __atomic_store_n(&c->requested, 1, __ATOMIC_RELAXED);
+}
+
+bool ds_cancel_requested(const ds_cancel *c)
+{
+    return c != NULL && __atomic_load_n(&c->requested, __ATOMIC_RELAXED) != 0;
 }

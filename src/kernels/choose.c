@@ -6,6 +6,7 @@
 #include "kernels/simd.h"
 #include "kernels/tables.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,9 +69,8 @@ const ds_simd *ds__simd_at(int i)
     return NULL;
 }
 
-const ds_simd *ds__simd(void)
+const ds_simd *ds__simd_named(const char *wish)
 {
-    const char *wish = getenv("DIFFUSCOPE_ISA");
     const ds_simd *best = NULL;
 
     for (int i = 0; ds__simd_at(i) != NULL; i++) {
@@ -79,4 +79,27 @@ const ds_simd *ds__simd(void)
             break;
     }
     return best;
+}
+
+/* Chosen once: a host may change its environment while we run, and a table that changed half-way would
+ * change results. */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static const ds_simd *chosen;
+
+static void choose(void)
+{
+    if (chosen == NULL)
+        chosen = ds__simd_named(getenv("DIFFUSCOPE_ISA"));
+}
+
+const ds_simd *ds__simd(void)
+{
+    pthread_once(&once, choose);
+    return chosen;
+}
+
+void ds__simd_use(const ds_simd *table)
+{
+    pthread_once(&once, choose);
+    chosen = table != NULL ? table : ds__simd_named(getenv("DIFFUSCOPE_ISA"));
 }

@@ -203,8 +203,15 @@ typedef struct ds_simd {
                          int64_t count); /* da += g sign(a - b) */
 } ds_simd;
 
-/* The best table for this machine; DIFFUSCOPE_ISA in the environment names a lower one. */
+/* The best table for this machine, or the one that DIFFUSCOPE_ISA in the environment named at the first
+ * call, which is the only one that looks. */
 const ds_simd *ds__simd(void);
+
+/* The table of this name, or the best one. */
+const ds_simd *ds__simd_named(const char *wish);
+
+/* Another table from here on (NULL: the first choice): for tests, while nothing else runs. */
+void ds__simd_use(const ds_simd *table);
 
 /* The i-th table that this machine can run, slowest first ("ref" is number 0); NULL past the
  * end. */

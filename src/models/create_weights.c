@@ -93,7 +93,7 @@ static ds_status write_tensor(ds_create *c, ds_out_file *f, const law *l, int64_
         }
         st = ds__out_write(f, stored, (size_t)n * ds_dtype_size(type), err);
         c->done += n;
-        if (st == DS_OK && c->options->cancel != NULL && c->options->cancel->requested)
+        if (st == DS_OK && ds_cancel_requested(c->options->cancel))
             st = ds_fail(err, DS_E_CANCELLED, "cancelled while weights were written");
         if (c->options->progress != NULL)
             c->options->progress(c->options->user, c->done, c->total);

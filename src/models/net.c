@@ -181,6 +181,16 @@ bool ds__module_available(const ds_model *m, ds_module module)
     return m->weights[component_of[module]] != NULL;
 }
 
+void ds__module_done(ds_model *m, ds_module module)
+{
+    /* The packs of a small model are made in a tenth of a second, but then for every picture. */
+    const size_t little = (size_t)256 << 20;
+    char prefix[40];
+
+    snprintf(prefix, sizeof prefix, "%s.", ds__component_names[component_of[module]]);
+    ds__params_trim(m->params, prefix, little);
+}
+
 double ds__module_parameters(const ds_model *m, ds_module module)
 {
     const ds_weights *w = m->weights[component_of[module]];

@@ -22,6 +22,10 @@ extern const char *const ds__module_names[DS_MODULES]; /* "text_encoder" ... "va
 bool ds__module_available(const ds_model *m, ds_module module);
 ds_status ds__module_need(const ds_model *m, ds_module module, ds_error *err);
 
+/* The module is done with, for now: what its component keeps in kernel layouts goes back to the system, unless
+ * a net reads it or it is so little that making it again would be felt more than the memory. */
+void ds__module_done(ds_model *m, ds_module module);
+
 /* Number of parameters of the component that the module belongs to. */
 double ds__module_parameters(const ds_model *m, ds_module module);
 

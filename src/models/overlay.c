@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* ---- one change -------------------------------------------------------------------------------- */
+/* ---- one change ------------------------------------------------------------------------------ */
 
 static ds_status need(const ds_change *c, const ds_tensor *t, const char *what, ds_error *err)
 {
@@ -129,8 +129,8 @@ static ds_status change_sparse(const ds_change *c, ds_tensor *w, ds_error *err)
         st = no_memory(c, err);
     for (int64_t i = 0; st == DS_OK && i < ds_tensor_count(c->index); i++)
         if (at[i] < 0 || at[i] >= count) {
-            ds_fail(err, DS_E_SHAPE, "change of %.120s: index %lld, but it has %lld numbers", c->name,
-                    (long long)at[i], (long long)count);
+            ds_fail(err, DS_E_SHAPE, "change of %.120s: index %lld, but it has %lld numbers",
+                    c->name, (long long)at[i], (long long)count);
             st = ds_fail_at(err, DS_E_SHAPE, c->name, -1);
         } else {
             to[at[i]] = x[i];
@@ -165,7 +165,7 @@ static ds_status change(ds_model *m, const ds_change *c, ds_error *err)
     return ds_fail(err, DS_E_ARG, "change of %.120s: there is no kind %d", c->name, (int)c->kind);
 }
 
-/* ---- the derived model ------------------------------------------------------------------------- */
+/* ---- the derived model ----------------------------------------------------------------------- */
 
 ds_status ds_model_overlay(ds_model **out, ds_model *base, const ds_overlay *o, ds_error *err)
 {

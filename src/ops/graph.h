@@ -185,7 +185,7 @@ void ds__graph_output(ds_graph *g, ds_var *v);
 ds_status ds__plan_new(ds_plan **out, ds_graph *g, ds_error *err);
 void ds__plan_free(ds_plan *p);
 
-/* DS_E_CANCELLED soon after cancel->requested becomes non-zero (NULL: cannot be cancelled). */
+/* DS_E_CANCELLED soon after ds_cancel_request (NULL: cannot be cancelled). */
 ds_status ds__plan_run(ds_plan *p, const ds_cancel *cancel, ds_error *err);
 
 /* The same in two parts: what was built before the first ds__graph_grad, and the rest, which may be

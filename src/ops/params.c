@@ -351,3 +351,60 @@ ds_status ds__params_packed(ds_param *q, ds_kernel *k, const void **out, ds_erro
 
     return get_pack(q, k, info->layout, DS_DTYPE_F32, info->packed_bytes, out, err);
 }
+
+/* ---- giving back ----------------------------------------------------------------------------- */
+
+void ds__params_hold(ds_param *q)
+{
+    omp_set_lock(&q->home->lock);
+    q->plans++;
+    omp_unset_lock(&q->home->lock);
+}
+
+void ds__params_let_go(ds_param *q)
+{
+    omp_set_lock(&q->home->lock);
+    q->plans--;
+    omp_unset_lock(&q->home->lock);
+}
+
+static size_t idle_bytes(const ds_param *q)
+{
+    size_t bytes = 0;
+
+    for (const struct ds_pack *k = q->packs; q->plans == 0 && k != NULL; k = k->next)
+        bytes += k->bytes;
+    return bytes;
+}
+
+/* Called with the lock of q's home held. */
+static void drop_packs(ds_param *q)
+{
+    for (struct ds_pack *k = q->packs, *next; k != NULL; k = next) {
+        next = k->next;
+        q->home->packed_bytes -= k->bytes;
+        ds_free(k->data);
+        ds_free(k);
+    }
+    q->packs = NULL;
+}
+
+void ds__params_trim(ds_params *p, const char *prefix, size_t most)
+{
+    const size_t n = strlen(prefix);
+    size_t idle = 0;
+
+    for (int pass = 0; pass < 2; pass++)
+        for (int64_t i = 0; i < p->count; i++) {
+            ds_param *q = p->item[i];
+
+            if (strncmp(q->name, prefix, n) != 0)
+                continue;
+            omp_set_lock(&q->home->lock);
+            if (pass == 0)
+                idle += idle_bytes(q);
+            else if (idle > most && q->plans == 0)
+                drop_packs(q);
+            omp_unset_lock(&q->home->lock);
+        }
+}

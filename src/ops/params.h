@@ -18,6 +18,7 @@ typedef struct ds_param {
     ds_tensor value;  /* PyTorch's order; data NULL while a topology is only being listed */
     bool trained;     /* its value changes between runs: never packed */
     struct ds_pack *packs;
+    int plans;              /* that read it now */
     struct ds_params *home; /* the table that keeps its packs, under its lock */
     void *owned;            /* the value's data, where the table itself keeps it; else NULL */
 } ds_param;
@@ -73,6 +74,14 @@ void ds__params_release(const ds_param *q);
 
 /* Makes the copies of trained parameters again, after their values have changed. */
 void ds__params_refresh(ds_params *p);
+
+/* A plan begins or ends to read q: while one does, its packs stay. */
+void ds__params_hold(ds_param *q);
+void ds__params_let_go(ds_param *q);
+
+/* Frees the packed copies of all parameters under `prefix` ("unet.") that no plan reads, if they are worth
+ * it: more than `most` bytes together. A plan that wants them again makes them again. */
+void ds__params_trim(ds_params *p, const char *prefix, size_t most);
 
 size_t ds__params_packed_bytes(const ds_params *p); /* sum of all copies */
 

@@ -331,10 +331,26 @@ static void leave(const ds_plan *p, int before)
         omp_set_num_threads(before);
 }
 
+/* Packed copies of the parameters stay while the plan lives. */
+static void hold_parameters(ds_graph *g)
+{
+    for (int i = 0; i < g->count; i++)
+        if (g->node[i]->op == &ds__op_param && g->node[i]->n_out == 1)
+            ds__params_hold(g->node[i]->out[0]->param);
+}
+
+static void let_parameters_go(ds_graph *g)
+{
+    for (int i = 0; i < g->count; i++)
+        if (g->node[i]->op == &ds__op_param && g->node[i]->n_out == 1)
+            ds__params_let_go(g->node[i]->out[0]->param);
+}
+
 static ds_status lay_out(ds_plan *p, ds_error *err)
 {
     ds_status st;
 
+    hold_parameters(p->g);
     mark_live(p->g);
     fold(p->g);
     st = collect(p, err);
@@ -378,6 +394,7 @@ void ds__plan_free(ds_plan *p)
 {
     if (p == NULL)
         return;
+    let_parameters_go(p->g);
     for (int i = 0; i < p->count; i++) {
         ds__kernel_free(p->node[i]->kernel);
         p->node[i]->kernel = NULL;
@@ -464,7 +481,7 @@ static ds_status run(ds_plan *p, int first, int end, const ds_cancel *cancel, ds
     for (int i = first; st == DS_OK && i < end; i++) {
         ds_node *n = p->node[i];
 
-        if (cancel != NULL && cancel->requested)
+        if (ds_cancel_requested(cancel))
             st = ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
         if (st == DS_OK && n->op->run != NULL)
             st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* ---- reshape: a view ------------------------------------------------------------------------ */
+/* ---- reshape: a view ------------------------------------------------------------------------- */
 
 static void reshape_adjoint(ds_graph *g, ds_node *n, ds_var *const dout[], ds_var *din[])
 {
@@ -32,7 +32,7 @@ ds_var *ds__reshape(ds_graph *g, ds_var *x, int rank, const int64_t *dim)
     return y;
 }
 
-/* ---- concat and slice along the last axis --------------------------------------------------- */
+/* ---- concat and slice along the last axis ---------------------------------------------------- */
 
 static ds_status run_concat(ds_node *n, ds_error *err)
 {
@@ -129,7 +129,7 @@ ds_var *ds__slice(ds_graph *g, ds_var *x, int64_t first, int64_t count)
     return ds__output(g, n, DS_DTYPE_F32, x->rank, dim);
 }
 
-/* ---- upsample: nearest neighbour ------------------------------------------------------------ */
+/* ---- upsample: nearest neighbour ------------------------------------------------------------- */
 
 static ds_status run_upsample(ds_node *n, ds_error *err)
 {
@@ -177,7 +177,7 @@ ds_var *ds__upsample(ds_graph *g, ds_var *x, int64_t height, int64_t width)
                       (const int64_t[]){ x->dim[0], height, width, x->dim[3] });
 }
 
-/* ---- rows by number ------------------------------------------------------------------------- */
+/* ---- rows by number -------------------------------------------------------------------------- */
 
 static ds_status prepare_gather(ds_graph *g, ds_node *n, ds_error *err)
 {

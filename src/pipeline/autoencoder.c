@@ -322,7 +322,7 @@ void ds__posterior(const ds_autoencoder *a, float *latent, const float *mean, co
     }
 }
 
-/* ---- public ----------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 ds_status ds_autoencoder_new(ds_autoencoder **out, ds_model *m,
                              const ds_autoencoder_options *options, ds_error *err)

@@ -1,4 +1,5 @@
-/* denoiser_pull.c - the public denoiser: options, gates, and cotangents pulled back. See verbs.h. */
+/* denoiser_pull.c - the public denoiser: options, gates, and cotangents pulled back. See
+ * verbs.h. */
 
 #include "pipeline/denoiser_impl.h"
 
@@ -8,7 +9,7 @@
 
 #include <string.h>
 
-/* ---- options ---------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 /* What the network is asked while it is built. */
 typedef struct request {
@@ -43,9 +44,10 @@ static bool wants_gate(void *user, const char *site, const ds_tensor *value, ds_
 
         if (!ds__site_matches(g->site, site))
             continue;
-        *gate = !g->per_row     ? (ds_tensor){ DS_DTYPE_F32, 1, { parts }, NULL }
-                : g->places > 0 ? (ds_tensor){ DS_DTYPE_F32, 3, { r->rows, g->places, parts }, NULL }
-                                : (ds_tensor){ DS_DTYPE_F32, 2, { r->rows, parts }, NULL };
+        *gate = !g->per_row ? (ds_tensor){ DS_DTYPE_F32, 1, { parts }, NULL }
+                : g->places > 0
+                    ? (ds_tensor){ DS_DTYPE_F32, 3, { r->rows, g->places, parts }, NULL }
+                    : (ds_tensor){ DS_DTYPE_F32, 2, { r->rows, parts }, NULL };
         return true;
     }
     return false;
@@ -213,7 +215,7 @@ void ds_denoiser_free(ds_denoiser *d)
     ds__denoiser_free(d);
 }
 
-/* ---- calls ------------------------------------------------------------------------------------ */
+/* ---- calls ----------------------------------------------------------------------------------- */
 
 ds_status ds_denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_error *err)
 {
@@ -272,7 +274,7 @@ ds_status ds_denoiser_pull(ds_denoiser *d, const float *cotangent, ds_error *err
     return st;
 }
 
-/* ---- gradients -------------------------------------------------------------------------------- */
+/* ---- gradients ------------------------------------------------------------------------------- */
 
 static const char *gradient_name(const ds_net *n, int i)
 {

@@ -1,5 +1,5 @@
-/* encoder.c - text encoders that are planned once, with rows of the caller's in place of some tokens'
- * embeddings, and cotangents pulled back to these rows. See verbs.h. */
+/* encoder.c - text encoders that are planned once, with rows of the caller's in place of some
+ * tokens' embeddings, and cotangents pulled back to these rows. See verbs.h. */
 
 #include "pipeline/prompt.h"
 
@@ -33,7 +33,7 @@ struct ds_encoder {
     part part[ENCODERS];
 };
 
-/* ---- checks ----------------------------------------------------------------------------------- */
+/* ---- checks ---------------------------------------------------------------------------------- */
 
 static ds_status check(const ds_encoder_options *o, ds_error *err)
 {
@@ -71,7 +71,7 @@ static ds_status check_places(ds_encoder *e, const ds_encoder_options *o, ds_err
     return DS_OK;
 }
 
-/* ---- planning --------------------------------------------------------------------------------- */
+/* ---- planning -------------------------------------------------------------------------------- */
 
 static ds_status read_ids(ds_encoder *e, const ds_encoder_options *o, int i, ds_error *err)
 {
@@ -404,7 +404,7 @@ const float *ds_encoder_row_gradient(const ds_encoder *e, int encoder, int64_t r
     return ds__net_view(n, ds__net_outputs(n) - 1) + row * e->part[encoder].width;
 }
 
-/* ---- conditionings ---------------------------------------------------------------------------- */
+/* ---- conditionings --------------------------------------------------------------------------- */
 
 ds_status ds_conditions_new(ds_conditions **out, int64_t count, int64_t tokens, int64_t width,
                             int64_t pooled, ds_error *err)

@@ -156,7 +156,7 @@ void ds__noise_to_x0(const ds_noise *n, float *out, const float *answer, const f
     }
 }
 
-/* ---- public ----------------------------------------------------------------------------------- */
+/* ---- public ---------------------------------------------------------------------------------- */
 
 ds_status ds_noise_new(ds_noise **out, ds_model *m, ds_error *err)
 {

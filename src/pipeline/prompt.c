@@ -81,8 +81,8 @@ ds_status ds__text_open(ds_text **out, ds_model *m, ds_error *err)
         ds__text_close(t);
         return st;
     }
-    t->zero_absent = t->encoders == 2 &&
-                     ds__store_flag(m->store, "force_zeros_for_empty_prompt", true);
+    t->zero_absent =
+        t->encoders == 2 && ds__store_flag(m->store, "force_zeros_for_empty_prompt", true);
     *out = t;
     return DS_OK;
 }
@@ -287,6 +287,7 @@ static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t *ids,
     if (st == DS_OK)
         ds__text_take(t, c, n, i, row);
     ds__net_free(n);
+    ds__module_done(t->model, modules[i]);
     ds_free(row);
     return st;
 }

@@ -140,10 +140,15 @@ ds_status ds_run_decode(ds_run *r, ds_error *err)
 
     if (r->failed)
         return ds_fail(err, DS_E_ARG, "this run has failed before: it can only be freed");
+    if (ds_run_done(r)) { /* the denoiser's memory is room for the decoder's */
+        ds__denoiser_free(r->denoiser);
+        r->denoiser = NULL;
+        ds__module_done(r->model, DS_MODULE_UNET);
+    }
     before = ds__threads_enter(r->options.threads);
     for (int64_t b = 0; st == DS_OK && b < r->images; b++) {
-        ds__taps_at(r->taps, (ds_taps_place){
-                                 .rows = DS_ROWS_PICTURE, .step = -1, .call = -1, .image = b });
+        ds__taps_at(r->taps,
+                    (ds_taps_place){ .rows = DS_ROWS_PICTURE, .step = -1, .call = -1, .image = b });
         st = ds__decode(r->autoencoder, r->image + b * pixels, ds_sampler_x(r->sampler[b]),
                         r->options.cancel, err);
     }

@@ -27,8 +27,8 @@ struct ds_taps {
 
 /* ---- a tap's value --------------------------------------------------------------------------- */
 
-/* A row [outer, channels, inner]: channels are the second axis of maps and probabilities, the last of
- * the rest. */
+/* A row [outer, channels, inner]: channels are the second axis of maps and probabilities, the
+ * last of the rest. */
 typedef struct extent {
     int64_t outer, channels, inner;
 } extent;
@@ -77,11 +77,12 @@ static ds_status check_value(const ds_tap *tap, const char *site, const ds_tenso
     if ((tap->kind != DS_TAP_REPLACE && tap->kind != DS_TAP_ADD) ||
         fit_of(tap->value, shape) != MISFIT)
         return DS_OK;
-    ds_fail(err, DS_E_SHAPE,
-            "a tap's value of shape %s does not fit %.120s %s: expected that shape, one row of it, or "
-            "[%lld]",
-            ds_tensor_shape(tap->value, a, sizeof a), site, ds_tensor_shape(shape, b, sizeof b),
-            (long long)e.channels);
+    ds_fail(
+        err, DS_E_SHAPE,
+        "a tap's value of shape %s does not fit %.120s %s: expected that shape, one row of it, or "
+        "[%lld]",
+        ds_tensor_shape(tap->value, a, sizeof a), site, ds_tensor_shape(shape, b, sizeof b),
+        (long long)e.channels);
     return ds_fail_at(err, DS_E_SHAPE, site, -1);
 }
 
@@ -157,7 +158,8 @@ static ds_interest wants(void *user, const char *site, const ds_tensor *shape)
 
 /* ---- showing --------------------------------------------------------------------------------- */
 
-/* Whose row r of a value with `rows` rows is. A text that several images share counts as the first's. */
+/* Whose row r of a value with `rows` rows is. A text that several images share counts as the
+ * first's. */
 static ds_event place(const ds_taps *t, const char *site, int64_t r, int64_t rows)
 {
     const ds_taps_place *at = &t->at;
@@ -200,8 +202,9 @@ static float number(const ds_tensor *value, int64_t i)
 
     if (value->dtype == DS_DTYPE_F32)
         return ((const float *)value->data)[i];
-    ds_convert(&x, DS_DTYPE_F32, (const char *)value->data + (size_t)i * ds_dtype_size(value->dtype),
-               value->dtype, 1);
+    ds_convert(&x, DS_DTYPE_F32,
+               (const char *)value->data + (size_t)i * ds_dtype_size(value->dtype), value->dtype,
+               1);
     return x;
 }
 
@@ -292,7 +295,8 @@ static bool wants_image(void *user, const char *site, int64_t image)
                                l != NULL && l->second == DS_PARTS ? t->second : NULL };
 
     for (int i = 0; i < 2; i++)
-        if (w[i] != NULL && (w[i]->wants_image == NULL || w[i]->wants_image(w[i]->user, site, image)))
+        if (w[i] != NULL &&
+            (w[i]->wants_image == NULL || w[i]->wants_image(w[i]->user, site, image)))
             return true;
     return false;
 }
@@ -307,7 +311,8 @@ static ds_status check_tap(const ds_tap *tap, ds_error *err)
     if (tap->site == NULL)
         return ds_fail(err, DS_E_ARG, "a tap has no site");
     if (tap->kind < DS_TAP_LOOK || tap->kind > DS_TAP_ADD)
-        return ds_fail(err, DS_E_ARG, "tap at %.120s: there is no kind %d", tap->site, (int)tap->kind);
+        return ds_fail(err, DS_E_ARG, "tap at %.120s: there is no kind %d", tap->site,
+                       (int)tap->kind);
     if (calls && tap->call == NULL)
         return ds_fail(err, DS_E_ARG, "tap at %.120s: nobody to call", tap->site);
     if (value && (tap->value == NULL || tap->value->data == NULL))
@@ -316,7 +321,8 @@ static ds_status check_tap(const ds_tap *tap, ds_error *err)
         return ds_fail(err, DS_E_ARG, "tap at %.120s: part %lld of %lld", tap->site,
                        (long long)tap->part, (long long)tap->parts);
     if (tap->from < 0 || tap->to < 0 || (tap->to > 0 && tap->to <= tap->from))
-        return ds_fail(err, DS_E_ARG, "tap at %.120s: steps %d to %d", tap->site, tap->from, tap->to);
+        return ds_fail(err, DS_E_ARG, "tap at %.120s: steps %d to %d", tap->site, tap->from,
+                       tap->to);
     return DS_OK;
 }
 
@@ -361,7 +367,8 @@ ds_status ds__taps_new(ds_taps **out, const ds_watcher **watcher, const ds_watch
         return st;
     }
     t->self = (ds_watcher){ wants, show, t, NULL, wants_image };
-    if ((first != NULL && first->show_part != NULL) || (second != NULL && second->show_part != NULL))
+    if ((first != NULL && first->show_part != NULL) ||
+        (second != NULL && second->show_part != NULL))
         t->self.show_part = show_part;
     *watcher = &t->self;
     *out = t;

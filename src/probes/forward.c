@@ -1,5 +1,6 @@
 /* forward.c - one network on named tensors, with any of its values watched (ds_model_forward). */
 
+#include "base/options.h"
 #include "pipeline/sites.h"
 
 #include <stdio.h>
@@ -224,40 +225,62 @@ static bool is_small(ds_model *m, ds_module module, const ds_net_shape *s)
            positions * ds__module_parameters(m, module) < 1e10;
 }
 
-ds_status ds_model_forward(ds_model *m, const char *module_name, const ds_bundle *inputs,
-                           const char *const *watch, int n_watch, const char *const *wrt, int n_wrt,
-                           ds_bundle *outputs, ds_error *err)
+static ds_status run(ds_net *n, const request *r, ds_bundle *outputs, const ds_cancel *cancel,
+                     ds_error *err)
 {
-    request gradients = { inputs, wrt, n_wrt };
-    const ds_net_pullback pullback = { has_cotangent, wants, &gradients, false };
-    ds_capture capture = { watch, n_watch, outputs };
-    const ds_watcher watcher = ds__capture_watcher(&capture);
-    const ds_gates gates = { wants_gate, &gradients };
-    ds_net_options options = { .watcher = n_watch > 0 ? &watcher : NULL,
-                               .pullback = n_wrt > 0 ? &pullback : NULL,
-                               .gates = any_gates(&gradients) ? &gates : NULL };
+    ds_status st = check_gradients(n, r, err);
+
+    if (st == DS_OK)
+        st = set_inputs(n, r->in, err);
+    if (st == DS_OK)
+        st = ds__net_run(n, cancel, err);
+    return st == DS_OK ? get_outputs(n, outputs, err) : st;
+}
+
+ds_status ds_model_forward_with(ds_model *m, const char *module_name, const ds_bundle *inputs,
+                                ds_bundle *outputs, const ds_forward_options *given, ds_error *err)
+{
+    const ds_forward_options defaults = DS_FORWARD_OPTIONS_INIT;
+    ds_forward_options o;
+    ds_module module = DS_MODULE_UNET;
     ds_net_shape shape = { 0 };
     ds_net *n = NULL;
-    ds_module module = DS_MODULE_UNET;
-    ds_status st = parse_module(module_name, &module, err);
+    ds_status st = ds__options_take(&o, sizeof o, &defaults, given, "forward options",
+                                    "DS_FORWARD_OPTIONS_INIT", err);
+    request gradients = { inputs, o.wrt, o.n_wrt };
+    const ds_net_pullback pullback = { has_cotangent, wants, &gradients, o.recompute };
+    ds_capture capture = { o.watch, o.n_watch, outputs };
+    const ds_watcher watcher = ds__capture_watcher(&capture);
+    const ds_gates gates = { wants_gate, &gradients };
+    ds_net_options net = { .watcher = o.n_watch > 0 ? &watcher : NULL,
+                           .pullback = o.n_wrt > 0 ? &pullback : NULL,
+                           .gates = any_gates(&gradients) ? &gates : NULL,
+                           .threads = o.threads };
 
+    if (st == DS_OK)
+        st = parse_module(module_name, &module, err);
     if (st == DS_OK)
         st = ds__module_need(m, module, err);
     if (st == DS_OK)
         st = infer_shape(module, inputs, &shape, err);
-    options.reference = st == DS_OK && is_small(m, module, &shape);
+    net.reference = st == DS_OK && is_small(m, module, &shape);
     if (st == DS_OK)
-        st = check_patterns(m, module, watch, n_watch, err);
+        st = check_patterns(m, module, o.watch, o.n_watch, err);
     if (st == DS_OK)
-        st = ds__net_new(&n, m, module, &shape, &options, err);
+        st = ds__net_new(&n, m, module, &shape, &net, err);
     if (st == DS_OK)
-        st = check_gradients(n, &gradients, err);
-    if (st == DS_OK)
-        st = set_inputs(n, inputs, err);
-    if (st == DS_OK)
-        st = ds__net_run(n, NULL, err);
-    if (st == DS_OK)
-        st = get_outputs(n, outputs, err);
+        st = run(n, &gradients, outputs, o.cancel, err);
     ds__net_free(n);
     return st;
+}
+
+ds_status ds_model_forward(ds_model *m, const char *module, const ds_bundle *inputs,
+                           const char *const *watch, int n_watch, const char *const *wrt, int n_wrt,
+                           ds_bundle *outputs, ds_error *err)
+{
+    const ds_forward_options o = {
+        .size = sizeof o, .watch = watch, .n_watch = n_watch, .wrt = wrt, .n_wrt = n_wrt
+    };
+
+    return ds_model_forward_with(m, module, inputs, outputs, &o, err);
 }

@@ -34,11 +34,12 @@ static ds_status read_schedule(ds_trainer *t, ds_error *err)
     if (st == DS_OK)
         st = ds__schedule_new(&s, &c, DS_DDIM, err);
     if (st == DS_OK && c.prediction == DS_PREDICT_SAMPLE)
-        st = ds_fail_at(err,
-                        ds_fail(err, DS_E_UNSUPPORTED,
-                                "training: prediction_type: expected epsilon or v_prediction, found "
-                                "sample"),
-                        path, -1);
+        st =
+            ds_fail_at(err,
+                       ds_fail(err, DS_E_UNSUPPORTED,
+                               "training: prediction_type: expected epsilon or v_prediction, found "
+                               "sample"),
+                       path, -1);
     ds__schedule_file_close(&f);
     if (st != DS_OK) {
         ds__schedule_free(&s);

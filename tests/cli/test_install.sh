@@ -100,5 +100,10 @@ missing=$(comm -23 "$dest/declared" "$dest/exported" | tr '\n' ' ')
 extra=$(comm -13 "$dest/declared" "$dest/exported" | tr '\n' ' ')
 [ -z "$extra" ] || fail "exported, declared in no header: $extra"
 
+nm -g --defined-only "$dest/static/libdiffuscope.a" | awk 'NF == 3 { print $3 }' |
+    grep '^ds_[a-z0-9]' | sort -u | comm -13 "$dest/declared" - >"$dest/undeclared"
+[ -s "$dest/undeclared" ] &&
+    fail "public names in the static library that no header declares: $(tr '\n' ' ' <"$dest/undeclared")"
+
 [ $bad = 0 ] || echo "$bad failed"
 exit $bad

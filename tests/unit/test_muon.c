@@ -143,7 +143,7 @@ static void updates_are_nearly_orthogonal(void **state)
 {
     (void)state;
     for (int table = 0; ds__simd_at(table) != NULL; table++) {
-        setenv("DIFFUSCOPE_ISA", ds__simd_at(table)->isa, 1);
+        ds__simd_use(ds__simd_at(table));
         seed = 5;
         one_update(24, 100, 24, 0.02);    /* wide */
         one_update(150, 40, 40, 0.02);    /* tall */
@@ -157,7 +157,7 @@ static void updates_are_nearly_orthogonal(void **state)
         one_update(7, 1, 1, 1.0);
         one_update(3, 5, 2, 0.1);
     }
-    unsetenv("DIFFUSCOPE_ISA");
+    ds__simd_use(NULL);
 }
 
 /* What the polynomials make of singular values: the matrices are not needed. */
@@ -219,7 +219,7 @@ static void steps_follow_the_formula(void **state)
     for (int table = 0; ds__simd_at(table) != NULL; table++) {
         double tolerance;
 
-        setenv("DIFFUSCOPE_ISA", ds__simd_at(table)->isa, 1);
+        ds__simd_use(ds__simd_at(table));
         tolerance = table == 0 ? 1e-6 : is_bf16() ? 1e-2 : 3e-4;
         seed = 9;
         three_steps(20, 90, tolerance);
@@ -227,7 +227,7 @@ static void steps_follow_the_formula(void **state)
         three_steps(66, 66, tolerance);
         three_steps(13, 530, tolerance);
     }
-    unsetenv("DIFFUSCOPE_ISA");
+    ds__simd_use(NULL);
 }
 
 static void a_gradient_of_zero_moves_nothing(void **state)

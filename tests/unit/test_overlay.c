@@ -231,9 +231,11 @@ static void refusals(void **state)
            "unet.conv_in.weight");
     refuse(base, (ds_change){ .name = DENSE, .value = &small }, DS_E_SHAPE, DENSE);
     refuse(base, (ds_change){ .name = DENSE, .kind = DS_CHANGE_ADD }, DS_E_ARG, "missing");
-    refuse(base, (ds_change){ .name = DENSE, .kind = DS_CHANGE_LOW_RANK, .up = &small, .down = &small },
+    refuse(base,
+           (ds_change){ .name = DENSE, .kind = DS_CHANGE_LOW_RANK, .up = &small, .down = &small },
            DS_E_SHAPE, "[4, 4]");
-    refuse(base, (ds_change){ .name = DENSE, .kind = DS_CHANGE_SPARSE, .value = &one, .index = &far },
+    refuse(base,
+           (ds_change){ .name = DENSE, .kind = DS_CHANGE_SPARSE, .value = &one, .index = &far },
            DS_E_SHAPE, "1073741824");
     ds_model_close(base);
 }

@@ -285,7 +285,7 @@ static ds_status stop_at_two(void *user, ds_run *run, ds_error *err)
     ds_cancel *c = user;
 
     if (c != NULL)
-        c->requested = ds_run_step_index(run) == 2;
+        ds_run_step_index(run) == 2 ? ds_cancel_request(c) : (void)0;
     else if (ds_run_step_index(run) == 2)
         return ds_fail(err, DS_E_IO, "the disk is full");
     return DS_OK;

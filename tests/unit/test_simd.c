@@ -66,12 +66,18 @@ static void tables_can_be_chosen(void **state)
     assert_non_null(ds__simd_at(1));
     assert_null(ds__simd_at(100));
     for (int i = 0; ds__simd_at(i) != NULL; i++) {
-        setenv("DIFFUSCOPE_ISA", ds__simd_at(i)->isa, 1);
+        const ds_simd *before = ds__simd();
+
+        assert_ptr_equal(ds__simd_named(ds__simd_at(i)->isa), ds__simd_at(i));
+        setenv("DIFFUSCOPE_ISA", ds__simd_at(i)->isa, 1); /* too late */
+        assert_ptr_equal(ds__simd(), before);
+        ds__simd_use(ds__simd_at(i));
         assert_ptr_equal(ds__simd(), ds__simd_at(i));
+        unsetenv("DIFFUSCOPE_ISA");
+        ds__simd_use(NULL);
+        assert_ptr_equal(ds__simd(), ds__simd_named(NULL));
     }
-    setenv("DIFFUSCOPE_ISA", "no such set", 1);
-    assert_non_null(ds__simd());
-    unsetenv("DIFFUSCOPE_ISA");
+    assert_ptr_equal(ds__simd_named("no such set"), ds__simd_named(NULL));
 }
 
 /* ---- norms ---------------------------------------------------------------------------------- */

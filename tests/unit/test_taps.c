@@ -92,8 +92,10 @@ static void looking_changes_no_bit(void **state)
 {
     static float plain[ALL], seen[ALL];
     log unet = { 0 }, text = { 0 }, eps = { 0 }, picture = { 0 };
-    const ds_tap taps[4] = { looking(OUT, &unet), looking("text_encoder.text_model.embeddings", &text),
-                             looking("sampler.eps", &eps), looking("vae.decoder.conv_out", &picture) };
+    const ds_tap taps[4] = { looking(OUT, &unet),
+                             looking("text_encoder.text_model.embeddings", &text),
+                             looking("sampler.eps", &eps),
+                             looking("vae.decoder.conv_out", &picture) };
 
     (void)state;
     latents(NULL, 0, plain);

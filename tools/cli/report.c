@@ -80,7 +80,7 @@ static ds_cancel interrupted; /* a signal handler has no other way to reach it *
 static void on_signal(int number)
 {
     (void)number;
-    interrupted.requested = 1;
+    ds_cancel_request(&interrupted);
 }
 
 ds_cancel *cancel_on_interrupt(void)

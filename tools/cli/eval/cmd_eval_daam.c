@@ -117,8 +117,8 @@ static ds_status score_all(eval *e, scene_lines *lines, ds_error *err)
 
         if (scene_lines_find(lines, i) != NULL)
             continue;
-        st = e->cancel->requested ? ds_fail(err, DS_E_CANCELLED, "interrupted")
-                                  : eval_scene(e, i, &line, err);
+        st = ds_cancel_requested(e->cancel) ? ds_fail(err, DS_E_CANCELLED, "interrupted")
+                                            : eval_scene(e, i, &line, err);
         if (st == DS_OK)
             st = scene_lines_add(lines, line, err);
         if (st == DS_OK)

@@ -288,7 +288,8 @@ static ds_status run(const ds_args *a, ds_error *err)
         st = begin_lines(a, err);
     if (st == DS_OK)
         st = pid_job_open(&j, a, "diffuscope eval pid", err);
-    for (size_t i = 0; st == DS_OK && !cancel_on_interrupt()->requested && i < DS_COUNT(sets); i++)
+    for (size_t i = 0;
+         st == DS_OK && !ds_cancel_requested(cancel_on_interrupt()) && i < DS_COUNT(sets); i++)
         st = run_set(&j, i, err);
     if (st == DS_OK)
         st = pid_finish(&j, err);

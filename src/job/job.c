@@ -2,6 +2,8 @@
 
 #include "job/job.h"
 
+#include "base/options.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +43,7 @@ static ds_status make_options(ds_job *j, ds_error *err)
 
 ds_status ds_job_new(ds_job **out, const ds_method *m, const ds_job_options *o, ds_error *err)
 {
+    const ds_job_options defaults = DS_JOB_OPTIONS_INIT;
     ds_job *j = ds_calloc(1, sizeof *j);
     ds_status st;
 
@@ -49,10 +52,10 @@ ds_status ds_job_new(ds_job **out, const ds_method *m, const ds_job_options *o, 
         return ds_fail(err, DS_E_NOMEM, "job: %zu bytes", sizeof *j);
     j->method = m;
     j->start = now();
-    j->o = (ds_job_options)DS_JOB_OPTIONS_INIT;
-    if (o != NULL)
-        memcpy(&j->o, o, o->size < sizeof *o ? o->size : sizeof *o);
-    st = ds__result_new(&j->result, err);
+    st = ds__options_take(&j->o, sizeof j->o, &defaults, o, "job options", "DS_JOB_OPTIONS_INIT",
+                          err);
+    if (st == DS_OK)
+        st = ds__result_new(&j->result, err);
     if (st == DS_OK)
         st = make_options(j, err);
     if (st != DS_OK) {
@@ -155,7 +158,7 @@ ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t t
 {
     const ds_progress p = { stage, done, total };
 
-    if (j->o.cancel != NULL && j->o.cancel->requested)
+    if (ds_cancel_requested(j->o.cancel))
         return ds_fail(err, DS_E_CANCELLED, "interrupted");
     return j->o.progress != NULL ? j->o.progress(j->o.user, &p, err) : DS_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/options.h"
 #include "base/text.h"
 #include "models/prediction.h"
 #include "weights/original.h"
@@ -199,9 +200,13 @@ ds_status ds_model_export(ds_model *m, const char *path, const ds_export_options
                           ds_error *err)
 {
     const ds_export_options defaults = DS_EXPORT_OPTIONS_INIT;
-    const ds_export_options *o = options != NULL ? options : &defaults;
-    ds_status st;
+    ds_export_options taken;
+    const ds_export_options *o = &taken;
+    ds_status st = ds__options_take(&taken, sizeof taken, &defaults, options, "export options",
+                                    "DS_EXPORT_OPTIONS_INIT", err);
 
+    if (st != DS_OK)
+        return st;
     if (o->convert && o->dtype != DS_DTYPE_F32 && o->dtype != DS_DTYPE_F16 &&
         o->dtype != DS_DTYPE_BF16)
         return ds_fail(err, DS_E_ARG, "element type %s: expected F32, F16 or BF16",

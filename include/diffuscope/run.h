@@ -35,7 +35,8 @@ typedef struct ds_run_options {
     const char *prompt;          /* NULL is the empty one */
     const char *negative_prompt; /* NULL: none given, which XL models tell from "" */
     int steps;
-    double cfg_scale; /* eps = u + s (c - u). At most 1: none, the negative prompt is not run. A network
+    double
+        cfg_scale; /* eps = u + s (c - u). At most 1: none, the negative prompt is not run. A network
                          that takes guidance as an embedding is given it, and runs the prompt alone */
 
     const char *sampler;   /* NULL: the folder's. These and compat as in ds_sampler_options */

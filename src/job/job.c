@@ -177,10 +177,11 @@ ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
 
     if (prompt == NULL || j->common.emphasis != DS_EMPHASIS_NONE || !ds_prompt_emphasises(prompt))
         return DS_OK;
-    snprintf(text, sizeof text,
-             "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"; %s "
-             "a1111 or comfy reads them",
-             prompt, ds__job_name(j, "emphasis"));
+    snprintf(
+        text, sizeof text,
+        "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"; %s "
+        "a1111 or comfy reads them",
+        prompt, ds__job_name(j, "emphasis"));
     return ds__job_warn(j, text, err);
 }
 

@@ -221,8 +221,9 @@ static ds_status build(ds_encoder *e, const ds_encoder_options *o, ds_error *err
     for (int i = 0; st == DS_OK && i < e->parts; i++)
         st = make_part(e, o, i, err);
     if (st == DS_OK && o->pull_back && (e->c->weight[0] != NULL || e->c->weight[1] != NULL))
-        st = ds_fail(err, DS_E_UNSUPPORTED,
-                     "an encoder does not pull back through weights of emphasis: give the prompts without");
+        st = ds_fail(
+            err, DS_E_UNSUPPORTED,
+            "an encoder does not pull back through weights of emphasis: give the prompts without");
     return st == DS_OK ? ds__emphasis_prepare(e->text, e->c, o->cancel, err) : st;
 }
 

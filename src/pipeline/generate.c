@@ -121,22 +121,23 @@ static ds_status warn_of_guidance(ds_run *r, const ds_run_options *o, ds_error *
     if (r->guidance == DS_GUIDED)
         return DS_OK;
     if (r->guidance == DS_GUIDED_INSIDE) {
-        text = ds__arena_printf(&r->arena,
-                                "this network takes guidance as an embedding: %g is fed to it, and the "
-                                "prompt alone is run",
-                                o->cfg_scale);
+        text = ds__arena_printf(
+            &r->arena,
+            "this network takes guidance as an embedding: %g is fed to it, and the "
+            "prompt alone is run",
+            o->cfg_scale);
         if (text == NULL)
             return no_memory(err);
         warn(r, text);
     } else if (o->cfg_scale < 1.0) {
-        text = ds__arena_printf(&r->arena,
-                                "a guidance of %g is none, as 1 is: the prompt alone is run",
-                                o->cfg_scale);
+        text = ds__arena_printf(
+            &r->arena, "a guidance of %g is none, as 1 is: the prompt alone is run", o->cfg_scale);
         if (text == NULL)
             return no_memory(err);
         warn(r, text);
     }
-    return negative ? warn(r, "the negative prompt has no effect without a guidance above 1") : DS_OK;
+    return negative ? warn(r, "the negative prompt has no effect without a guidance above 1")
+                    : DS_OK;
 }
 
 /* The conditionings are the negative prompt's, where there is one, and then those of the

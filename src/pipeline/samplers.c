@@ -139,10 +139,11 @@ static ds_status skip_steps(ds_sampler *s, const ds_sampler_options *o, ds_error
         return ds_fail(err, DS_E_ARG, "strength %g of %d steps leaves none to run", o->strength,
                        o->steps);
     if (s->first > 0 && s->class->kind == DS_PNDM && !s->config.skip_prk)
-        return ds_fail(err, DS_E_UNSUPPORTED,
-                       "sampler pndm starts with Runge-Kutta steps here, which cannot begin inside of "
-                       "the schedule; set skip_prk_steps to true in the scheduler configuration, or "
-                       "choose another sampler");
+        return ds_fail(
+            err, DS_E_UNSUPPORTED,
+            "sampler pndm starts with Runge-Kutta steps here, which cannot begin inside of "
+            "the schedule; set skip_prk_steps to true in the scheduler configuration, or "
+            "choose another sampler");
     return DS_OK;
 }
 

@@ -21,6 +21,20 @@ static ds_model *open_model(bool xl)
 
 /* ---- prompts --------------------------------------------------------------------------------- */
 
+/* Each alone: rows of one batch may differ in their last bits where threads share the batch out. */
+static void absent_is_empty(ds_text *t)
+{
+    static const char *const prompts[2] = { NULL, "" };
+    ds_conditions *c[2];
+    ds_error err = { 0 };
+
+    for (int i = 0; i < 2; i++)
+        ts_ok(ds__text_encode(t, &c[i], prompts + i, 1, NULL, NULL, &err), &err);
+    assert_memory_equal(c[0]->hidden, c[1]->hidden, (size_t)(77 * c[0]->width) * sizeof(float));
+    ds__conditions_free(c[0]);
+    ds__conditions_free(c[1]);
+}
+
 static void absent_prompts(void **state)
 {
     static const char *const prompts[3] = { NULL, "", "a cat" };
@@ -45,7 +59,7 @@ static void absent_prompts(void **state)
         if (xl)
             assert_true(sum == 0.0f && c->pooled[0] == 0.0f && c->pooled[24] != 0.0f);
         else
-            assert_memory_equal(c->hidden, c->hidden + 77 * c->width, bytes);
+            absent_is_empty(t);
         assert_memory_not_equal(c->hidden + 77 * c->width, c->hidden + 2 * 77 * c->width, bytes);
         ds__conditions_free(c);
         ds__text_close(t);

@@ -94,9 +94,10 @@ static ds_status key_of(ds_info *n, keyed *k, const ds_tokenizer *t, const char 
     for (int64_t i = 0; tokens->weight != NULL && i < tokens->count && i < length - 2; i++)
         k->ids[length + i] = (int64_t)((double)tokens->weight[i] * 1e6) - 1000000;
     if (tokens->breaks)
-        st = ds_fail(err, DS_E_UNSUPPORTED,
-                     "information is measured on prompts of one chunk, and BREAK makes another: \"%.120s\"",
-                     text);
+        st = ds_fail(
+            err, DS_E_UNSUPPORTED,
+            "information is measured on prompts of one chunk, and BREAK makes another: \"%.120s\"",
+            text);
     ds_tokens_free(tokens);
     if (st != DS_OK)
         return st;
@@ -216,10 +217,11 @@ static ds_status warn_of_distillation(ds_info *n, ds_error *err)
 
     if (reason == NULL)
         return DS_OK;
-    snprintf(message, sizeof message,
-             "the model seems distilled to a few steps (%s): it learnt few of the noise levels that are "
-             "integrated over here, so the numbers are not information",
-             reason);
+    snprintf(
+        message, sizeof message,
+        "the model seems distilled to a few steps (%s): it learnt few of the noise levels that are "
+        "integrated over here, so the numbers are not information",
+        reason);
     return warn(n, message, err);
 }
 

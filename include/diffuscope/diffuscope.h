@@ -15,6 +15,7 @@
 #include <diffuscope/captions.h>
 #include <diffuscope/chart.h>
 #include <diffuscope/daam.h>
+#include <diffuscope/embedding.h>
 #include <diffuscope/export.h>
 #include <diffuscope/figure.h>
 #include <diffuscope/image.h>
@@ -25,6 +26,7 @@
 #include <diffuscope/methods.h>
 #include <diffuscope/model.h>
 #include <diffuscope/option.h>
+#include <diffuscope/overlap.h>
 #include <diffuscope/overlay.h>
 #include <diffuscope/page.h>
 #include <diffuscope/pid.h>

@@ -166,7 +166,7 @@ static const ds_option options[] = {
 
 const ds_method ds__method_component_score = {
     .name = "component-score",
-    .purpose = "which weights, neurons, heads, layers make a concept, and which hold it back",
+    .purpose = "which weights, neurons, heads, layers make a concept or hold it back",
     .paper = "Nguyen et al., arXiv:2412.02542",
     .description =
         "One forward and one backward pass for each draw (a noisy latent on the sampler's path and "

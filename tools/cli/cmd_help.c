@@ -12,8 +12,47 @@ static const ds_option options[] = {
       .kind = DS_OPTION_CHOICE,
       .choices = "bash|zsh",
       .help = "print the shell's completion script" },
+    { .name = "schema",
+      .kind = DS_OPTION_FLAG,
+      .help = "print all commands, or one, with their options and results as JSON" },
     { 0 },
 };
+
+enum { MOST_COMMANDS = 96 };
+
+/* A command that is no method of the library, as one. */
+static ds_method described(const ds_command *c)
+{
+    return (ds_method){ .name = c->name,
+                        .purpose = c->purpose,
+                        .description = c->description,
+                        .example = c->example,
+                        .options = c->options,
+                        .parts = c->common };
+}
+
+static ds_status print_schema(const ds_command *only, ds_error *err)
+{
+    static ds_method plain[MOST_COMMANDS];
+    const ds_method *list[MOST_COMMANDS];
+    const ds_command *c;
+    char *text;
+    int n = 0;
+    ds_status st;
+
+    for (int i = 0; n < MOST_COMMANDS && (c = command_at(i)) != NULL; i++) {
+        if (only != NULL && c != only)
+            continue;
+        plain[n] = described(c);
+        list[n] = c->method != NULL ? c->method : &plain[n];
+        n++;
+    }
+    st = ds_methods_json(list, n, &text, err);
+    if (st == DS_OK)
+        puts(text);
+    ds_free(text);
+    return st;
+}
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
@@ -23,6 +62,8 @@ static ds_status run(const ds_args *a, ds_error *err)
 
     if (name != NULL && c == NULL)
         return ds_fail(err, DS_E_ARG, "no command is called \"%s\"", name);
+    if (opt_flag(a, "schema"))
+        return print_schema(c, err);
     if (opt_flag(a, "names"))
         for (int i = 0; command_at(i) != NULL; i++)
             puts(command_at(i)->name);

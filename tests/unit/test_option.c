@@ -1,0 +1,242 @@
+/* test_option.c - the tables of all methods, walked: what a form, a signature or a parser relies on. */
+
+#include "support.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <diffuscope/methods.h>
+#include <jansson.h>
+
+static size_t field_size(ds_option_kind kind)
+{
+    switch (kind) {
+    case DS_OPTION_FLAG:
+        return sizeof(bool);
+    case DS_OPTION_INT:
+        return sizeof(int64_t);
+    case DS_OPTION_SEED:
+        return sizeof(uint64_t);
+    case DS_OPTION_REAL:
+    case DS_OPTION_SHARE:
+        return sizeof(double);
+    case DS_OPTION_RANGE:
+        return sizeof(ds_range);
+    case DS_OPTION_PART:
+        return sizeof(ds_part_of);
+    case DS_OPTION_TEXTS:
+    case DS_OPTION_WORDS:
+        return sizeof(ds_texts);
+    case DS_OPTION_CHOICE:
+        return sizeof(int);
+    default:
+        return sizeof(const char *);
+    }
+}
+
+/* Marks the bytes of all fields; no byte may belong to two. */
+static void cover(const ds_method *m, const ds_option *table, size_t base, unsigned char *used)
+{
+    for (const ds_option *o = table; o != NULL; o++) {
+        if (o->kind == DS_OPTION_BLOCK) {
+            cover(m, o->block, base + o->offset, used);
+            continue;
+        }
+        if (o->name == NULL)
+            break;
+        for (size_t i = 0; i < field_size(o->kind); i++) {
+            size_t at = base + o->offset + i;
+
+            if (at >= m->fields)
+                fail_msg("%s: the field of %s lies behind the options", m->name, o->name);
+            if (used[at])
+                fail_msg("%s: the field of %s has two rows", m->name, o->name);
+            used[at] = 1;
+        }
+    }
+}
+
+/* Gaps of less than a word are padding; a longer one is a field without a row. */
+static void every_field_has_a_row(void **state)
+{
+    const ds_method *m;
+
+    (void)state;
+    for (int i = 0; (m = ds_method_at(i)) != NULL; i++) {
+        unsigned char *used = calloc(m->size + 1, 1);
+        size_t gap = 0;
+
+        assert_non_null(used);
+        assert_true(m->fields > 0 && m->fields <= m->size);
+        cover(m, m->options, 0, used);
+        for (size_t at = 0; at < m->fields; at++) {
+            gap = used[at] ? 0 : gap + 1;
+            if (gap >= 8)
+                fail_msg("%s: bytes %zu to %zu of its options have no row", m->name, at - gap + 1,
+                         at);
+        }
+        free(used);
+    }
+}
+
+static void rows_are_complete(const ds_method *m, const ds_option_set *s)
+{
+    for (int i = 0; i < ds_option_count(s); i++) {
+        const ds_option *o = ds_option_at(s, i);
+
+        if (o->help == NULL || o->help[0] == '\0')
+            fail_msg("%s: %s has no help", m->name, o->name);
+        if ((o->kind == DS_OPTION_CHOICE) != (o->choices != NULL))
+            fail_msg("%s: %s and its choices do not agree", m->name, o->name);
+        if (o->kind != DS_OPTION_FLAG && o->kind != DS_OPTION_CHOICE && o->arg == NULL)
+            fail_msg("%s: %s does not name its argument", m->name, o->name);
+        for (int k = 0; k < i; k++)
+            if (strcmp(ds_option_at(s, k)->name, o->name) == 0)
+                fail_msg("%s: two options are called %s", m->name, o->name);
+    }
+}
+
+/* Sets what is required to something that parses, and takes the defaults of all others. */
+static void defaults_parse(void **state)
+{
+    const ds_method *m;
+
+    (void)state;
+    for (int i = 0; (m = ds_method_at(i)) != NULL; i++) {
+        ds_error err = { 0 };
+        ds_option_set *s;
+        ds_job *j;
+
+        ts_ok(ds_job_new(&j, m, NULL, &err), &err);
+        s = ds_job_options_of(j);
+        rows_are_complete(m, s);
+        for (int k = 0; k < ds_option_count(s); k++) {
+            const ds_option *o = ds_option_at(s, k);
+            const bool number = o->kind == DS_OPTION_INT || o->kind == DS_OPTION_REAL;
+
+            for (int n = 0; n < (o->positional ? (int)o->min : o->required ? 1 : 0); n++)
+                ts_ok(ds_job_set(j, o->name, number ? "1" : "x", &err), &err);
+        }
+        if (ds_option_set_finish(s, &err) != DS_OK)
+            fail_msg("%s: %s", m->name, err.text);
+        ds_job_free(j);
+    }
+}
+
+/* The steps of a search and the draws of an attribution have contracts of their own. */
+static bool is_apart(const ds_method *m)
+{
+    return strstr(m->name, "concept") != NULL || strstr(m->name, "component") != NULL;
+}
+
+/* Where two methods have an option of one name, it is the same option: kind, default, range. */
+static void one_name_is_one_option(void **state)
+{
+    static const char *const own[] = { "removal", "word", "prompt", "from", "template", "image" };
+    const ds_method *m, *other;
+    int differing = 0;
+
+    (void)state;
+    for (int i = 0; (m = ds_method_at(i)) != NULL; i++)
+        for (int k = 0; k < i && (other = ds_method_at(k)) != NULL; k++) {
+            ds_error err = { 0 };
+            ds_job *a, *b;
+            const ds_option_set *s, *t;
+
+            if (is_apart(m) || is_apart(other))
+                continue;
+            ts_ok(ds_job_new(&a, m, NULL, &err), &err);
+            ts_ok(ds_job_new(&b, other, NULL, &err), &err);
+            s = ds_job_options_of(a);
+            t = ds_job_options_of(b);
+            for (int n = 0; n < ds_option_count(s); n++) {
+                const ds_option *o = ds_option_at(s, n);
+                int at = ds_option_find(t, o->name);
+                const ds_option *p = at >= 0 ? ds_option_at(t, at) : NULL;
+                bool free_to_differ = false;
+
+                for (size_t x = 0; x < DS_COUNT(own); x++)
+                    free_to_differ = free_to_differ || strcmp(own[x], o->name) == 0;
+                if (p == NULL || free_to_differ || strcmp(p->name, o->name) != 0)
+                    continue;
+                if (p->kind != o->kind || p->min != o->min || p->max != o->max ||
+                    strcmp(p->standard != NULL ? p->standard : "",
+                           o->standard != NULL ? o->standard : "") != 0) {
+                    print_message("%s and %s differ in %s\n", m->name, other->name, o->name);
+                    differing++;
+                }
+            }
+            ds_job_free(a);
+            ds_job_free(b);
+        }
+    assert_int_equal(differing, 0);
+}
+
+static void texts_are_parsed(void **state)
+{
+    static const struct {
+        const char *name, *text;
+        ds_status expected;
+    } row[] = { { "se", "2%", DS_OK },
+                { "se", "0.02", DS_OK },
+                { "se", "2", DS_E_ARG },
+                { "part", "1/3", DS_OK },
+                { "part", "3/3", DS_E_ARG },
+                { "snr-range", "-5:3", DS_OK },
+                { "snr-range", "3:-5", DS_E_ARG },
+                { "steps", "0", DS_E_ARG },
+                { "nonsense", "1", DS_E_NOMATCH },
+                { "guidance-scale", "3", DS_OK } };
+    const ds_method *m;
+    ds_error err = { 0 };
+    ds_job *j;
+
+    (void)state;
+    ts_ok(ds_method_find(&m, "info", &err), &err);
+    ts_ok(ds_job_new(&j, m, NULL, &err), &err);
+    for (size_t i = 0; i < DS_COUNT(row); i++) {
+        err = (ds_error){ 0 };
+        assert_int_equal(ds_job_set(j, row[i].name, row[i].text, &err), row[i].expected);
+        if (row[i].expected != DS_OK)
+            assert_null(strstr(err.text, "--")); /* names as C and Python spell them */
+    }
+    ds_job_free(j);
+    assert_int_equal(ds_method_find(&m, "inf", &err), DS_E_NOMATCH);
+    assert_non_null(strstr(err.text, "info"));
+}
+
+static void the_schema_is_json(void **state)
+{
+    const ds_method *list[96];
+    ds_error err = { 0 };
+    char *text;
+    json_t *root, *one;
+    size_t i;
+    int n = 0;
+
+    (void)state;
+    while (n < (int)DS_COUNT(list) && ds_method_at(n) != NULL) {
+        list[n] = ds_method_at(n);
+        n++;
+    }
+    ts_ok(ds_methods_json(list, n, &text, &err), &err);
+    root = json_loads(text, 0, NULL);
+    assert_int_equal(json_array_size(root), n);
+    json_array_foreach (root, i, one) {
+        assert_string_equal(json_string_value(json_object_get(one, "name")), list[i]->name);
+        assert_true(json_array_size(json_object_get(one, "options")) > 0);
+    }
+    json_decref(root);
+    ds_free(text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_field_has_a_row),  cmocka_unit_test(defaults_parse),
+        cmocka_unit_test(one_name_is_one_option), cmocka_unit_test(texts_are_parsed),
+        cmocka_unit_test(the_schema_is_json),
+    };
+
+    return cmocka_run_group_tests_name("options", tests, NULL, NULL);
+}

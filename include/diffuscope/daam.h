@@ -107,7 +107,7 @@ typedef struct ds_daam_picture {
     uint64_t seed;
     ds_rng_kind rng;
     const ds_cancel *cancel;
-    void (*progress)(void *user, int64_t done, int64_t total);
+    ds_progress_fn *progress; /* "levels"; or NULL */
     void *user;
 } ds_daam_picture;
 

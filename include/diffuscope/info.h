@@ -85,13 +85,16 @@ typedef struct ds_info_options {
     void *user;
     const ds_cancel *cancel; /* or NULL */
     int threads;             /* 0: as many as the calling thread may use */
+
+    ds_progress_fn *progress; /* "measuring", in calls of the network, after each; their total is
+                                 max_calls, 0 without one. With the same user; or NULL */
 } ds_info_options;
 
 #define DS_INFO_OPTIONS_INIT                                                                       \
     {                                                                                              \
         sizeof(ds_info_options), NULL, NULL, NULL, 0, NULL, 0, DS_INFO_LATTICE, 9, 2, true, 18,    \
             false, 0, 0, 0, 0, 0, 42, NULL, 0, 1u << DS_INFO_O, 0.1, 0, 0, NULL, 0, 1, NULL, NULL, \
-            NULL, 0                                                                                \
+            NULL, 0, NULL                                                                          \
     }
 
 /* Encodes texts and picture, plans the network. Texts with the same tokens are evaluated once, so
@@ -165,8 +168,8 @@ typedef struct ds_counterfactual_options {
     const ds_tensor *latent; /* [1,C,h,w] or */
     const ds_tensor *image;  /* [1,3,H,W] in [0,1] */
     const char *prompt, *edited;
-    int64_t steps; /* of Heun's method each way, two evaluations each */
-    void (*on_step)(void *user, int64_t done, int64_t total); /* or NULL */
+    int64_t steps;            /* of Heun's method each way, two evaluations each */
+    ds_progress_fn *progress; /* "editing", in steps of all three ways; or NULL */
     void *user;
     const ds_cancel *cancel; /* or NULL */
 } ds_counterfactual_options;

@@ -174,7 +174,7 @@ typedef struct ds_create_options {
     uint64_t seed;           /* same seed, same bytes */
     const char *tokenizer;   /* folder whose files are copied; NULL: single bytes, no merges */
     const ds_cancel *cancel; /* NULL: cannot be cancelled */
-    void (*progress)(void *user, int64_t done, int64_t total); /* parameters written; or NULL */
+    ds_progress_fn *progress; /* "writing", in parameters; or NULL */
     void *user;
 } ds_create_options;
 

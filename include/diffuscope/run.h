@@ -77,13 +77,15 @@ typedef struct ds_run_options {
     int n_taps;
 
     int threads; /* 0: as many as the calling thread may use */
+
+    ds_progress_fn *progress; /* "drawing", in steps, after each; with the same user; or NULL */
 } ds_run_options;
 
 #define DS_RUN_OPTIONS_INIT                                                                        \
     {                                                                                              \
         sizeof(ds_run_options), NULL, NULL, 20, 7.0, NULL, NULL, NULL, -1, -1.0, 0, 0, 0, 42,      \
             DS_RNG_TORCH_CPU, NULL, NULL, 0.75, -1, false, NULL, NULL, NULL, NULL, false, NULL,    \
-            NULL, NULL, 0, 0                                                                       \
+            NULL, NULL, 0, 0, NULL                                                                 \
     }
 
 /* Encodes the prompts, plans the network, draws the noise. Options are read here; cancel and user

@@ -95,8 +95,9 @@ static ds_status write_tensor(ds_create *c, ds_out_file *f, const law *l, int64_
         c->done += n;
         if (st == DS_OK && ds_cancel_requested(c->options->cancel))
             st = ds_fail(err, DS_E_CANCELLED, "cancelled while weights were written");
-        if (c->options->progress != NULL)
-            c->options->progress(c->options->user, c->done, c->total);
+        if (st == DS_OK && c->options->progress != NULL)
+            st = c->options->progress(c->options->user,
+                                      &(ds_progress){ "writing", c->done, c->total }, err);
     }
     return st;
 }

@@ -104,7 +104,12 @@ static ds_status advance(ds_run *r, ds_error *err)
                (size_t)r->n * sizeof(float));
     r->step++;
     gather_x0(r);
-    return r->options.on_step != NULL ? r->options.on_step(r->options.user, r, err) : DS_OK;
+    if (r->options.on_step != NULL)
+        st = r->options.on_step(r->options.user, r, err);
+    if (st == DS_OK && r->options.progress != NULL)
+        st = r->options.progress(r->options.user, &(ds_progress){ "drawing", r->step, r->steps },
+                                 err);
+    return st;
 }
 
 ds_status ds_run_step(ds_run *r, ds_error *err)

@@ -119,6 +119,32 @@ static void handed_over(void **state)
     ds_encoder_free(e);
 }
 
+/* Progress that says no ends the run with its own status. */
+static ds_status count(void *user, const ds_progress *p, ds_error *err)
+{
+    assert_string_equal(p->stage, "drawing");
+    assert_int_equal(p->total, STEPS);
+    assert_int_equal(p->done, ++*(int *)user);
+    return p->done == 2 ? ds_fail(err, DS_E_IO, "enough") : DS_OK;
+}
+
+static void progress_may_end_it(void **state)
+{
+    ds_run_options o = DS_RUN_OPTIONS_INIT;
+    ds_error err = { 0 };
+    int calls = 0;
+    ds_run *r;
+
+    (void)state;
+    o.steps = STEPS;
+    o.progress = count;
+    o.user = &calls;
+    ts_ok(ds_run_new(&r, model, &o, &err), &err);
+    assert_int_equal(ds_run_all(r, &err), DS_E_IO);
+    assert_int_equal(calls, 2);
+    ds_run_free(r);
+}
+
 static void *stop(void *user)
 {
     ds_cancel_request(user);
@@ -176,6 +202,7 @@ int main(void)
         cmocka_unit_test(two_runs_in_two_threads),
         cmocka_unit_test(handed_over),
         cmocka_unit_test(stopped_by_another_thread),
+        cmocka_unit_test(progress_may_end_it),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);

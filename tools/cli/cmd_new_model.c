@@ -8,12 +8,14 @@
 #include "progress.h"
 #include "report.h"
 
-static void on_progress(void *user, int64_t done, int64_t total)
+static ds_status on_progress(void *user, const ds_progress *now, ds_error *err)
 {
     progress *p = user;
 
-    p->total = total;
-    progress_step(p, done);
+    (void)err;
+    p->total = now->total;
+    progress_step(p, now->done);
+    return DS_OK;
 }
 
 static ds_dtype dtype_of(const char *word)

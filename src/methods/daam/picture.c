@@ -241,7 +241,7 @@ static ds_status run_levels(picture *x, ds_error *err)
         if (st == DS_OK && p->approach == DS_DAAM_INVERT)
             invert(x, level);
         if (st == DS_OK && p->progress != NULL)
-            p->progress(p->user, level + 1, p->levels);
+            st = p->progress(p->user, &(ds_progress){ "levels", level + 1, p->levels }, err);
     }
     return st;
 }

@@ -292,9 +292,9 @@ static ds_status generate(daam_job *o, ds_error *err)
 
 /* ---- an existing picture ---------------------------------------------------------------------- */
 
-static void on_level(void *user, int64_t done, int64_t total)
+static ds_status on_level(void *user, const ds_progress *p, ds_error *err)
 {
-    ds__job_progress(user, "levels", done, total, NULL);
+    return ds__job_progress(user, p->stage, p->done, p->total, err);
 }
 
 static ds_status look(daam_job *o, ds_error *err)

@@ -143,8 +143,9 @@ static ds_status heun(ds_counterfactual *e, float *x, double from, double to, ds
     for (int64_t i = 0; st == DS_OK && i < e->plane; i++)
         x[i] += 0.5f * step * e->slope[i];
     e->done++;
-    if (e->options->on_step != NULL)
-        e->options->on_step(e->options->user, e->done, 3 * e->steps);
+    if (st == DS_OK && e->options->progress != NULL)
+        st = e->options->progress(e->options->user,
+                                  &(ds_progress){ "editing", e->done, 3 * e->steps }, err);
     return st;
 }
 

@@ -56,9 +56,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
 
 /* ---- the flow --------------------------------------------------------------------------------- */
 
-static void on_step(void *user, int64_t done, int64_t total)
+static ds_status on_progress(void *user, const ds_progress *p, ds_error *err)
 {
-    ds__job_progress(user, "editing", done, total, NULL);
+    return ds__job_progress(user, p->stage, p->done, p->total, err);
 }
 
 static ds_status change(ds_counterfactual **edit, edit_job *o, ds_job *j, ds_error *err)
@@ -71,7 +71,7 @@ static ds_status change(ds_counterfactual **edit, edit_job *o, ds_job *j, ds_err
     e.prompt = w->questions.text[w->questions.pair[0].with];
     e.edited = w->questions.text[w->questions.pair[0].without];
     e.steps = o->ode_steps;
-    e.on_step = on_step;
+    e.progress = on_progress;
     e.user = j;
     e.cancel = j->o.cancel;
     return ds_counterfactual_new(edit, j->model, &e, err);

@@ -406,6 +406,10 @@ static ds_status on_call(void *user, const ds_estimator *e, ds_error *err)
     }
     if (st == DS_OK && n->options.on_call != NULL)
         st = n->options.on_call(n->options.user, n, err);
+    if (st == DS_OK && n->options.progress != NULL)
+        st = n->options.progress(
+            n->options.user,
+            &(ds_progress){ "measuring", ds__estimate_state(e).calls, n->options.max_calls }, err);
     return st;
 }
 

@@ -223,6 +223,8 @@ static ds_status one_round(edit_job *o, ds_job *j, int64_t round, ds_bundle *mas
         return st;
     ds__edit_clear(&o->edit);
     o->edit = all;
+    ds__measure_free(o->w.measure); /* its networks are planned on the model that goes */
+    o->w.measure = NULL;
     ds_model_close(o->edited);
     o->edited = NULL;
     st = ds__edit_overlay(&o->edited, j->model, &o->edit, err);
@@ -352,14 +354,14 @@ static void clear(void *options)
 {
     edit_job *o = options;
 
-    ds_model_close(o->edited);
     ds__edit_clear(&o->edit);
     ds_bundle_free(o->scores);
     ds_free(o->units);
     ds_free(o->x);
     ds_free(o->y);
     ds__component_clear(&o->anchor);
-    ds__component_clear(&o->w);
+    ds__component_clear(&o->w); /* before the model that its networks are planned on */
+    ds_model_close(o->edited);
 }
 
 /* ---- options --------------------------------------------------------------------------------- */

@@ -4,6 +4,7 @@
 #define DS_BASE_TEXT_H
 
 #include <errno.h>
+#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -28,6 +29,15 @@ static inline bool ds__text_int(int64_t *out, const char *text)
     n = strtoll(text, &end, 10);
     *out = n;
     return errno == 0 && *end == '\0';
+}
+
+/* A letter or digit of any language: punctuation alone is no word. */
+static inline bool ds__has_letter(const char *text)
+{
+    for (; *text != '\0'; text++)
+        if (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80)
+            return true;
+    return false;
 }
 
 #endif

@@ -259,6 +259,11 @@ json_t *ds__json_real(double x)
     return isfinite(x) ? json_real(x) : json_null();
 }
 
+json_t *ds__json_rounded(double x)
+{
+    return ds__json_real(round(x * 1e6) / 1e6);
+}
+
 json_t *ds__json_seed(uint64_t seed)
 {
     char text[32];

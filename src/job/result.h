@@ -95,6 +95,9 @@ ds_status ds__result_warn(ds_result *r, const char *text, ds_error *err);
 /* A number, or null where it is not finite. */
 json_t *ds__json_real(double x);
 
+/* The same to six digits behind the point. */
+json_t *ds__json_rounded(double x);
+
 /* A seed: text above 2^63-1, where JSON readers lose digits. */
 json_t *ds__json_seed(uint64_t seed);
 

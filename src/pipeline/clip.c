@@ -235,11 +235,6 @@ int64_t ds__clip_side(const ds_clip *c)
     return c->vision.side;
 }
 
-const ds_tokenizer *ds__clip_tokenizer(const ds_clip *c)
-{
-    return c->tokenizer;
-}
-
 /* ---- towers ---------------------------------------------------------------------------------- */
 
 /* The first n rows of the tower's answer, each brought to length 1. */

@@ -21,7 +21,6 @@ void ds__clip_close(ds_clip *c); /* NULL is allowed */
 
 int64_t ds__clip_width(const ds_clip *c); /* P: numbers of a vector */
 int64_t ds__clip_side(const ds_clip *c);  /* pixels of what the picture tower sees */
-const ds_tokenizer *ds__clip_tokenizer(const ds_clip *c);
 
 /* out [n,P], each of length 1. Texts that are too long are cut to the encoder's positions. */
 ds_status ds__clip_texts(ds_clip *c, float *out, const char *const *text, int64_t n,

@@ -311,13 +311,3 @@ ds_status ds__edit_check(const ds_edit *e, ds_model *m, ds_error *err)
     }
     return DS_OK;
 }
-
-ds_status ds__edit_values(const ds_edit_part *p, ds_model *m, float **out, ds_error *err)
-{
-    int64_t rows, columns;
-    ds_status st = ds__parameter_values(m, p->name, out, &rows, &columns, err);
-
-    for (int64_t k = 0; st == DS_OK && k < p->count; k++)
-        (*out)[p->index[k]] = p->after[k];
-    return st;
-}

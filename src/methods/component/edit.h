@@ -61,7 +61,4 @@ void ds__edit_scale(ds_edit *e, double strength);
 /* DS_E_ARG unless the model holds `before` at every place. */
 ds_status ds__edit_check(const ds_edit *e, ds_model *m, ds_error *err);
 
-/* All values of a part's parameter after the edit; free with ds_free. */
-ds_status ds__edit_values(const ds_edit_part *p, ds_model *m, float **out, ds_error *err);
-
 #endif

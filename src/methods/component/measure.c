@@ -408,21 +408,6 @@ const char *ds__measure_gradient(const ds_measure *s, int64_t i, int half, const
     return s->weight[i];
 }
 
-void ds__measure_forget(ds_measure *s)
-{
-    for (int64_t i = 0; i < s->sites->count; i++)
-        if (s->map[i] != NULL)
-            memset(s->map[i], 0,
-                   (size_t)(s->sites->site[i].height * s->sites->site[i].width) * sizeof **s->map);
-    for (int h = 0; h < 2; h++)
-        for (int64_t i = 0; i < s->weights; i++) {
-            ds_free(s->gradient[h][i]);
-            s->gradient[h][i] = NULL;
-        }
-    s->cost.gradient_bytes = 0;
-    s->turn = 0;
-}
-
 ds_measure_cost ds__measure_cost(const ds_measure *s)
 {
     return s->cost;

@@ -91,7 +91,6 @@ const double *ds__measure_map(const ds_measure *s, int64_t site);
 int64_t ds__measure_gradients(const ds_measure *s);
 const char *ds__measure_gradient(const ds_measure *s, int64_t i, int half, const float **sum,
                                  ds_tensor *shape);
-void ds__measure_forget(ds_measure *s); /* maps and gradients begin at zero again */
 
 /* What it costs: rows that went forward and backward, and bytes of gradients that are kept. */
 typedef struct ds_measure_cost {

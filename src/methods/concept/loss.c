@@ -120,11 +120,6 @@ void ds__loss_free(ds_loss *l)
     ds_free(l);
 }
 
-int64_t ds__loss_width(const ds_loss *l)
-{
-    return l->width;
-}
-
 /* ---- running ---------------------------------------------------------------------------------- */
 
 static void set_tokens(ds_loss *l, const float *token)

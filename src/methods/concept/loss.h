@@ -33,8 +33,6 @@ typedef struct ds_loss_options {
 ds_status ds__loss_new(ds_loss **out, ds_model *m, const ds_loss_options *o, ds_error *err);
 void ds__loss_free(ds_loss *l); /* NULL is allowed */
 
-int64_t ds__loss_width(const ds_loss *l); /* of a token, the encoders' side by side */
-
 /* Lane after lane, B rows each. text: number of the sentence within its lane. */
 typedef struct ds_loss_batch {
     const float *z, *target; /* [lanes*B,C,h,w] */

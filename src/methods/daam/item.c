@@ -1,6 +1,5 @@
 /* item.c - the maps of one picture, and what is said about them in numbers. */
 
-#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <diffuscope/overlap.h>
 #include <diffuscope/rle.h>
 
+#include "base/text.h"
 #include "methods/daam/job.h"
 
 static ds_status no_memory(ds_error *err)
@@ -16,14 +16,6 @@ static ds_status no_memory(ds_error *err)
 }
 
 /* ---- words ----------------------------------------------------------------------------------- */
-
-static bool has_letter(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80)
-            return true;
-    return false;
-}
 
 static char *join_with(const char *a, const char *between, const char *b)
 {
@@ -112,7 +104,7 @@ static ds_status add_all_words(daam_item *it, ds_error *err)
     ds_status st = DS_OK;
 
     for (int64_t i = 0; st == DS_OK && i < t->word_count; i++)
-        if (has_letter(t->words[i].text) && t->words[i].last < fit)
+        if (ds__has_letter(t->words[i].text) && t->words[i].last < fit)
             st = add_word(it, m, "word", t->words[i].text, err);
     return st;
 }
@@ -157,7 +149,7 @@ static ds_status add_asked(daam_item *it, int64_t text, const ds_daam_map_option
         st = ds_daam_whole(m, w->map, err);
     }
     for (int64_t i = 0; st == DS_OK && t->word_count > 1 && i < t->word_count; i++)
-        if (has_letter(t->words[i].text))
+        if (ds__has_letter(t->words[i].text))
             st = add_word(it, m, group, t->words[i].text, err);
     ds_daam_maps_free(m);
     ds_free(group);
@@ -336,11 +328,6 @@ ds_status ds__daam_item_tensors(const daam_item *it, ds_result *to, ds_error *er
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
-static json_t *rounded(double x)
-{
-    return isfinite(x) ? json_real(round(x * 1e6) / 1e6) : json_null();
-}
-
 /* Largest value, mean, centre of mass as shares of the sides, and the share of pixels in the mask.
  */
 static json_t *word_json(const daam_item *it, const daam_word *w)
@@ -365,14 +352,14 @@ static json_t *word_json(const daam_item *it, const daam_word *w)
     root = json_pack("{s:s, s:s, s:o, s:I}", "text", w->name, "tensor", w->key, "tokens", tokens,
                      "occurrences", (json_int_t)w->match.count);
     if (w->weight != 1.0)
-        json_object_set_new(root, "weight", rounded(w->weight));
+        json_object_set_new(root, "weight", ds__json_rounded(w->weight));
     if (w->match.form[0] != '\0')
         json_object_set_new(root, "form", json_string(w->match.form));
-    json_object_set_new(root, "mean", rounded(sum / (double)(it->height * it->width)));
-    json_object_set_new(root, "max", rounded(high));
-    json_object_set_new(root, "centre_x", rounded(x / sum));
-    json_object_set_new(root, "centre_y", rounded(y / sum));
-    json_object_set_new(root, "area", rounded((double)area / (double)big));
+    json_object_set_new(root, "mean", ds__json_rounded(sum / (double)(it->height * it->width)));
+    json_object_set_new(root, "max", ds__json_rounded(high));
+    json_object_set_new(root, "centre_x", ds__json_rounded(x / sum));
+    json_object_set_new(root, "centre_y", ds__json_rounded(y / sum));
+    json_object_set_new(root, "area", ds__json_rounded((double)area / (double)big));
     return root;
 }
 

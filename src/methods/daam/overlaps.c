@@ -10,7 +10,7 @@
 
 #include <diffuscope/score.h>
 
-#include "base/buffer.h"
+#include "job/result.h"
 
 enum { KINDS = 2 };
 static const char *const kinds[KINDS] = { "relative", "absolute" };
@@ -86,11 +86,6 @@ static ds_status make_masks(masks *m, const ds_daam *d, const ds_daam_maps *maps
     return room ? DS_OK : ds_fail(err, DS_E_NOMEM, "masks of %lld words", (long long)m->words);
 }
 
-static json_t *number(double v)
-{
-    return isfinite(v) ? json_real(round(v * 1e6) / 1e6) : json_null();
-}
-
 static json_t *words_json(const ds_syntax *s, const masks *m)
 {
     json_t *list = json_array();
@@ -104,7 +99,7 @@ static json_t *words_json(const ds_syntax *s, const masks *m)
                             ? (double)ds_mask_overlap(mask, mask, m->pixels).a / (double)m->pixels
                             : NAN;
 
-            json_object_set_new(o, kinds[k], number(on));
+            json_object_set_new(o, kinds[k], ds__json_rounded(on));
         }
         json_array_append_new(list, o);
     }
@@ -126,9 +121,10 @@ static void add_pair(json_t *list, const masks *m, const char *relation, int64_t
         json_object_set_new(o, kinds[k],
                             x.a == 0 || x.b == 0
                                 ? json_null()
-                                : json_pack("{s:o, s:o, s:o}", "iod", number(ds_overlap_ioa(x)),
-                                            "ioh", number((double)x.both / (double)x.b), "iou",
-                                            number(ds_overlap_iou(x))));
+                                : json_pack("{s:o, s:o, s:o}", "iod",
+                                            ds__json_rounded(ds_overlap_ioa(x)), "ioh",
+                                            ds__json_rounded((double)x.both / (double)x.b), "iou",
+                                            ds__json_rounded(ds_overlap_iou(x))));
     }
     json_array_append_new(list, o);
 }
@@ -180,7 +176,8 @@ ds_status ds_daam_overlaps(char **json, ds_parser *p, const ds_daam *d, const ds
         st = as_text(json,
                      json_pack("{s:o, s:o, s:I, s:{s:o, s:o}}", "words", words_json(s, &m), "pairs",
                                pairs_json(s, &m), "left_out", (json_int_t)s->left_out, "thresholds",
-                               "relative", number(o->relative), "absolute", number(o->absolute)),
+                               "relative", ds__json_rounded(o->relative), "absolute",
+                               ds__json_rounded(o->absolute)),
                      err);
     masks_free(&m);
     ds_syntax_free(s);
@@ -232,10 +229,11 @@ static void finish_row(json_t *row)
         double iod = json_number_value(json_object_get(o, "miod")) / n;
         double ioh = json_number_value(json_object_get(o, "mioh")) / n;
 
-        json_object_set_new(o, "miou", number(json_number_value(json_object_get(o, "miou")) / n));
-        json_object_set_new(o, "miod", number(iod));
-        json_object_set_new(o, "mioh", number(ioh));
-        json_object_set_new(o, "delta", number(fabs(iod - ioh)));
+        json_object_set_new(o, "miou",
+                            ds__json_rounded(json_number_value(json_object_get(o, "miou")) / n));
+        json_object_set_new(o, "miod", ds__json_rounded(iod));
+        json_object_set_new(o, "mioh", ds__json_rounded(ioh));
+        json_object_set_new(o, "delta", ds__json_rounded(fabs(iod - ioh)));
         json_object_set_new(o, "pairs", json_integer((json_int_t)n));
     }
 }
@@ -264,8 +262,9 @@ static void finish_tag(json_t *row)
         json_t *o = json_object_get(row, kinds[k]);
         double n = json_number_value(json_object_get(o, "words"));
 
-        json_object_set_new(o, "intensity",
-                            number(json_number_value(json_object_get(o, "intensity")) / n));
+        json_object_set_new(
+            o, "intensity",
+            ds__json_rounded(json_number_value(json_object_get(o, "intensity")) / n));
         json_object_set_new(o, "words", json_integer((json_int_t)n));
     }
 }

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Room for one more of an array; the old elements are kept. */
 static void *grow(void *old, int64_t count, size_t size)
 {
@@ -101,14 +103,6 @@ ds_status ds__questions_word(info_questions *q, const ds_tokenizer *t, const cha
     return st;
 }
 
-static bool is_word(const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++)
-        if (isalnum((unsigned char)*c) || (unsigned char)*c > 127)
-            return true;
-    return false;
-}
-
 ds_status ds__questions_all_words(info_questions *q, const ds_tokenizer *t, const char *prompt,
                                   unsigned kinds, ds_removal removal, ds_error *err)
 {
@@ -121,7 +115,7 @@ ds_status ds__questions_all_words(info_questions *q, const ds_tokenizer *t, cons
 
         for (int64_t k = 0; k < q->count; k++)
             seen = seen || strcmp(q->question[k].word, word) == 0;
-        if (!seen && is_word(word))
+        if (!seen && ds__has_letter(word))
             st = ds__questions_word(q, t, prompt, word, kinds, removal, err);
     }
     ds_tokens_free(tokens);

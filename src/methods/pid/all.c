@@ -1,13 +1,13 @@
 /* all.c - `pid all`: every pair of words of a prompt, as matrices; and `pid homonym`: one word with
  * each of the others, ranked by synergy. */
 
-#include <ctype.h>
 #include <math.h>
 #include <string.h>
 #include <strings.h>
 
 #include <diffuscope/chart.h>
 
+#include "base/text.h"
 #include "methods/methods.h"
 #include "methods/pid/pair.h"
 
@@ -30,14 +30,6 @@ typedef struct all_options {
 
 /* ---- words ----------------------------------------------------------------------------------- */
 
-static bool has_letter(const char *text)
-{
-    for (; *text != '\0'; text++)
-        if (isalnum((unsigned char)*text) || (unsigned char)*text >= 0x80)
-            return true;
-    return false;
-}
-
 static bool listed(const word_list *l, const char *word)
 {
     for (int64_t i = 0; i < l->count; i++)
@@ -51,7 +43,7 @@ static ds_status add_words_of(word_list *l, const ds_tokens *t, const ds_job *j,
     for (int64_t i = 0; i < t->word_count; i++) {
         const char *word = t->words[i].text;
 
-        if (!has_letter(word) || listed(l, word))
+        if (!ds__has_letter(word) || listed(l, word))
             continue;
         if (l->count == MOST_WORDS)
             return ds_fail(err, DS_E_ARG, "the prompt has more than %d words: name some with %s",

@@ -82,8 +82,9 @@ static const struct {
         .offset = offsetof(job_common, emphasis),
         .choices = "none|a1111|comfy",
         .standard = "none",
-        .help = "what (words:1.3), (words), [words] and BREAK mean in a prompt: nothing, or weights "
-                "as in A1111 or ComfyUI" } },
+        .help =
+            "what (words:1.3), (words), [words] and BREAK mean in a prompt: nothing, or weights "
+            "as in A1111 or ComfyUI" } },
     { DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL,
       { .name = "embedding",
         .kind = DS_OPTION_TEXTS,

@@ -149,11 +149,12 @@ ds_status ds__emphasis_read(ds_emphasised *out, const char *prompt, ds_error *er
     const size_t n = strlen(prompt);
     reader r = { .prompt = prompt, .out = out };
 
-    *out = (ds_emphasised){ .text = ds_calloc(n + 1, 1),
-                            .origin = ds_calloc(n + 1, sizeof *out->origin),
-                            /* a bracket begins a run where it opens and one where it closes, and text
+    *out =
+        (ds_emphasised){ .text = ds_calloc(n + 1, 1),
+                         .origin = ds_calloc(n + 1, sizeof *out->origin),
+                         /* a bracket begins a run where it opens and one where it closes, and text
                              * behind a BREAK another */
-                            .run = ds_calloc(2 * n + 2, sizeof *out->run) };
+                         .run = ds_calloc(2 * n + 2, sizeof *out->run) };
     r.open = ds_calloc(n + 1, sizeof *r.open);
     r.square = ds_calloc(n + 1, sizeof *r.square);
     if (out->text != NULL && out->origin != NULL && out->run != NULL && r.open != NULL &&

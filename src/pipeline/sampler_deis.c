@@ -43,9 +43,9 @@ static void weights(float w[3], const ds_sampler *s, int call, int order)
         double own = (double)sigma[-j], next = (double)sigma[-((j + 1) % order)];
         double third = (double)sigma[-((j + 2) % order)];
 
-        w[j] = (float)(order == 2 ? linear(to, own, next) - linear(now, own, next)
-                                  : quadratic(to, own, next, third) -
-                                        quadratic(now, own, next, third));
+        w[j] = (float)(order == 2
+                           ? linear(to, own, next) - linear(now, own, next)
+                           : quadratic(to, own, next, third) - quadratic(now, own, next, third));
     }
 }
 

@@ -56,14 +56,16 @@ static ds_status check(const ds_sampler *s, ds_error *err)
     const ds_schedule_config *c = &s->config;
 
     if (s->count < 1 || s->timestep[0] >= (float)s->schedule.count)
-        return ds_fail(err, DS_E_ARG,
-                       "sampler %s: %d steps with steps_offset %d leave the schedule, which ends at "
-                       "%d",
-                       s->class->name, s->steps, c->steps_offset, s->schedule.count - 1);
+        return ds_fail(
+            err, DS_E_ARG,
+            "sampler %s: %d steps with steps_offset %d leave the schedule, which ends at "
+            "%d",
+            s->class->name, s->steps, c->steps_offset, s->schedule.count - 1);
     if (s->class->kind == DS_UNIPC && c->final_zero && !c->lower_order_final && c->solver_order > 1)
-        return ds_fail(err, DS_E_UNSUPPORTED,
-                       "scheduler configuration: lower_order_final false with final_sigmas_type "
-                       "zero: the last step would extrapolate to an infinite signal-to-noise ratio");
+        return ds_fail(
+            err, DS_E_UNSUPPORTED,
+            "scheduler configuration: lower_order_final false with final_sigmas_type "
+            "zero: the last step would extrapolate to an infinite signal-to-noise ratio");
     if (s->class->kind == DS_UNIPC && c->final_zero && c->bh1)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "scheduler configuration: solver_type bh1 with final_sigmas_type zero: the "

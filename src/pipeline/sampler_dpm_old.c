@@ -94,8 +94,7 @@ void ds__dpmpp_2m_old(ds_sampler *s, int call, const float *output, ds_rng *rng)
 
     (void)rng;
     for (int64_t i = 0; i < s->n; i++)
-        m0[i] = s->config.prediction == DS_PREDICT_V
-                    ? from.alpha * s->x[i] - from.sigma * output[i]
+        m0[i] = s->config.prediction == DS_PREDICT_V ? from.alpha * s->x[i] - from.sigma * output[i]
                 : s->config.prediction == DS_PREDICT_SAMPLE
                     ? output[i]
                     : (s->x[i] - from.sigma * output[i]) / from.alpha;

@@ -14,10 +14,11 @@ ds_status ds__plan_few(ds_sampler *s, ds_error *err)
     ds_status st;
 
     if (k < 1 || s->steps > c->original_steps)
-        return ds_fail(err, DS_E_ARG,
-                       "sampler %s: steps: expected 1 to original_inference_steps, which is %d and at "
-                       "most the %d of training, found %d",
-                       s->class->name, c->original_steps, c->train_steps, s->steps);
+        return ds_fail(
+            err, DS_E_ARG,
+            "sampler %s: steps: expected 1 to original_inference_steps, which is %d and at "
+            "most the %d of training, found %d",
+            s->class->name, c->original_steps, c->train_steps, s->steps);
     st = ds__sampler_arrays(s, s->steps, s->steps, err);
     if (st != DS_OK)
         return st;

@@ -35,8 +35,8 @@ struct ds_sampler {
     int steps;
     float eta;
     float keep_share; /* tcd: 1 - gamma */
-    int count; /* calls from the start of the schedule */
-    int first; /* the one to begin with: above 0 for image to image */
+    int count;        /* calls from the start of the schedule */
+    int first;        /* the one to begin with: above 0 for image to image */
     float *timestep;
     float *sigma;
     int sigma_count;

@@ -48,10 +48,11 @@ ds_status ds__plan_pndm(ds_sampler *s, ds_error *err)
                        "sampler pndm: prediction type sample is not supported; supported are "
                        "epsilon, v_prediction");
     if (!s->config.skip_prk && s->steps < 4)
-        return ds_fail(err, DS_E_ARG,
-                       "sampler pndm starts with Runge-Kutta steps here and needs 4 steps, found %d; "
-                       "set skip_prk_steps to true in the scheduler configuration",
-                       s->steps);
+        return ds_fail(
+            err, DS_E_ARG,
+            "sampler pndm starts with Runge-Kutta steps here and needs 4 steps, found %d; "
+            "set skip_prk_steps to true in the scheduler configuration",
+            s->steps);
     st = ds__sampler_arrays(s, calls, calls, err);
     if (st != DS_OK)
         return st;

@@ -162,7 +162,8 @@ void ds__check_first_step(ds_sampler *s)
     off = length / m * fmin(1, 1 / m);
     if (off > limit * end)
         snprintf(s->remark, sizeof s->remark,
-                 "sampler %s is unstable here: its first step, from noise %.4g to %.4g, is too long for a "
+                 "sampler %s is unstable here: its first step, from noise %.4g to %.4g, is too "
+                 "long for a "
                  "method of second order; euler, ddim, dpm++2m and unipc are not",
                  s->class->name, from, end);
 }
@@ -321,6 +322,6 @@ void ds__dpm2_a(ds_sampler *s, int call, const float *output, ds_rng *rng)
     predict(s, output, s->level[call]);
     ds_rng_normal(rng, s->noise, s->n);
     for (int64_t i = 0; i < s->n; i++)
-        s->x[i] = s->saved[i] + (s->x[i] - s->x0[i]) / s->level[call] * (down - sigma) +
-                  s->noise[i] * up;
+        s->x[i] =
+            s->saved[i] + (s->x[i] - s->x0[i]) / s->level[call] * (down - sigma) + s->noise[i] * up;
 }

@@ -20,7 +20,7 @@ enum { ORDER = 3 };
 typedef struct transition {
     int order;
     float keep, scale, growth, weight; /* c, f, e, B above */
-    float ratio[ORDER];                /* r_k of the difference to the k-th answer before; r_0 = 1 */
+    float ratio[ORDER]; /* r_k of the difference to the k-th answer before; r_0 = 1 */
     float b[ORDER];
 } transition;
 
@@ -137,8 +137,7 @@ void ds__unipc(ds_sampler *s, int call, const float *output, ds_rng *rng)
     (void)rng;
     ds__to_clean(s, s->x0, output, at);
     for (int64_t i = 0; i < s->n; i++)
-        answer[i] = s->config.data_solver ? s->x0[i]
-                                          : (s->x[i] - at.alpha * s->x0[i]) / at.sigma;
+        answer[i] = s->config.data_solver ? s->x0[i] : (s->x[i] - at.alpha * s->x0[i]) / at.sigma;
     if (call > s->first)
         correct(s, call, answer);
     memcpy(ds__sampler_remember(s), answer, bytes);

@@ -19,9 +19,8 @@
 #define SOLVER    (BIT(DS_DPMPP_2M) | BIT(DS_DPMPP_2S))
 #define LOGSNR    (SOLVER | BIT(DS_UNIPC) | BIT(DS_DEIS))
 #define LEARNED   (BIT(DS_DDIM) | BIT(DS_DDPM) | LOGSNR | FEW)
-#define KARRAS                                                                                     \
-    (BIT(DS_EULER) | BIT(DS_HEUN) | BIT(DS_LMS) | BIT(DS_DPM2) | BIT(DS_DPM2_A) | LOGSNR)
-#define CLIPPED (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_HEUN) | FEW)
+#define KARRAS    (BIT(DS_EULER) | BIT(DS_HEUN) | BIT(DS_LMS) | BIT(DS_DPM2) | BIT(DS_DPM2_A) | LOGSNR)
+#define CLIPPED   (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_HEUN) | FEW)
 #define RESCALED                                                                                   \
     (BIT(DS_DDIM) | BIT(DS_DDPM) | BIT(DS_DDIM_INVERSE) | BIT(DS_EULER) | BIT(DS_EULER_A) |        \
      BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | FEW)
@@ -108,8 +107,8 @@ static const field fields[] = {
     { "sigma_max", OFF, BIT(DS_EULER), NOWHERE, 0, 0, NULL },
     { "final_sigmas_type", WORD, SOLVER | BIT(DS_UNIPC) | BIT(DS_EULER), AT(final_zero), 0, 0,
       final_words },
-    { "solver_order", WHOLE, BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | BIT(DS_DEIS), AT(solver_order), 1, 3,
-      NULL },
+    { "solver_order", WHOLE, BIT(DS_DPMPP_2M) | BIT(DS_UNIPC) | BIT(DS_DEIS), AT(solver_order), 1,
+      3, NULL },
     { "solver_order", WHOLE, BIT(DS_DPMPP_2S), AT(solver_order), 1, 2, NULL },
     { "algorithm_type", WORD, SOLVER, NOWHERE, 0, 0, algorithm_words },
     { "algorithm_type", WORD, BIT(DS_DEIS), NOWHERE, 0, 0, deis_words },

@@ -121,10 +121,8 @@ static void padding_differs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(small_set),
-        cmocka_unit_test(small_vocabulary),
-        cmocka_unit_test(one_file),
-        cmocka_unit_test(clip_vocabulary),
+        cmocka_unit_test(small_set),       cmocka_unit_test(small_vocabulary),
+        cmocka_unit_test(one_file),        cmocka_unit_test(clip_vocabulary),
         cmocka_unit_test(padding_differs),
     };
 

@@ -18,7 +18,8 @@ static ds_component_sites *sites;
 static ds_encoder *encoder;
 static int64_t plane;
 
-static const char *const texts[] = { "a red cat", "a dog", "two birds", "a dog", "a house", "a dog", "" };
+static const char *const texts[] = { "a red cat", "a dog", "two birds", "a dog",
+                                     "a house",   "a dog", "" };
 
 /* Measures pairs first .. first + pairs - 1 at the same noise; every pair takes its turn. */
 static void measure(ds_draws *d, ds_measure **s, ds_model *m, int64_t pairs, int64_t first,
@@ -158,7 +159,8 @@ static void maps_add_up_to_their_layer(void **state)
         }
         maps++;
         if (fabs(sum - want) > 1e-4 * (fabs(want) + most))
-            fail_msg("%s: the map's sum is %g, the layer's score %g", sites->site[i].site, sum, want);
+            fail_msg("%s: the map's sum is %g, the layer's score %g", sites->site[i].site, sum,
+                     want);
     }
     assert_true(maps >= 8);
     ds_free(score);
@@ -227,7 +229,7 @@ static void scores_are_finite_differences(void **state)
 /* A closed gate, and weights that are zero, are the same model; the one below stays as it was. */
 static void gates_and_edits_agree_and_are_undone(void **state)
 {
-    static const ds_granularity kinds[] = { DS_NEURONS, DS_HEADS, DS_CHANNELS,
+    static const ds_granularity kinds[] = { DS_NEURONS, DS_HEADS,  DS_CHANNELS,
                                             DS_CONVS,   DS_LAYERS, DS_BLOCKS };
     const ds_measure_options o = plain_options(DS_ROWS_BOTH);
     ds_measure *s;
@@ -259,8 +261,8 @@ static void gates_and_edits_agree_and_are_undone(void **state)
         ds_model_close(m);
         ds__edit_clear(&e);
         if (fabs(gate - weights) > 1e-4 * before)
-            fail_msg("%s: J %g by the gate, %g by the weights", ds__granularity_names[kinds[g]], gate,
-                     weights);
+            fail_msg("%s: J %g by the gate, %g by the weights", ds__granularity_names[kinds[g]],
+                     gate, weights);
     }
     ts_ok(ds__objective_of(&after, model, noise, &o, &d, 0, 1, 0, &err), &err);
     assert_memory_equal(&before, &after, sizeof before);
@@ -280,7 +282,7 @@ static void a_text_against_itself_has_no_components(void **state)
 
     (void)state;
     memcpy((float *)h.data + h.dim[1] * h.dim[2], h.data, n); /* base of pair 0: its concept */
-    measure(&d, &s, model, 2, 0, DS_ROWS_BOTH, false); /* pair 1 beside it, for scale */
+    measure(&d, &s, model, 2, 0, DS_ROWS_BOTH, false);        /* pair 1 beside it, for scale */
     for (int64_t i = 0; i + 1 < d.count; i += 2)
         if (d.j[i] > 1e-9 * d.j[i + 1])
             fail_msg("J is %g, that of two texts %g", d.j[i], d.j[i + 1]);

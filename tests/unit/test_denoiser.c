@@ -235,6 +235,7 @@ int main(void)
         cmocka_unit_test(parametrisations_agree),
     };
 
-    ds_set_threads(1); /* with several, a processor without AVX-512 sums the rows of a batch unevenly */
+    ds_set_threads(
+        1); /* with several, a processor without AVX-512 sums the rows of a batch unevenly */
     return cmocka_run_group_tests_name("denoiser", tests, NULL, NULL);
 }

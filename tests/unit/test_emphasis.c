@@ -85,7 +85,9 @@ static void tokens_weigh(void **state)
     assert_non_null(weighted->weight);
     for (int64_t i = 0; i < weighted->word_count; i++) {
         const ds_word *w = &weighted->words[i];
-        double want = strcmp(w->text, "cat") == 0 ? 1.3 : strcmp(w->text, "small") == 0 ? 1 / 1.1 : 1;
+        double want = strcmp(w->text, "cat") == 0     ? 1.3
+                      : strcmp(w->text, "small") == 0 ? 1 / 1.1
+                                                      : 1;
 
         assert_true(strncmp(prompt + w->begin, w->text, strlen(w->text)) == 0);
         for (int64_t k = w->first; k <= w->last; k++)
@@ -131,8 +133,8 @@ static void a_break_fills_the_chunk(void **state)
     ds_tokenizer_close(t);
 }
 
-static float *encode(const char *golden, const char *model, ds_emphasis emphasis, const char *prompt,
-                     int64_t dim[3])
+static float *encode(const char *golden, const char *model, ds_emphasis emphasis,
+                     const char *prompt, int64_t dim[3])
 {
     ds_model_options mo = DS_MODEL_OPTIONS_INIT;
     ds_encoder_options o = DS_ENCODER_OPTIONS_INIT;
@@ -192,9 +194,11 @@ static void weights_are_applied(const char *golden, const char *model, int64_t f
         double comfy = (double)empty[i] + w * ((double)z[i] - (double)empty[i]);
 
         if (fabs((double)got[0][i] - want[i]) > 1e-4 * (1 + fabs(want[i])))
-            fail_msg("%s a1111 at %lld: %g, expected %g", model, (long long)i, (double)got[0][i], want[i]);
+            fail_msg("%s a1111 at %lld: %g, expected %g", model, (long long)i, (double)got[0][i],
+                     want[i]);
         if (fabs((double)got[1][i] - comfy) > 1e-4 * (1 + fabs(comfy)))
-            fail_msg("%s comfy at %lld: %g, expected %g", model, (long long)i, (double)got[1][i], comfy);
+            fail_msg("%s comfy at %lld: %g, expected %g", model, (long long)i, (double)got[1][i],
+                     comfy);
     }
     free(z);
     free(empty);

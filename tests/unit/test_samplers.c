@@ -120,8 +120,7 @@ static void perfect_network_is_followed(void **state)
             o.steps = steps[i / 12];
             if (i / 6 % 2)
                 o.scheduler = "karras";
-            if (strcmp(name, "ddim-inverse") == 0 ||
-                (steps_by_stride(name) && i % 3 == 2) ||
+            if (strcmp(name, "ddim-inverse") == 0 || (steps_by_stride(name) && i % 3 == 2) ||
                 (!has_karras(name) && o.scheduler != NULL))
                 continue;
             d = distance_from_truth(&o, &g);
@@ -274,15 +273,9 @@ static void a_run_may_start_late(void **state)
         const char *name;
         int calls, steps;
         float first;
-    } cases[] = { { "ddim", 5, 5, 401 },
-                  { "heun", 9, 5, 444 },
-                  { "dpm2", 9, 5, 444 },
-                  { "euler", 5, 5, 444 },
-                  { "pndm", 6, 5, 501 },
-                  { "dpm++2m", 5, 5, 500 },
-                  { "unipc", 5, 5, 500 },
-                  { "dpm2_a", 9, 5, 444 },
-                  { "lcm", 5, 5, 499 } };
+    } cases[] = { { "ddim", 5, 5, 401 },  { "heun", 9, 5, 444 },   { "dpm2", 9, 5, 444 },
+                  { "euler", 5, 5, 444 }, { "pndm", 6, 5, 501 },   { "dpm++2m", 5, 5, 500 },
+                  { "unipc", 5, 5, 500 }, { "dpm2_a", 9, 5, 444 }, { "lcm", 5, 5, 499 } };
     float clean[N], noise[N], sum = 0;
 
     (void)state;
@@ -379,9 +372,10 @@ static void long_first_steps_are_told(void **state)
     const char *name;
 
     (void)state;
-    write_file("{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": \"squaredcos_cap_v2\", "
-               "\"prediction_type\": \"v_prediction\", \"clip_sample\": false, \"timestep_spacing\": "
-               "\"trailing\"}");
+    write_file(
+        "{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": \"squaredcos_cap_v2\", "
+        "\"prediction_type\": \"v_prediction\", \"clip_sample\": false, \"timestep_spacing\": "
+        "\"trailing\"}");
     for (int k = 0; (name = ds_sampler_list(k, NULL)) != NULL; k++) {
         bool unstable = strcmp(name, "heun") == 0 || strcmp(name, "dpm2_a") == 0;
         ds_sampler_options o = DS_SAMPLER_OPTIONS_INIT;

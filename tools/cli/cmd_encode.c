@@ -18,7 +18,8 @@ static ds_status keep(ds_bundle *out, const char *name, const ds_tensor *t, ds_e
     return st;
 }
 
-static ds_status keep_ids(ds_bundle *out, const ds_conditions *c, int n, int64_t length, ds_error *err)
+static ds_status keep_ids(ds_bundle *out, const ds_conditions *c, int n, int64_t length,
+                          ds_error *err)
 {
     ds_tensor *ids;
     ds_status st = ds_bundle_add(out, "ids", DS_DTYPE_I64, DS_DIMS(n, length), &ids, err);
@@ -29,13 +30,16 @@ static ds_status keep_ids(ds_bundle *out, const ds_conditions *c, int n, int64_t
     return st;
 }
 
-static void remark_on_cuts(const ds_args *a, const ds_conditions *c, const char *const *prompt, int n)
+static void remark_on_cuts(const ds_args *a, const ds_conditions *c, const char *const *prompt,
+                           int n)
 {
     for (int k = 0; k < n; k++) {
         remark_on_emphasis(a, prompt[k]);
         if (ds_conditions_cut(c, k) > 0)
-            remark(a, "%lld tokens at the end of \"%.80s\" are cut off; --long-prompt chunks reads them",
-                   (long long)ds_conditions_cut(c, k), prompt[k]);
+            remark(
+                a,
+                "%lld tokens at the end of \"%.80s\" are cut off; --long-prompt chunks reads them",
+                (long long)ds_conditions_cut(c, k), prompt[k]);
     }
 }
 
@@ -107,8 +111,9 @@ static const ds_option options[] = {
       .kind = DS_OPTION_CHOICE,
       .choices = "cut|chunks",
       .standard = "cut",
-      .help = "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web front "
-              "ends do" },
+      .help =
+          "a prompt that does not fit is cut, as diffusers does, or read in chunks, as web front "
+          "ends do" },
     { 0 },
 };
 
@@ -117,8 +122,10 @@ const ds_command cmd_encode = {
     .purpose = "write what a prompt tells the denoiser",
     .description =
         "Runs the tokenizer and the text encoder (XL: both) and saves what the denoiser is given: "
-        "\"encoder_hidden_states\" [prompts, tokens, width], \"pooled\" [prompts, width] for models that "
-        "want it, and the tokens' \"ids\" [prompts, tokens] of the first tokenizer. With --emphasis the "
+        "\"encoder_hidden_states\" [prompts, tokens, width], \"pooled\" [prompts, width] for "
+        "models that "
+        "want it, and the tokens' \"ids\" [prompts, tokens] of the first tokenizer. With "
+        "--emphasis the "
         "weights are applied.",
     .example = "diffuscope encode -m sd15 -p 'a (cat:1.3) on a mat' --emphasis a1111 --outputs "
                "cat.safetensors",

@@ -73,6 +73,7 @@ void remark_on_emphasis(const ds_args *a, const char *prompt)
 
     if (prompt != NULL && none && ds_prompt_emphasises(prompt))
         remark(a,
-               "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"%s",
+               "brackets that other programs read as weights, and BREAK, are plain text in "
+               "\"%.80s\"%s",
                prompt, opt_declared(a, "emphasis") ? "; --emphasis a1111 or comfy reads them" : "");
 }

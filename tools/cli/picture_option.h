@@ -44,7 +44,7 @@
           .standard = "7",                                                                         \
           .min = -100,                                                                             \
           .max = 100,                                                                              \
-          .help = "for a picture that is drawn: guidance; 1 or less is none" },                            \
+          .help = "for a picture that is drawn: guidance; 1 or less is none" },                    \
         { .name = "sampler",                                                                       \
           .kind = DS_OPTION_TEXT,                                                                  \
           .arg = "S",                                                                              \

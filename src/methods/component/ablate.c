@@ -11,9 +11,9 @@ struct ds_ablation {
     const ds_noise *noise;
     ds_denoiser *d;
     int64_t roles, channels, plane, rows;
-    int64_t *gate_of;  /* [sites]: the first site with the same name */
-    float **gate;      /* [sites], those of the first ones */
-    bool *moved;       /* [sites]: to be set before the next pass */
+    int64_t *gate_of; /* [sites]: the first site with the same name */
+    float **gate;     /* [sites], those of the first ones */
+    bool *moved;      /* [sites]: to be set before the next pass */
     float *z, *t, *eps, *answer, *other;
     double *j;
     int64_t *which;
@@ -47,7 +47,8 @@ static ds_status list_gates(ds_ablation *a, ds_error *err)
         while (strcmp(l->site[first].site, l->site[i].site) != 0)
             first++;
         a->gate_of[i] = first;
-        if (first == i && (a->gate[i] = ds_calloc((size_t)parts_at(l, i), sizeof **a->gate)) == NULL)
+        if (first == i &&
+            (a->gate[i] = ds_calloc((size_t)parts_at(l, i), sizeof **a->gate)) == NULL)
             return ds_fail(err, DS_E_NOMEM, "no memory for gates");
     }
     return DS_OK;
@@ -88,8 +89,8 @@ static ds_status make_room(ds_ablation *a, ds_error *err)
     a->t = ds_calloc(n, sizeof *a->t);
     a->j = ds_calloc(n, sizeof *a->j);
     a->which = ds_calloc((size_t)a->roles * n, sizeof *a->which);
-    return a->z == NULL || a->eps == NULL || a->other == NULL || a->answer == NULL || a->t == NULL ||
-                   a->j == NULL || a->which == NULL
+    return a->z == NULL || a->eps == NULL || a->other == NULL || a->answer == NULL ||
+                   a->t == NULL || a->j == NULL || a->which == NULL
                ? ds_fail(err, DS_E_NOMEM, "no memory for %lld draws", (long long)a->o.batch)
                : DS_OK;
 }
@@ -195,8 +196,8 @@ static ds_status set_gates(ds_ablation *a, ds_error *err)
 /* ---- passes ---------------------------------------------------------------------------------- */
 
 /* One pass over the n draws `pick`; the rest of the batch repeats the last. */
-static ds_status pass(ds_ablation *a, double *sum, const ds_draws *d, const int64_t *pick, int64_t n,
-                      ds_error *err)
+static ds_status pass(ds_ablation *a, double *sum, const ds_draws *d, const int64_t *pick,
+                      int64_t n, ds_error *err)
 {
     const int64_t batch = a->o.batch;
     const float *other = a->answer + batch * a->plane;
@@ -211,23 +212,24 @@ static ds_status pass(ds_ablation *a, double *sum, const ds_draws *d, const int6
         for (int64_t r = 0; r < a->roles; r++)
             a->which[r * batch + b] = 2 * d->pair[i] + r;
         if (a->roles == 1)
-            ds__target(eps, a->noise, d->z + i * a->plane, d->eps + i * a->plane, d->t[i], a->plane);
+            ds__target(eps, a->noise, d->z + i * a->plane, d->eps + i * a->plane, d->t[i],
+                       a->plane);
     }
     st = ds_denoiser_condition_rows(a->d, a->o.texts, a->which, err);
     if (st == DS_OK)
         st = ds_denoise(a->d, a->answer, a->z, a->t, err);
     if (st != DS_OK)
         return st;
-    ds__objective(a->j, &a->o.objective, a->noise, a->answer, a->roles == 1 ? a->other : other, a->t,
-                  n, a->channels, a->o.height * a->o.width);
+    ds__objective(a->j, &a->o.objective, a->noise, a->answer, a->roles == 1 ? a->other : other,
+                  a->t, n, a->channels, a->o.height * a->o.width);
     for (int64_t b = 0; b < n; b++)
         *sum += a->j[b];
     a->rows += batch * a->roles;
     return DS_OK;
 }
 
-ds_status ds__ablation_run(ds_ablation *a, double *j, const ds_draws *d, int64_t pair, int64_t pairs,
-                           int64_t most, ds_error *err)
+ds_status ds__ablation_run(ds_ablation *a, double *j, const ds_draws *d, int64_t pair,
+                           int64_t pairs, int64_t most, ds_error *err)
 {
     int64_t *pick = ds_calloc((size_t)d->count + 1, sizeof *pick), n = 0;
     ds_status st = pick == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a list of draws")

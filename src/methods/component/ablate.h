@@ -23,8 +23,8 @@ void ds__ablation_open(ds_ablation *a);
 
 /* The mean of J over draws of d with pair in [pair, pair + pairs), at most `most` of them (0: all),
  * evenly chosen. */
-ds_status ds__ablation_run(ds_ablation *a, double *j, const ds_draws *d, int64_t pair, int64_t pairs,
-                           int64_t most, ds_error *err);
+ds_status ds__ablation_run(ds_ablation *a, double *j, const ds_draws *d, int64_t pair,
+                           int64_t pairs, int64_t most, ds_error *err);
 int64_t ds__ablation_rows(const ds_ablation *a); /* rows that went forward */
 
 /* The same for another model (an overlay): the mean of J without gates. */

@@ -10,7 +10,8 @@
 
 /* ---- scores ---------------------------------------------------------------------------------- */
 
-ds_status ds__scores_load(float **out, const ds_component_sites *l, const ds_bundle *b, ds_error *err)
+ds_status ds__scores_load(float **out, const ds_component_sites *l, const ds_bundle *b,
+                          ds_error *err)
 {
     float *s = ds_calloc((size_t)ds__measure_units(l) + 1, sizeof *s);
 
@@ -25,10 +26,11 @@ ds_status ds__scores_load(float **out, const ds_component_sites *l, const ds_bun
         snprintf(name, sizeof name, "%s.%s", c->parts > 1 ? "score" : "layer", c->site);
         t = ds_bundle_find(b, name);
         if (t == NULL || t->dtype != DS_DTYPE_F32 || ds_tensor_count(t) != c->parts) {
-            ds_fail(err, DS_E_NOMATCH,
-                    "the scores hold no %s of %lld numbers: expected the result of `component score` "
-                    "for this model",
-                    name, (long long)c->parts);
+            ds_fail(
+                err, DS_E_NOMATCH,
+                "the scores hold no %s of %lld numbers: expected the result of `component score` "
+                "for this model",
+                name, (long long)c->parts);
             return ds_fail_at(err, DS_E_NOMATCH, name, -1);
         }
         memcpy(s + ds__measure_offset(l, i), t->data, (size_t)c->parts * sizeof *s);

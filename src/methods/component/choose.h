@@ -28,7 +28,8 @@ ds_status ds__choose(ds_edit *e, double *predicted, int64_t *count, ds_model *m,
                      const component_choice *c, ds_bundle *masks, ds_error *err);
 
 /* score.SITE and layer.SITE of a folder's tensors as one list; free with ds_free. */
-ds_status ds__scores_load(float **out, const ds_component_sites *l, const ds_bundle *b, ds_error *err);
+ds_status ds__scores_load(float **out, const ds_component_sites *l, const ds_bundle *b,
+                          ds_error *err);
 
 /* Predicted against true effect of random sets of `count` components (or weights): x, y [sets]. */
 ds_status ds__check_sets(double *x, double *y, int64_t sets, int64_t count, component_work *w,

@@ -183,8 +183,7 @@ ds_status ds__draws_path(ds_draws *d, ds_measure *s, const ds_noise *noise, cons
         if (st == DS_OK && final == NULL && d->end == NULL)
             st = keep_end(d, &w, err);
         if (st == DS_OK && final != NULL)
-            memcpy(final + first * w.plane, w.z,
-                   (size_t)(p->batch * w.plane) * sizeof *final);
+            memcpy(final + first * w.plane, w.z, (size_t)(p->batch * w.plane) * sizeof *final);
     }
     walk_free(&w);
     return st;
@@ -202,10 +201,10 @@ ds_status ds__draws_given(ds_draws *d, ds_measure *s, int64_t batch, const ds_pa
     float *score = ds_calloc((size_t)(batch * d->units) + 1, sizeof *score);
     int64_t *pair = ds_calloc((size_t)batch, sizeof *pair);
     uint8_t *use = ds_calloc((size_t)batch, 1);
-    ds_status st = z == NULL || eps == NULL || t == NULL || score == NULL || pair == NULL ||
-                           use == NULL
-                       ? ds_fail(err, DS_E_NOMEM, "no memory for %lld draws", (long long)batch)
-                       : DS_OK;
+    ds_status st =
+        z == NULL || eps == NULL || t == NULL || score == NULL || pair == NULL || use == NULL
+            ? ds_fail(err, DS_E_NOMEM, "no memory for %lld draws", (long long)batch)
+            : DS_OK;
 
     for (int64_t first = 0; st == DS_OK && first < d->count; first += batch) {
         int64_t n = d->count - first < batch ? d->count - first : batch;
@@ -261,8 +260,8 @@ void ds__draws_noised(ds_draws *d, const ds_noise *noise, const float *clean, co
         l = ds_noise_at(noise, d->t[k]);
         ds_rng_normal(&rng, d->eps + k * d->plane, d->plane);
         for (int64_t c = 0; c < d->plane; c++)
-            d->z[k * d->plane + c] = (float)(l.alpha * clean[i * d->plane + c] +
-                                             l.sigma * d->eps[k * d->plane + c]);
+            d->z[k * d->plane + c] =
+                (float)(l.alpha * clean[i * d->plane + c] + l.sigma * d->eps[k * d->plane + c]);
     }
 }
 
@@ -277,7 +276,8 @@ static int64_t groups_of(const ds_draws *d)
     return most + 1;
 }
 
-int64_t ds__draws_mean(float *mean, float *se, const ds_draws *d, int64_t first, int64_t n, int half)
+int64_t ds__draws_mean(float *mean, float *se, const ds_draws *d, int64_t first, int64_t n,
+                       int half)
 {
     const int64_t groups = groups_of(d);
     double *sum = ds_calloc((size_t)(groups * d->units), sizeof *sum);

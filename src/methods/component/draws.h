@@ -19,14 +19,14 @@
 
 typedef struct ds_draws {
     int64_t count, room, plane, units;
-    float *z;      /* [count,plane] */
-    float *t;      /* [count] */
-    float *eps;    /* [count,plane]: amplify; else NULL */
+    float *z;       /* [count,plane] */
+    float *t;       /* [count] */
+    float *eps;     /* [count,plane]: amplify; else NULL */
     int64_t *pair;  /* [count] */
     int64_t *group; /* [count]: seed, or clean latent: draws of different groups are independent */
-    double *j;     /* [count] */
-    float *score;  /* [count,units]; NULL without components */
-    float *end;    /* [plane]: the clean end of the first path; NULL without one */
+    double *j;      /* [count] */
+    float *score;   /* [count,units]; NULL without components */
+    float *end;     /* [plane]: the clean end of the first path; NULL without one */
 } ds_draws;
 
 ds_status ds__draws_new(ds_draws *d, int64_t room, int64_t plane, int64_t units, bool eps,

@@ -153,8 +153,8 @@ static ds_status gradients_again(edit_job *o, ds_job *j, ds_error *err)
     const char **name = ds_calloc(2 * (size_t)o->w.sites->count + 1, sizeof *name);
     ds_bundle *b = NULL;
     int n = 0;
-    ds_status st = name == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for names")
-                                : ds_bundle_new(&b, err);
+    ds_status st =
+        name == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for names") : ds_bundle_new(&b, err);
 
     for (int64_t i = 0; st == DS_OK && i < o->w.sites->count; i++)
         if (o->w.sites->site[i].kind == DS_UNIT_HIDDEN) {
@@ -281,8 +281,8 @@ static ds_status keep_sets(const edit_job *o, ds_result *r, ds_error *err)
     json_t *list = json_array();
 
     for (int64_t i = 0; o->x != NULL && i < o->c.sets; i++)
-        json_array_append_new(list, json_pack("[o, o]", ds__json_real(o->x[i]),
-                                              ds__json_real(o->y[i])));
+        json_array_append_new(list,
+                              json_pack("[o, o]", ds__json_real(o->x[i]), ds__json_real(o->y[i])));
     return ds__result_set(r, "check",
                           json_pack("{s:o, s:o, s:o, s:I}", "pearson", ds__json_real(o->pearson),
                                     "spearman", ds__json_real(o->spearman), "predicted_true", list,
@@ -302,7 +302,8 @@ static ds_status keep(const edit_job *o, ds_job *j, ds_error *err)
     if (st == DS_OK)
         st = ds__edit_to_bundle(&o->edit, b, err);
     if (st == DS_OK)
-        st = ds__result_set(r, "question", ds__component_question_json(&o->w, ds__job_model_path(j)), err);
+        st = ds__result_set(r, "question",
+                            ds__component_question_json(&o->w, ds__job_model_path(j)), err);
     if (st == DS_OK)
         st = ds__result_set(
             r, "edit",
@@ -313,9 +314,10 @@ static ds_status keep(const edit_job *o, ds_job *j, ds_error *err)
                       "objective_before", ds__json_real(o->before), "objective_after",
                       ds__json_real(o->after)),
             err);
-    ds__result_say(r, "%lld of kind %s (%lld weights): J %.4g -> %.4g, predicted fall %.4g, true %.4g\n",
-                   (long long)o->chosen, ds__granularity_names[o->c.granularity],
-                   (long long)weights, o->before, o->after, o->predicted, o->before - o->after);
+    ds__result_say(
+        r, "%lld of kind %s (%lld weights): J %.4g -> %.4g, predicted fall %.4g, true %.4g\n",
+        (long long)o->chosen, ds__granularity_names[o->c.granularity], (long long)weights,
+        o->before, o->after, o->predicted, o->before - o->after);
     if (isfinite(o->pearson))
         ds__result_say(r, "random sets of this size: predicted against true r = %.2f, rank %.2f\n",
                        o->pearson, o->spearman);
@@ -337,17 +339,18 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->pearson < 0.3 && o->w.given)
         st = ds__job_warn(j, "at this dose the scores do not predict what removal does", err);
     if (st == DS_OK && o->pearson < 0.3 && !o->yes && !o->w.given)
-        return ds_fail(err, DS_E_ARG,
-                       "at this dose the scores do not predict what removal does (r = %.2f for %lld "
-                       "random sets; expected at least 0.3): remove less, or give %s",
-                       o->pearson, (long long)o->c.sets, ds__job_name(j, "yes"));
+        return ds_fail(
+            err, DS_E_ARG,
+            "at this dose the scores do not predict what removal does (r = %.2f for %lld "
+            "random sets; expected at least 0.3): remove less, or give %s",
+            o->pearson, (long long)o->c.sets, ds__job_name(j, "yes"));
     if (st == DS_OK)
         st = keep(o, j, err);
-    return st == DS_OK ? ds__edit_page(j, &o->w,
-                                       &(edit_page){ o->edited, o->pictures, o->c.seed, o->x, o->y,
-                                                     o->c.sets },
-                                       err)
-                       : st;
+    return st == DS_OK
+               ? ds__edit_page(
+                     j, &o->w,
+                     &(edit_page){ o->edited, o->pictures, o->c.seed, o->x, o->y, o->c.sets }, err)
+               : st;
 }
 
 static void clear(void *options)
@@ -387,7 +390,8 @@ static const ds_option choice_rows[] = {
       .offset = CH(select),
       .choices = "row|flat|global",
       .standard = "row",
-      .help = "weights compete within a row, a matrix, or all matrices; components always with all" },
+      .help =
+          "weights compete within a row, a matrix, or all matrices; components always with all" },
     { .name = "keep-sign",
       .kind = DS_OPTION_CHOICE,
       .offset = CH(sign),
@@ -491,11 +495,14 @@ const ds_method ds__method_component_edit = {
     .description =
         "Chooses by the scores of `component score` and sets to zero what removes the chosen "
         "components. The model's files are not touched: the edit is a list of weights in "
-        "tensors.safetensors (index, before and after of each parameter; zeroed.NAME of the published "
+        "tensors.safetensors (index, before and after of each parameter; zeroed.NAME of the "
+        "published "
         "selection), to be united with others (`component overlap`) or taken elsewhere (`component "
         "save`). Without -m it is made for the model that was scored.\n\n"
-        "Predicted and true effects of random sets of the same size come with every edit: where they "
-        "do not agree, the scores say nothing at this dose, and the edit needs --yes (a warning is all "
+        "Predicted and true effects of random sets of the same size come with every edit: where "
+        "they "
+        "do not agree, the scores say nothing at this dose, and the edit needs --yes (a warning is "
+        "all "
         "for scores of recorded draws).",
     .example = "diffuscope component edit --scores scores -g neuron --count 10 --out edit",
     .results = "edit: {granularity, components, weights, predicted, effect, objective_before, "
@@ -523,7 +530,8 @@ static ds_status run_check(ds_job *j, void *given, ds_error *err)
     if (st == DS_OK)
         st = compare_sets(o, j, o->chosen, err);
     if (st == DS_OK)
-        st = ds__result_set(j->result, "question", ds__component_question_json(&o->w, ds__job_model_path(j)), err);
+        st = ds__result_set(j->result, "question",
+                            ds__component_question_json(&o->w, ds__job_model_path(j)), err);
     if (st == DS_OK)
         ds__result_say(j->result,
                        "%lld random sets of %lld: predicted against true r = %.3f, rank %.3f\n",

@@ -15,8 +15,7 @@ enum { STEPS = 20, COLUMNS = 8 };
 static ds_status draw(job_picture *out, ds_job *j, ds_model *m, const component_work *w, int64_t i,
                       uint64_t seed, ds_error *err)
 {
-    const draw_options d = { .steps = STEPS, .cfg_scale = 3.0, .rng = "cpu",
-                             .sampler = "ddim" };
+    const draw_options d = { .steps = STEPS, .cfg_scale = 3.0, .rng = "cpu", .sampler = "ddim" };
     ds_model *own = j->model;
     ds_status st;
 
@@ -57,10 +56,9 @@ static ds_status pictures(ds_job *j, const component_work *w, const edit_page *p
 
 static ds_status chart(const edit_page *p, ds_page *page, ds_error *err)
 {
-    const ds_series points = { .kind = DS_SERIES_POINTS,
-                               .count = p->sets,
-                               .x = p->predicted,
-                               .y = p->effect };
+    const ds_series points = {
+        .kind = DS_SERIES_POINTS, .count = p->sets, .x = p->predicted, .y = p->effect
+    };
     ds_chart c = DS_CHART_INIT;
     char *svg = NULL;
     ds_status st;
@@ -72,10 +70,11 @@ static ds_status chart(const edit_page *p, ds_page *page, ds_error *err)
     c.count = 1;
     st = ds_chart_svg(&svg, &c, err);
     if (st == DS_OK)
-        st = ds_page_chart(page, svg,
-                           "Each point is a random set: what its scores predict, and by how much the "
-                           "objective falls when it is removed.",
-                           err);
+        st = ds_page_chart(
+            page, svg,
+            "Each point is a random set: what its scores predict, and by how much the "
+            "objective falls when it is removed.",
+            err);
     ds_free(svg);
     return st;
 }

@@ -32,14 +32,14 @@ static ds_status run_overlap(ds_job *j, void *options, ds_error *err)
             st = ds__edit_to_bundle(o->make == 1 ? &o->either : &o->both, bundle, err);
     }
     if (st == DS_OK)
-        st = ds__result_set(
-            j->result, "overlap",
-            json_pack("{s:I, s:I, s:I, s:I, s:f}", "first", (json_int_t)ds__edit_count(&o->a),
-                      "second", (json_int_t)ds__edit_count(&o->b), "both",
-                      (json_int_t)ds__edit_count(&o->both), "either",
-                      (json_int_t)ds__edit_count(&o->either), "share",
-                      ds__edit_overlap(&o->a, &o->b)),
-            err);
+        st = ds__result_set(j->result, "overlap",
+                            json_pack("{s:I, s:I, s:I, s:I, s:f}", "first",
+                                      (json_int_t)ds__edit_count(&o->a), "second",
+                                      (json_int_t)ds__edit_count(&o->b), "both",
+                                      (json_int_t)ds__edit_count(&o->both), "either",
+                                      (json_int_t)ds__edit_count(&o->either), "share",
+                                      ds__edit_overlap(&o->a, &o->b)),
+                            err);
     ds__result_say(j->result, "%lld and %lld weights: %lld in both, %lld in either\n",
                    (long long)ds__edit_count(&o->a), (long long)ds__edit_count(&o->b),
                    (long long)ds__edit_count(&o->both), (long long)ds__edit_count(&o->either));
@@ -190,7 +190,8 @@ static const ds_option save_options[] = {
       .kind = DS_OPTION_OUTFILE,
       .offset = AT(lora),
       .arg = "FILE",
-      .help = "a LoRA, which at strength 1 is the edit exactly, at .5 half of it, at -1 its reverse" },
+      .help =
+          "a LoRA, which at strength 1 is the edit exactly, at .5 half of it, at -1 its reverse" },
     { .name = "rank",
       .kind = DS_OPTION_INT,
       .offset = AT(rank),
@@ -223,9 +224,10 @@ static const ds_option save_options[] = {
 const ds_method ds__method_component_save = {
     .name = "component-save",
     .purpose = "take an edit elsewhere: a LoRA, a difference, a checkpoint",
-    .description = "A removed neuron is one column of a matrix set to zero, which is a change of rank "
-                   "one: a LoRA says it without loss. Biases, and edits of single weights that are "
-                   "spread over many columns, are saved as differences.",
+    .description =
+        "A removed neuron is one column of a matrix set to zero, which is a change of rank "
+        "one: a LoRA says it without loss. Biases, and edits of single weights that are "
+        "spread over many columns, are saved as differences.",
     .example = "diffuscope component save --edit edit --lora less-cat.safetensors",
     .results = "saved: {parameters, weights, strength}",
     .options = save_options,

@@ -71,8 +71,8 @@ static ds_status copy_folder(const char *to, const char *from, const char *compo
 {
     DIR *d = opendir(from);
     struct dirent *entry;
-    ds_status st = d == NULL ? ds_fail(err, DS_E_IO, "%s cannot be read", from)
-                             : ds_folder_make(to, err);
+    ds_status st =
+        d == NULL ? ds_fail(err, DS_E_IO, "%s cannot be read", from) : ds_folder_make(to, err);
 
     while (st == DS_OK && (entry = readdir(d)) != NULL) {
         char *source = ds__component_path(from, entry->d_name);
@@ -107,8 +107,9 @@ ds_status ds__edit_export(const char *to, const char *from, const ds_edit *e, ds
     ds_status st = copy_folder(to, from, "", e, &found, 0, err);
 
     if (st == DS_OK && found < e->parts)
-        st = ds_fail(err, DS_E_NOMATCH,
-                     "%s: %lld of the edit's %lld parameters are in no weights file under these names",
-                     from, (long long)(e->parts - found), (long long)e->parts);
+        st = ds_fail(
+            err, DS_E_NOMATCH,
+            "%s: %lld of the edit's %lld parameters are in no weights file under these names", from,
+            (long long)(e->parts - found), (long long)e->parts);
     return st;
 }

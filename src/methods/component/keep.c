@@ -17,12 +17,11 @@ json_t *ds__component_question_json(const component_work *w, const char *model)
     for (int64_t i = 0; i < q->concept_.count; i++)
         json_array_append_new(concepts, json_string(q->concept_.text[i]));
     return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:b, s:s?, s:s?, s:I, s:I, s:I, s:I}",
-                     "model", model, "concepts", concepts, "base", q->base, "objective", goals[q->goal], "rows", rows[q->rows],
-                     "on", scales[q->on], "normalise", (int)q->normalise, "recorded",
-                     (int)w->given, "region", q->region,
-                     "mask", q->mask, "height", (json_int_t)w->height, "width",
-                     (json_int_t)w->width, "batch", (json_int_t)q->batch, "draws",
-                     (json_int_t)w->draws.count);
+                     "model", model, "concepts", concepts, "base", q->base, "objective",
+                     goals[q->goal], "rows", rows[q->rows], "on", scales[q->on], "normalise",
+                     (int)q->normalise, "recorded", (int)w->given, "region", q->region, "mask",
+                     q->mask, "height", (json_int_t)w->height, "width", (json_int_t)w->width,
+                     "batch", (json_int_t)q->batch, "draws", (json_int_t)w->draws.count);
 }
 
 ds_status ds__component_keep_draws(const component_work *w, ds_result *r, ds_error *err)
@@ -166,8 +165,9 @@ ds_status ds__component_reload(component_work *w, ds_job *j, ds_model *m, const 
     json_error_t error;
     json_t *root = NULL;
     ds_bundle *b = NULL;
-    ds_status st = result == NULL || tensors == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a path")
-                                                     : DS_OK;
+    ds_status st = result == NULL || tensors == NULL
+                       ? ds_fail(err, DS_E_NOMEM, "no memory for a path")
+                       : DS_OK;
 
     if (st == DS_OK && (root = json_load_file(result, 0, &error)) == NULL)
         st = ds_fail(err, DS_E_IO, "%s: %s; expected the folder of `component score --out`", result,

@@ -82,7 +82,8 @@ static ds_status list_texts(redirect_job *o, ds_job *j, ds_error *err)
             st = frame(&o->guide, f, o->to, err);
     }
     if (st == DS_OK && o->from.count != o->guide.count)
-        st = ds_fail(err, DS_E_ARG, "the concept and its guide stand for different numbers of texts");
+        st = ds_fail(err, DS_E_ARG,
+                     "the concept and its guide stand for different numbers of texts");
     if (st == DS_OK && o->keep != NULL)
         st = ds__alternatives_load(&o->kept, o->keep, err);
     return st;
@@ -101,8 +102,8 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "%s goes with %s N", ds__job_name(j, "within"),
                      ds__job_name(j, "heads"));
     if (st == DS_OK && o->keep == NULL && o->recipe == RECIPE_REDIRECT)
-        st = ds__job_warn(j, "without captions to keep, everything near the concept changes with it",
-                          err);
+        st = ds__job_warn(
+            j, "without captions to keep, everything near the concept changes with it", err);
     return st;
 }
 
@@ -202,14 +203,15 @@ static ds_status add_kept(redirect_job *o, ds_job *j, ds_error *err)
             if (o->closed.left == NULL)
                 st = ds__closed_new(&o->closed, width, err);
             if (st == DS_OK) {
-                ds__closed_keep(&o->closed,
-                                (const float *)h.data + (k * tokens + at) * width, rows, 1.0);
+                ds__closed_keep(&o->closed, (const float *)h.data + (k * tokens + at) * width, rows,
+                                1.0);
                 o->kept_rows += rows;
             }
         }
         ds_encoder_free(e);
         if (st == DS_OK)
-            st = ds__job_progress(j, "kept captions", first < 0 ? 0 : first + n, o->kept.count, err);
+            st =
+                ds__job_progress(j, "kept captions", first < 0 ? 0 : first + n, o->kept.count, err);
     }
     return st;
 }
@@ -288,9 +290,9 @@ static ds_status write_matrix(redirect_job *o, ds_job *j, const ds_text_matrix *
     int64_t rows, columns, count = 0;
     const ds_tensor shape = ds__parameter_shape(j->model, t->weight);
     ds_edit_part *p = NULL;
-    ds_status st = use == NULL || after == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for %s", t->weight)
-                                                : ds__parameter_values(j->model, t->weight, &w, &rows,
-                                                                       &columns, err);
+    ds_status st = use == NULL || after == NULL
+                       ? ds_fail(err, DS_E_NOMEM, "no memory for %s", t->weight)
+                       : ds__parameter_values(j->model, t->weight, &w, &rows, &columns, err);
 
     for (int64_t r = 0; st == DS_OK && r < t->rows; r++) {
         use[r] = heads == NULL || heads[r / width];
@@ -362,9 +364,9 @@ static ds_status solve(redirect_job *o, ds_job *j, ds_error *err)
     o->weight = a;
     if (st == DS_OK && o->target_rows == 0)
         st = ds_fail(err, DS_E_ARG, "\"%s\" and \"%s\" are the same text", o->concept_, o->to);
-    o->transform = st == DS_OK ? ds_calloc((size_t)(o->closed.width * o->closed.width),
-                                           sizeof *o->transform)
-                               : NULL;
+    o->transform =
+        st == DS_OK ? ds_calloc((size_t)(o->closed.width * o->closed.width), sizeof *o->transform)
+                    : NULL;
     if (st == DS_OK && o->transform == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for a transform");
     return st == DS_OK ? ds__closed_solve(o->transform, &o->closed, o->ridge, err) : st;
@@ -387,19 +389,20 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         st = ds__result_set(j->result, "question",
                             json_pack("{s:s}", "model", ds__job_model_path(j)), err);
     if (st == DS_OK)
-        st = ds__result_set(
-            j->result, "redirect",
-            json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:I, s:I}", "recipe", recipes[o->recipe],
-                      "concept", o->concept_, "to", o->to, "target_rows",
-                      (json_int_t)o->target_rows, "kept_rows", (json_int_t)o->kept_rows, "weight",
-                      o->weight, "ridge", o->ridge, "matrix_rows", (json_int_t)o->used, "weights",
-                      (json_int_t)ds__edit_count(&o->edit)),
-            err);
-    ds__result_say(j->result,
-                   "%s: \"%s\" is read as \"%s\"; %lld rows of text move with weight %.3g, %lld are "
-                   "kept; %lld weights change\n",
-                   recipes[o->recipe], o->concept_, o->to, (long long)o->target_rows, o->weight,
-                   (long long)o->kept_rows, (long long)ds__edit_count(&o->edit));
+        st = ds__result_set(j->result, "redirect",
+                            json_pack("{s:s, s:s, s:s, s:I, s:I, s:f, s:f, s:I, s:I}", "recipe",
+                                      recipes[o->recipe], "concept", o->concept_, "to", o->to,
+                                      "target_rows", (json_int_t)o->target_rows, "kept_rows",
+                                      (json_int_t)o->kept_rows, "weight", o->weight, "ridge",
+                                      o->ridge, "matrix_rows", (json_int_t)o->used, "weights",
+                                      (json_int_t)ds__edit_count(&o->edit)),
+                            err);
+    ds__result_say(
+        j->result,
+        "%s: \"%s\" is read as \"%s\"; %lld rows of text move with weight %.3g, %lld are "
+        "kept; %lld weights change\n",
+        recipes[o->recipe], o->concept_, o->to, (long long)o->target_rows, o->weight,
+        (long long)o->kept_rows, (long long)ds__edit_count(&o->edit));
     return st;
 }
 
@@ -522,14 +525,17 @@ const ds_method ds__method_component_redirect = {
     .description =
         "Solves for keys and values of the text that read the concept as its guide and the kept "
         "captions as before (unified concept editing, with hundreds of kept captions and a larger "
-        "weight on the concept). One transform of the embeddings serves all matrices. With --within, "
+        "weight on the concept). One transform of the embeddings serves all matrices. With "
+        "--within, "
         "only heads that attribution names change.\n\n"
-        "The edit is one like those of `component edit`. --recipe uce and locoedit are the published "
+        "The edit is one like those of `component edit`. --recipe uce and locoedit are the "
+        "published "
         "forms (arXiv 2308.14761, 2405.01008): the latter with --ridge 0.01 and --layers 2.",
     .example = "diffuscope component redirect -m sd15 --concept cat --to fox --keep captions.txt "
                "--out edit",
-    .results = "redirect: {recipe, concept, to, target_rows, kept_rows, weight, ridge, matrix_rows, "
-               "weights}",
+    .results =
+        "redirect: {recipe, concept, to, target_rows, kept_rows, weight, ridge, matrix_rows, "
+        "weights}",
     .options = options,
     .size = sizeof(redirect_job),
     .fields = offsetof(redirect_job, from),

@@ -154,7 +154,8 @@ ds_status ds__remove_components(ds_edit *e, ds_model *m, const ds_component_site
         for (int64_t u = 0; !any && u < n; u++) {
             const ds_component_site *s = &l->site[c[u].site];
 
-            any = strcmp(s->weight, k.name) == 0 || (s->bias != NULL && strcmp(s->bias, k.name) == 0);
+            any =
+                strcmp(s->weight, k.name) == 0 || (s->bias != NULL && strcmp(s->bias, k.name) == 0);
         }
         if (!any)
             continue;
@@ -188,10 +189,9 @@ ds_status ds__edit_overlay(ds_model **out, ds_model *m, const ds_edit *e, ds_err
 
         t[2 * i] = (ds_tensor){ DS_DTYPE_I64, 1, { p->count }, p->index };
         t[2 * i + 1] = (ds_tensor){ DS_DTYPE_F32, 1, { p->count }, p->after };
-        change[i] = (ds_change){ .name = p->name,
-                                 .kind = DS_CHANGE_SPARSE,
-                                 .index = &t[2 * i],
-                                 .value = &t[2 * i + 1] };
+        change[i] = (ds_change){
+            .name = p->name, .kind = DS_CHANGE_SPARSE, .index = &t[2 * i], .value = &t[2 * i + 1]
+        };
     }
     st = ds_model_overlay(out, m, &(ds_overlay){ change, e->parts }, err);
     ds_free(change);

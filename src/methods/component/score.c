@@ -201,7 +201,8 @@ ds_status ds__scores_exact_neurons(component_scores *s, component_work *w, ds_jo
 
     s->top = ds_calloc((size_t)n + 1, sizeof *s->top);
     s->top_true = ds_calloc((size_t)n + 1, sizeof *s->top_true);
-    if (s->top == NULL || s->top_true == NULL || (s->tops = ds__top(s->top, l->score, l->count, n)) < 0)
+    if (s->top == NULL || s->top_true == NULL ||
+        (s->tops = ds__top(s->top, l->score, l->count, n)) < 0)
         return ds_fail(err, DS_E_NOMEM, "no memory for a list of neurons");
     o.batch = w->draws.count < w->q.batch ? w->draws.count : w->q.batch;
     st = ds__ablation_new(&a, w->model, w->sites, w->noise, &o, err);

@@ -30,12 +30,12 @@ static json_t *top_json(const component_list *l, const component_scores *s, cons
     for (int64_t k = 0; k < n; k++) {
         const int64_t i = top[k];
         char name[320];
-        json_t *o = json_pack(
-            "{s:s, s:s, s:I, s:o, s:o, s:o}", "name",
-            ds__component_name(name, sizeof name, &l->piece[i], w->sites, l->g), "site",
-            w->sites->site[l->piece[i].site].site, "part", (json_int_t)l->piece[i].first, "score",
-            ds__json_real(l->score[i]), "se", ds__json_real(l->se[i]), "share",
-            ds__json_real(value[i] / (l->exact != NULL ? s->exact_j : s->j)));
+        json_t *o =
+            json_pack("{s:s, s:s, s:I, s:o, s:o, s:o}", "name",
+                      ds__component_name(name, sizeof name, &l->piece[i], w->sites, l->g), "site",
+                      w->sites->site[l->piece[i].site].site, "part", (json_int_t)l->piece[i].first,
+                      "score", ds__json_real(l->score[i]), "se", ds__json_real(l->se[i]), "share",
+                      ds__json_real(value[i] / (l->exact != NULL ? s->exact_j : s->j)));
 
         if (l->exact != NULL)
             json_object_set_new(o, "exact", ds__json_real(l->exact[i]));
@@ -70,10 +70,9 @@ static json_t *steps_json(const component_scores *s, const component_work *w)
                 n++;
             }
         if (n > 0)
-            json_array_append_new(list, json_pack("{s:o, s:o, s:o}", "timestep",
-                                                  ds__json_real(d->t[i]), "objective",
-                                                  ds__json_real(sum / (double)n), "share",
-                                                  ds__json_real(sum / all)));
+            json_array_append_new(
+                list, json_pack("{s:o, s:o, s:o}", "timestep", ds__json_real(d->t[i]), "objective",
+                                ds__json_real(sum / (double)n), "share", ds__json_real(sum / all)));
     }
     return list;
 }
@@ -88,11 +87,11 @@ static json_t *neurons_json(const component_scores *s, const component_work *w)
         char name[320];
 
         json_array_append_new(
-            list, json_pack("{s:s, s:o, s:o}", "name",
-                            ds__component_name(name, sizeof name, &l->piece[s->top[i]], w->sites,
-                                               l->g),
-                            "score", ds__json_real(l->score[s->top[i]] / s->j), "exact",
-                            ds__json_real(s->top_true[i] / s->j)));
+            list,
+            json_pack("{s:s, s:o, s:o}", "name",
+                      ds__component_name(name, sizeof name, &l->piece[s->top[i]], w->sites, l->g),
+                      "score", ds__json_real(l->score[s->top[i]] / s->j), "exact",
+                      ds__json_real(s->top_true[i] / s->j)));
     }
     return list;
 }
@@ -105,11 +104,10 @@ static json_t *scores_json(const component_scores *s, const component_work *w, i
         json_object_set_new(tops, ds__granularity_names[g], top_json(&s->list[g], s, w, top));
         json_object_set_new(overlaps, ds__granularity_names[g], ds__json_real(s->list[g].overlap));
     }
-    return json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "concept", w->q.concept_.text[s->concept_],
-                     "objective",
-                     ds__json_value((ds_value){ s->j, s->j_se, NAN, NAN, w->draws.count }, NULL),
-                     "by_step", steps_json(s, w), "top", tops, "overlap", overlaps, "neurons",
-                     neurons_json(s, w));
+    return json_pack(
+        "{s:s, s:o, s:o, s:o, s:o, s:o}", "concept", w->q.concept_.text[s->concept_], "objective",
+        ds__json_value((ds_value){ s->j, s->j_se, NAN, NAN, w->draws.count }, NULL), "by_step",
+        steps_json(s, w), "top", tops, "overlap", overlaps, "neurons", neurons_json(s, w));
 }
 
 static json_t *cost_json(const component_scores *s, int64_t concepts, const component_work *w)
@@ -414,8 +412,7 @@ static ds_status list_table(const component_list *l, const component_scores *s,
         ds__component_name(text[k][0], sizeof text[k][0], &l->piece[i], w->sites, l->g);
         snprintf(text[k][1], 40, "%.2f", 100.0 * l->score[i] / s->j);
         snprintf(text[k][2], 40, "%.2f", 100.0 * l->se[i] / s->j);
-        snprintf(text[k][3], 40, "%.2f",
-                 l->exact != NULL ? 100.0 * l->exact[i] / s->exact_j : 0.0);
+        snprintf(text[k][3], 40, "%.2f", l->exact != NULL ? 100.0 * l->exact[i] / s->exact_j : 0.0);
         for (int c = 0; c < COLUMNS; c++)
             cells[k * COLUMNS + c] = c == 3 && l->exact == NULL ? NULL : text[k][c];
     }

@@ -21,17 +21,17 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     score_job *o = options;
 
     if (o->q.concept_.count > 1 && (o->weights || o->save))
-        return ds_fail(err, DS_E_ARG,
-                       "gradients of weights are one concept's: give one %s, or leave out %s and %s",
-                       ds__job_name(j, "concept"), ds__job_name(j, "weights"),
-                       ds__job_name(j, "save"));
+        return ds_fail(
+            err, DS_E_ARG,
+            "gradients of weights are one concept's: give one %s, or leave out %s and %s",
+            ds__job_name(j, "concept"), ds__job_name(j, "weights"), ds__job_name(j, "save"));
     return ds__component_check(&o->w, j, j->model, &o->q, err);
 }
 
 /* Which weights' gradients are wanted: what was named; all that is saved; or the feed-forward matrices,
  * the only ones that the published edit touches. */
-static ds_status list_weights(const score_job *o, ds_job *j, ds_arena *arena, const char *const **out,
-                              int *n, ds_error *err)
+static ds_status list_weights(const score_job *o, ds_job *j, ds_arena *arena,
+                              const char *const **out, int *n, ds_error *err)
 {
     ds_component_sites *l;
     const char **name;
@@ -68,8 +68,8 @@ static ds_status list_weights(const score_job *o, ds_job *j, ds_arena *arena, co
 
 static ds_status keep(score_job *o, ds_job *j, bool weights, ds_error *err)
 {
-    ds_status st = ds__scores_numbers(o->scores, o->count, &o->w, ds__job_model_path(j),
-                                      o->top, j->result, err);
+    ds_status st = ds__scores_numbers(o->scores, o->count, &o->w, ds__job_model_path(j), o->top,
+                                      j->result, err);
 
     for (int64_t k = 0; k < o->count; k++)
         ds__scores_say(&o->scores[k], &o->w, j->result);
@@ -172,17 +172,22 @@ const ds_method ds__method_component_score = {
         "One forward and one backward pass for each draw (a noisy latent on the sampler's path and "
         "its time step) score every component at once: by how much the objective falls, to first "
         "order, when the component is removed. Positive components make the concept, negative ones "
-        "suppress it. Heads, layers and blocks are also removed in turn, which first order predicts "
+        "suppress it. Heads, layers and blocks are also removed in turn, which first order "
+        "predicts "
         "badly for layers.\n\n"
         "Unlike the published score, the gradient passes through the base's prediction too (--rows "
-        "stop restores it), and predictions are compared as v, where every time step counts; on the "
+        "stop restores it), and predictions are compared as v, where every time step counts; on "
+        "the "
         "noise, the noisiest ones count for nothing.\n\n"
         "tensors.safetensors holds score.SITE and score_se.SITE of every component, layer.SITE and "
-        "map.SITE [h,w] of layers and blocks (the map's sum is the layer's score), draw.SITE of each "
+        "map.SITE [h,w] of layers and blocks (the map's sum is the layer's score), draw.SITE of "
+        "each "
         "draw, and the draws, which edits and checks ask again.",
-    .example = "diffuscope component score -m sd15 --concept \"a photo of a parachute\" --out scores",
+    .example =
+        "diffuscope component score -m sd15 --concept \"a photo of a parachute\" --out scores",
     .results = "question: what was asked\n"
-               "concepts: [{concept, objective, by_step, top, overlap, neurons}]; neurons: score and exact "
+               "concepts: [{concept, objective, by_step, top, overlap, neurons}]; neurons: score "
+               "and exact "
                "effect as shares of the objective\n"
                "cost: {rows_forward, rows_backward, rows_exact, official_rows, share_of_official}",
     .options = options,

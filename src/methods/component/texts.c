@@ -43,10 +43,11 @@ static ds_status expand(ds_alternatives *a, const char *pattern, int64_t first, 
         return append(a, pattern, err);
     }
     if (open == NULL || close == NULL || strchr(pattern, '}') < open)
-        return ds_fail(err, DS_E_ARG,
-                       "\"%.100s\": braces do not match; expected {one|other} as in \"a {photo|drawing} "
-                       "of a cat\"",
-                       pattern);
+        return ds_fail(
+            err, DS_E_ARG,
+            "\"%.100s\": braces do not match; expected {one|other} as in \"a {photo|drawing} "
+            "of a cat\"",
+            pattern);
     for (const char *word = open + 1; st == DS_OK && word <= close;) {
         const size_t n = strcspn(word, "|}");
         char *text = ds__arena_printf(&a->arena, "%.*s%.*s%s", (int)(open - pattern), pattern,

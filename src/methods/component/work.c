@@ -24,15 +24,17 @@ const ds_option ds__component_rows[] = {
       .offset = AT(base),
       .arg = "TEXT",
       .standard = "",
-      .help = "what the concept is compared with: no text, or the caption with another thing in its "
-              "place" },
+      .help =
+          "what the concept is compared with: no text, or the caption with another thing in its "
+          "place" },
     { .name = "objective",
       .kind = DS_OPTION_CHOICE,
       .offset = AT(goal),
       .choices = "erase|amplify",
       .standard = "erase",
-      .help = "erase: squared difference of the two predictions; amplify: denoising loss on pictures "
-              "of the concept" },
+      .help =
+          "erase: squared difference of the two predictions; amplify: denoising loss on pictures "
+          "of the concept" },
     { .name = "rows",
       .kind = DS_OPTION_CHOICE,
       .offset = AT(rows),
@@ -155,9 +157,10 @@ static ds_status add_pairs(component_work *w, const char *concept_, ds_error *er
     if (st == DS_OK)
         st = ds__alternatives_add(&b, w->q.base, err);
     if (st == DS_OK && b.count != 1 && b.count != c.count)
-        st = ds_fail(err, DS_E_ARG,
-                     "the base stands for %lld texts, the concept for %lld: expected one, or as many",
-                     (long long)b.count, (long long)c.count);
+        st = ds_fail(
+            err, DS_E_ARG,
+            "the base stands for %lld texts, the concept for %lld: expected one, or as many",
+            (long long)b.count, (long long)c.count);
     for (int64_t i = 0; st == DS_OK && i < c.count; i++) {
         st = ds__alternatives_add(&w->texts, c.text[i], err);
         if (st == DS_OK)
@@ -257,8 +260,8 @@ static ds_status read_sizes(component_work *w, ds_error *err)
         st = ds_bundle_expect(w->recorded, "latent", DS_DIMS(-1, w->info.channels, -1, -1), &latent,
                               err);
     if (st == DS_OK)
-        st = ds_bundle_expect(w->recorded, "timestep", DS_DIMS(amplify ? -1 : latent->dim[0]), &time,
-                              err);
+        st = ds_bundle_expect(w->recorded, "timestep", DS_DIMS(amplify ? -1 : latent->dim[0]),
+                              &time, err);
     if (st == DS_OK && amplify)
         st = ds_bundle_expect(
             w->recorded, "eps",
@@ -515,8 +518,9 @@ static ds_status make_draws(component_work *w, ds_job *j, bool components, ds_er
         w->draws.units = units;
         w->draws.score =
             units > 0 ? ds_calloc((size_t)w->draws.count, (size_t)units * sizeof(float)) : NULL;
-        return units > 0 && w->draws.score == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for scores")
-                                                   : DS_OK;
+        return units > 0 && w->draws.score == NULL
+                   ? ds_fail(err, DS_E_NOMEM, "no memory for scores")
+                   : DS_OK;
     }
     if (w->recorded != NULL)
         room = ds_bundle_find(w->recorded, "timestep")->dim[0];
@@ -541,7 +545,7 @@ ds_status ds__component_measure(component_work *w, ds_job *j, const char *const 
     fill_options(w, j, weights, n, components);
     walk = w->draws.count == 0 && w->recorded == NULL && w->q.goal == DS_GOAL_ERASE;
     st = make_draws(w, j, components, err);
-    w->o.batch = walk ? divisor(w->pairs * w->q.seeds, w->q.batch)
+    w->o.batch = walk                          ? divisor(w->pairs * w->q.seeds, w->q.batch)
                  : w->draws.count < w->q.batch ? w->draws.count
                                                : w->q.batch;
     if (w->measure != NULL) {

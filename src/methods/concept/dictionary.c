@@ -288,10 +288,11 @@ static ds_status fill(builder *b, const ds_dictionary_options *o, ds_error *err)
     else
         st = add_vocabulary(b, err);
     if (st == DS_OK && d->words.count < (o->ids != NULL ? 1 : 2))
-        st = ds_fail(err, DS_E_ARG,
-                     "a dictionary of %lld words: expected 2 or more; a vocabulary without whole words "
-                     "needs a file of words that are one token each",
-                     (long long)d->words.count);
+        st = ds_fail(
+            err, DS_E_ARG,
+            "a dictionary of %lld words: expected 2 or more; a vocabulary without whole words "
+            "needs a file of words that are one token each",
+            (long long)d->words.count);
     return st == DS_OK ? take_rows(b, o->kappa_of_all, err) : st;
 }
 

@@ -78,10 +78,11 @@ static ds_status make_table(ds_network_source *n, const ds_noise *noise, ds_erro
     int64_t count = noise->schedule.count;
 
     if (noise->prediction == DS_PREDICT_SAMPLE)
-        return ds_fail(err, DS_E_UNSUPPORTED,
-                       "the model predicts the clean latent (prediction_type sample), as models of one "
-                       "step do: such a network denoises no level but the last, and has no information "
-                       "to integrate");
+        return ds_fail(
+            err, DS_E_UNSUPPORTED,
+            "the model predicts the clean latent (prediction_type sample), as models of one "
+            "step do: such a network denoises no level but the last, and has no information "
+            "to integrate");
     n->table = ds_calloc((size_t)count, sizeof *n->table);
     if (n->table == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for %lld log-SNRs", (long long)count);

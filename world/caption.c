@@ -14,12 +14,12 @@ typedef struct writer {
     bool full;
 } writer;
 
-/* Appends a word or phrase, with a space before it unless it begins the text or is a comma.
+/* Appends a word or phrase, with a space before it unless it begins the text or is a comma or stop.
  * Returns where it starts.                                                                      */
 static int say(writer *o, const char *text)
 {
     size_t n = strlen(text);
-    int space = o->length > 0 && text[0] != ',';
+    int space = o->length > 0 && text[0] != ',' && text[0] != '.';
 
     if ((size_t)o->length + n + 2 > sizeof o->s->caption) {
         o->full = true;
@@ -67,6 +67,8 @@ static const char *noun_of(const ds_world_tables *t, const ds_thing *x)
     return t->object[x->object].name[x->name];
 }
 
+enum { WORDS = 5 }; /* size, adjective, style, gender, noun                                      */
+
 /* "a small twemoji woman judge with dark skin", or "a woman" alone. The style stands here in the
  * first phrase of a caption of that form.                                                       */
 static void say_thing(writer *o, const ds_world_tables *t, int which)
@@ -74,23 +76,29 @@ static void say_thing(writer *o, const ds_world_tables *t, int which)
     const ds_factors *f = &o->s->factors;
     const ds_thing *x = &f->thing[which];
     bool style = which == 0 && f->style_form == DS_STYLE_PREFIX;
-    const char *words[4] = { NULL }, *first = NULL;
-    static const ds_link_role roles[4] = { DS_LINK_SIZE, DS_LINK_STYLE, DS_LINK_GENDER,
-                                           DS_LINK_OBJECT };
+    const char *words[WORDS] = { NULL }, *first = NULL;
+    static const ds_link_role roles[WORDS] = { DS_LINK_SIZE, DS_LINK_ROLES, DS_LINK_STYLE,
+                                               DS_LINK_GENDER, DS_LINK_OBJECT };
 
     if (x->size_named)
         words[0] = t->size[x->size].word[x->size_word];
+    if (which == 0 && f->adjective >= 0)
+        words[1] = t->adjective[f->adjective];
     if (style)
-        words[1] = t->style[f->style].word;
+        words[2] = t->style[f->style].word;
     if (x->occupation >= 0 && x->gender_named)
-        words[2] = t->gender[x->gender][x->gender_word];
+        words[3] = t->gender[x->gender][x->gender_word];
     if (x->occupation < 0 || x->occupation_named)
-        words[3] = noun_of(t, x);
-    for (int i = 3; i >= 0; i--)
+        words[4] = noun_of(t, x);
+    for (int i = WORDS - 1; i >= 0; i--)
         first = words[i] != NULL ? words[i] : first;
-    say(o, x->object >= 0 && x->homonym < 0 && t->object[x->object].some ? "some" : article(first));
-    for (int i = 0; i < 4; i++)
-        if (words[i] != NULL)
+    if (which != 0 || !f->bare)
+        say(o, x->object >= 0 && x->homonym < 0 && t->object[x->object].some ? "some"
+                                                                              : article(first));
+    for (int i = 0; i < WORDS; i++)
+        if (words[i] != NULL && roles[i] == DS_LINK_ROLES) /* says nothing about the picture     */
+            say(o, words[i]);
+        else if (words[i] != NULL)
             say_linked(o, words[i], roles[i], roles[i] == DS_LINK_STYLE ? -1 : which);
     if (x->occupation >= 0 && x->skin_named) {
         char text[48];
@@ -137,6 +145,8 @@ ds_status ds_world_caption(const ds_world *w, ds_scene *s, ds_error *err)
         say_linked(&o, t->style[f->style].word, DS_LINK_STYLE, -1);
         say(&o, "style");
     }
+    if (f->stop)
+        say(&o, ".");
     if (o.full)
         return ds_fail(err, DS_E_FORMAT,
                        "the caption of scene %lld of split %s is longer than %d "

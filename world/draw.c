@@ -25,15 +25,19 @@ typedef enum choice {
     OF_TINT,
     OF_WORDS,
     OF_PERSON,
-    OF_HOMONYM
+    OF_HOMONYM,
+    OF_PROMPT
 } choice;
+
+enum { SERIES = 4 }; /* scenes of the split `series` that share all choices but the style        */
 
 static ds__draws stream(const ds_world *w, const ds_factors *f, choice c, int attempt)
 {
     uint64_t h = w->t.seed;
+    int64_t index = f->split == DS_SPLIT_SERIES && c != OF_FORM ? f->index / SERIES : f->index;
 
     h = ds__mix(h ^ ((uint64_t)f->split + 1) * 0x9e3779b97f4a7c15u);
-    h = ds__mix(h ^ (uint64_t)f->index);
+    h = ds__mix(h ^ (uint64_t)index);
     h = ds__mix(h ^ ((uint64_t)c << 32 | (uint32_t)attempt));
     return (ds__draws){ h };
 }
@@ -115,6 +119,12 @@ static int draw_style(const ds_world *w, const ds_factors *f, int attempt)
 
     for (int i = 0; i < f->things; i++)
         people |= f->thing[i].occupation >= 0;
+    if (f->split == DS_SPLIT_SERIES) { /* in turn; others in place of those that are held out    */
+        int k = attempt == 0 ? (int)(f->index % SERIES) : SERIES + attempt - 1;
+
+        d = stream(w, f, OF_STYLE, 0);
+        return (ds__draw_below(&d, w->t.styles) + k) % w->t.styles;
+    }
     do
         style = ds__draw_below(&d, w->t.styles);
     while (people && !w->t.style[style].people);
@@ -315,7 +325,7 @@ static void draw_words(const ds_world *w, ds_factors *f)
     double p[DS_STYLE_FORMS];
 
     memcpy(p, w->t.style_form, sizeof p);
-    if (easy(f) || f->split == DS_SPLIT_HELDOUT) {
+    if (easy(f) || f->split == DS_SPLIT_SERIES || f->split == DS_SPLIT_HELDOUT) {
         double named = 1.0 - p[DS_STYLE_UNNAMED];
 
         for (int i = 0; i < DS_STYLE_UNNAMED; i++)
@@ -331,6 +341,22 @@ static void draw_words(const ds_world *w, ds_factors *f)
         f->style = -1;
         f->style_form = DS_STYLE_UNNAMED;
     }
+}
+
+/* A prompt says less than a caption, and begins in more ways.                                   */
+static void draw_prompt(const ds_world *w, ds_factors *f)
+{
+    ds__draws d = stream(w, f, OF_PROMPT, 0);
+    double lead_in = ds__draw_unit(&d), adjective = ds__draw_unit(&d);
+
+    f->lead_in = lead_in < w->t.prompt.lead_in ? ds__draw_below(&d, DS_WORLD_LEADS) : -1;
+    f->adjective =
+        adjective < w->t.prompt.adjective ? ds__draw_below(&d, w->t.adjectives) : -1;
+    f->bare = ds__draw_unit(&d) < w->t.prompt.bare;
+    if (ds__draw_unit(&d) >= w->t.prompt.style)
+        f->style_form = DS_STYLE_UNNAMED;
+    f->background_named = ds__draw_unit(&d) < w->t.prompt.background;
+    f->stop = ds__draw_unit(&d) < w->t.prompt.stop;
 }
 
 /* ---- where things stand ---------------------------------------------------------------------- */
@@ -433,6 +459,7 @@ static ds_scene_kind draw_kind(const ds_world *w, const ds_factors *f)
 
     switch (f->split) {
     case DS_SPLIT_SINGLE:
+    case DS_SPLIT_SERIES:
         return DS_SCENE_SINGLE;
     case DS_SPLIT_ICON:
         return ds__draw_unit(&d) < 0.2 ? DS_SCENE_PERSON : DS_SCENE_SINGLE;
@@ -442,6 +469,11 @@ static ds_scene_kind draw_kind(const ds_world *w, const ds_factors *f)
         return DS_SCENE_HOMONYM;
     case DS_SPLIT_PEOPLE:
         return DS_SCENE_PERSON;
+    case DS_SPLIT_PROMPT: {
+        double u = ds__draw_unit(&d);
+
+        return u < 0.75 ? DS_SCENE_SINGLE : u < 0.9 ? DS_SCENE_PERSON : DS_SCENE_PAIR;
+    }
     default:
         return (ds_scene_kind)pick(&d, w->t.kind, DS_SCENE_KINDS);
     }
@@ -481,6 +513,9 @@ ds_status ds_world_draw(const ds_world *w, ds_split split, int64_t index, ds_fac
     }
     draw_background(w, out);
     draw_words(w, out);
+    out->adjective = -1;
+    if (split == DS_SPLIT_PROMPT)
+        draw_prompt(w, out);
     place(w, out);
     return DS_OK;
 }

@@ -8,6 +8,9 @@
 
 enum { CLASSES = 256 };
 
+/* Prompts have no split for testing: their set begins where no training comes.                  */
+#define FAR ((int64_t)1 << 40)
+
 /* Class of a scene within its set, or -1 if it does not belong to it.                           */
 typedef int classify(const ds_world_tables *t, const ds_factors *f);
 
@@ -29,6 +32,16 @@ static bool is_clear(const ds_world_tables *t, const ds_factors *f)
 static int of_single(const ds_world_tables *t, const ds_factors *f)
 {
     return f->kind == DS_SCENE_SINGLE && is_clear(t, f) ? 0 : -1;
+}
+
+/* What newcomers ask for: one thing, and nothing of its style, place or size.                   */
+static int of_prompt(const ds_world_tables *t, const ds_factors *f)
+{
+    (void)t;
+    return f->kind == DS_SCENE_SINGLE && f->style_form == DS_STYLE_UNNAMED &&
+                   !f->background_named && !f->thing[0].size_named
+               ? 0
+               : -1;
 }
 
 static int of_pair(const ds_world_tables *t, const ds_factors *f)
@@ -90,7 +103,8 @@ ds_status ds_selection_open(ds_selection **out, const ds_world *w, const char *n
     } sets[] = {
         { "single", of_single, DS_SPLIT_TEST },   { "heldout", of_single, DS_SPLIT_HELDOUT },
         { "pair", of_pair, DS_SPLIT_TEST },       { "people", of_people, DS_SPLIT_TEST },
-        { "homonym", of_homonym, DS_SPLIT_TEST }, { "neutral", of_neutral, DS_SPLIT_TEST }
+        { "homonym", of_homonym, DS_SPLIT_TEST }, { "neutral", of_neutral, DS_SPLIT_TEST },
+        { "prompt", of_prompt, DS_SPLIT_PROMPT }
     };
     ds_selection *s;
 
@@ -108,13 +122,14 @@ ds_status ds_selection_open(ds_selection **out, const ds_world *w, const char *n
         s->split = sets[i].split;
         s->left = count;
         s->quota = (count + classes - 1) / classes;
+        s->index = s->split == DS_SPLIT_PROMPT ? FAR : 0;
         *out = s;
         return DS_OK;
     }
     return ds_fail_at(err,
                       ds_fail(err, DS_E_NOMATCH,
                               "expected a set (single, heldout, pair, people, "
-                              "homonym, neutral), found \"%s\"",
+                              "homonym, neutral, prompt), found \"%s\"",
                               name),
                       name, -1);
 }

@@ -352,6 +352,18 @@ static void named_shares(reader *r, double *out, const char *const *names, size_
         complain(r, "shares that add up to one as", key);
 }
 
+static void read_prompt(reader *r, ds_world_tables *t, const json_t *o)
+{
+    t->prompt.lead_in = share_of(r, o, "lead_in");
+    t->prompt.adjective = share_of(r, o, "adjective");
+    t->prompt.bare = share_of(r, o, "bare");
+    t->prompt.style = share_of(r, o, "style");
+    t->prompt.background = share_of(r, o, "background");
+    t->prompt.stop = share_of(r, o, "stop");
+    t->adjectives = words_of(r, t->adjective[0], sizeof t->adjective[0], DS_COUNT(t->adjective), o,
+                             "adjectives", false);
+}
+
 static void read_shares(reader *r, ds_world_tables *t, const json_t *root)
 {
     static const char *const kinds[] = { "single", "pair", "frame", "person", "homonym", "empty" };
@@ -373,8 +385,11 @@ static void read_shares(reader *r, ds_world_tables *t, const json_t *root)
     t->background_named = share_of(r, ground, "named");
     t->background_plain = share_of(r, ground, "plain");
     t->lead_in_share = share_of(r, lead, "share");
-    if (words_of(r, t->lead_in[0], sizeof t->lead_in[0], 2, lead, "texts", false) != 2)
-        complain(r, "two texts as", "lead_in");
+    if (words_of(r, t->lead_in[0], sizeof t->lead_in[0], 2, lead, "texts", false) != 2 ||
+        words_of(r, t->lead_in[2], sizeof t->lead_in[2], DS_WORLD_LEADS - 2, lead, "prompt",
+                 false) != DS_WORLD_LEADS - 2)
+        complain(r, "two texts, and four more for prompts, as", "lead_in");
+    read_prompt(r, t, json_object_get(root, "prompt"));
     t->heldout_pair = (int)number_of(r, held, "object_style");
     t->heldout_triple = (int)number_of(r, held, "object_style_relation");
     t->heldout_of = (int)number_of(r, held, "of");

@@ -57,7 +57,8 @@ const ds_world_tables *ds_world_words(const ds_world *w)
 }
 
 static const char *const split_names[DS_SPLITS] = { "train", "single", "test",    "heldout",
-                                                    "icon",  "pair",   "homonym", "people" };
+                                                    "icon",  "pair",   "homonym", "people",
+                                                    "series", "prompt" };
 
 const char *ds_split_name(ds_split split)
 {
@@ -74,7 +75,7 @@ ds_status ds_split_find(ds_split *out, const char *name, ds_error *err)
     return ds_fail_at(err,
                       ds_fail(err, DS_E_NOMATCH,
                               "expected a split (train, single, test, "
-                              "heldout, icon, pair, homonym, people), found \"%s\"",
+                              "heldout, icon, pair, homonym, people, series, prompt), found \"%s\"",
                               name),
                       name, -1);
 }

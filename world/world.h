@@ -23,6 +23,7 @@ enum {
     DS_WORLD_ENTITIES = 4, /* things, frame, watermark                                           */
     DS_WORLD_LINKS = 16,
     DS_WORLD_CAPTION = 256,
+    DS_WORLD_LEADS = 6, /* ways to begin a caption; the first two in all splits, all in `prompt` */
     DS_WORLD_LIST = 4 /* backgrounds or companions of a sense, at most                      */
 };
 
@@ -37,6 +38,8 @@ typedef enum ds_split {
     DS_SPLIT_PAIR,      /* the same with two objects, the first one left of or above the other   */
     DS_SPLIT_HOMONYM,   /* the homonyms of train alone                                           */
     DS_SPLIT_PEOPLE,    /* its people alone; for half of them the gender is all that is said     */
+    DS_SPLIT_SERIES,    /* scenes 4 n to 4 n + 3: the same but for the style                     */
+    DS_SPLIT_PROMPT,    /* things as newcomers ask for them: "a photo of a cat", "cute cat"      */
     DS_SPLITS
 } ds_split;
 
@@ -113,7 +116,10 @@ typedef struct ds_factors {
     int relation;          /* ds_relation as worded, or DS_REL_NONE                              */
     int placed;            /* ds_relation as drawn: one of the first four, INSIDE or NONE        */
     int relation_text;
-    int lead_in; /* -1: none                                                                     */
+    int lead_in;   /* -1: none                                                                   */
+    int adjective; /* "cute": of the first thing, changes nothing; -1: none                      */
+    bool bare;     /* the first thing without an article                                         */
+    bool stop;     /* a full stop at the end                                                     */
     ds_context context;
     bool watermark; /* follows from the things                                                   */
     int things;
@@ -178,7 +184,7 @@ ds_status ds_world_draw(const ds_world *w, ds_split split, int64_t index, ds_fac
 ds_status ds_world_caption(const ds_world *w, ds_scene *s, ds_error *err);
 ds_status ds_world_paint(const ds_world *w, ds_scene *s, ds_error *err);
 
-/* "train", "single", "test", "heldout", "icon", "pair", "homonym", "people".                    */
+/* "train", "single", "test", "heldout", "icon", "pair", "homonym", "people", "series", "prompt". */
 const char *ds_split_name(ds_split split);
 ds_status ds_split_find(ds_split *out, const char *name, ds_error *err);
 const char *ds_scene_kind_name(ds_scene_kind kind);
@@ -266,7 +272,12 @@ typedef struct ds_world_tables {
     ds_word_homonym *homonym;
     char gender[2][2][16]; /* words: [woman, man][form]                                          */
     char skin[DS_WORLD_SKINS][24];
-    char lead_in[2][24];
+    char lead_in[DS_WORLD_LEADS][24];
+    char adjective[2][16];
+    int adjectives;
+    struct {
+        double lead_in, adjective, bare, style, background, stop; /* shares of its captions      */
+    } prompt;
     int zorp, zorp_top, zorp_bottom, watermark;
     double zorp_share, watermark_share, lead_in_share, synonym_share;
     double kind[DS_SCENE_KINDS];

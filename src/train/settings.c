@@ -15,6 +15,7 @@ static const char *read_optimiser(ds_settings *s, ds_config *c, bool diffusion)
     s->adamw.eps = ds__config_real(c, "eps", 1e-8, 0.0, 1.0);
     s->adamw.decay = ds__config_real(c, "decay", 0.01, 0.0, 10.0);
     s->warmup = ds__config_int(c, "warmup", 100, 0, INT32_MAX);
+    s->hold = ds__config_int(c, "hold", 0, 0, INT32_MAX);
     s->floor = ds__config_real(c, "floor", 0.02, 0.0, 1.0);
     s->clip = ds__config_real(c, "clip", 1.0, 0.0, 1e9);
     s->ema = ds__config_real(c, "ema", 0.9995, 0.0, 1.0);

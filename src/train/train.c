@@ -284,6 +284,17 @@ static ds_status run_step(ds_trainer *t, double *loss, ds_error *err)
     return DS_OK;
 }
 
+/* Share of the rate in step `step`, counted from 1: a rise, the whole of it until `hold`, then half a cosine. */
+static double course(const ds_settings *s, int64_t step)
+{
+    int64_t held = s->hold > s->warmup ? s->hold - s->warmup : 0;
+
+    if (step > s->warmup && step <= s->hold)
+        return 1.0;
+    return step <= s->warmup ? ds__cosine_rate(step, s->warmup, s->steps, s->floor)
+                             : ds__cosine_rate(step - held, s->warmup, s->steps - held, s->floor);
+}
+
 static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_error *err)
 {
     const ds_settings *s = &t->settings;
@@ -294,7 +305,7 @@ static ds_status one_step(ds_trainer *t, int64_t step, ds_train_progress *p, ds_
         st = run_step(t, &p->loss, err);
     if (st != DS_OK)
         return st;
-    p->rate = s->adamw.rate * ds__cosine_rate(step + 1, s->warmup, s->steps, s->floor);
+    p->rate = s->adamw.rate * course(s, step + 1);
     p->norm = ds__state_step(&t->state, s, step, p->rate);
     if (!isfinite(p->loss) || !isfinite(p->norm))
         return ds_fail(err, DS_E_ARG,

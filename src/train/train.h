@@ -34,7 +34,7 @@ typedef struct ds_settings {
         *only; /* borrowed from json                          */
     ds_dtype compute;
     uint64_t seed;
-    int64_t batch, steps, warmup, checkpoint, sheet;
+    int64_t batch, steps, warmup, hold, checkpoint, sheet;
     double floor, clip, ema, drop, min_snr, shift, absolute, edges, kl, guidance;
     bool recompute, muon;
     ds_adamw

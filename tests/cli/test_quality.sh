@@ -54,7 +54,7 @@ python3 - "$dir" <<'PYTHON' || fail "the tables do not hold together"
 import json, sys
 real = json.load(open(sys.argv[1] + "/real/parents/made/quality.json"))
 random = json.load(open(sys.argv[1] + "/random/quality.json"))
-assert real["model"] is None and len(real["rows"]) == 13, len(real["rows"])
+assert real["model"] is None and len(real["rows"]) == 14, len(real["rows"])
 for row in real["rows"] + random["rows"]:
     assert row["low"] <= row["value"] <= row["high"], row
     assert row["count"] > 0, row

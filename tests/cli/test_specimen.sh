@@ -72,6 +72,20 @@ if [ -f "$top/models/specimen/model_index.json" ]; then
     d=$(realpath "$top/${BUILD:-build}/diffuscope" 2>/dev/null || realpath "${BUILD:-build}/diffuscope")
     expect 0 "$top/models/specimen" inspect
     expect 0 '' generate -p 'a twemoji cat on a red background' --steps 3 -o "$dir/cat.png"
+    python3 - "$top" >"$dir/out" <<'PYTHON' || fail 'words.txt and settings.json do not fit the model'
+import json, re, sys
+top, model = sys.argv[1], sys.argv[1] + "/models/specimen"
+settings = json.load(open(model + "/settings.json"))
+assert settings["sampler"] == "ddim" and 1 <= settings["steps"] <= 100 and settings["cfg_scale"] > 1, settings
+words = open(f"{model}/{settings['words']}").read().split("\n")[:-1]
+vocab = json.load(open(model + "/tokenizer/vocab.json"))
+assert words == sorted(set(words)), "not in order"
+pieces = [word for word in words if word + "</w>" not in vocab]
+assert not pieces, f"no single tokens: {pieces}"
+names = [n for o in json.load(open(top + "/world/objects.json"))["objects"] for n in o["names"]]
+missing = {word for n in names for word in re.findall("[a-z]+", n)} - set(words)
+assert not missing, f"not in words.txt: {missing}"
+PYTHON
 else
     echo 'SKIPPED in part: no weights in models/specimen'
 fi

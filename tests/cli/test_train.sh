@@ -86,6 +86,16 @@ killed_and_whole diffusion diffusion 2
 killed_and_whole muon diffusion 2
 cmp -s "$dir/muon/checkpoint.safetensors" "$dir/diffusion/checkpoint.safetensors" &&
     fail "muon: the same bits as adamw"
+# ---- the course of the rate: a rise, the whole of it, half a cosine ----------------------------------
+sed 's/"steps": 60/"steps": 12/; s/"warmup": 5/"warmup": 4, "hold": 8/' "$dir/vae.json" >"$dir/hold.json"
+"$d" train vae "$dir/hold.json" --out "$dir/hold" -t 1 -q || fail "hold: exit $?"
+python3 - "$dir/hold/log.jsonl" <<'END' || fail "hold: the rates are others"
+import json, sys
+rate = {l["step"]: l["rate"] / 0.004 for l in map(json.loads, open(sys.argv[1]))}
+for step, share in (1, 0.25), (4, 1), (6, 1), (8, 1), (9, 0.8565), (10, 0.51), (12, 0.02):
+    assert abs(rate[step] - share) < 1e-3, (step, rate[step])
+END
+
 "$d" inspect -m "$dir/diffusion/model" >/dev/null || fail "the exported model does not open"
 
 # ---- the world as data, two threads -----------------------------------------------------------------

@@ -278,6 +278,61 @@ static void icons_and_pairs_stand_in_their_middle(void **state)
     }
 }
 
+/* Four scenes of one thing: the same place, size and first words, in styles that differ.         */
+static void a_series_differs_in_style_alone(void **state)
+{
+    int alike = 0, all = 0;
+
+    (void)state;
+    need_world();
+    for (int64_t i = 0; i < 4000; i++) {
+        ds_factors f, g;
+
+        ts_ok(ds_world_draw(world, DS_SPLIT_SERIES, i, &f, &oops), &oops);
+        ts_ok(ds_world_draw(world, DS_SPLIT_SERIES, i - i % 4, &g, &oops), &oops);
+        assert_int_equal(f.things, 1);
+        assert_true(f.style_form != DS_STYLE_UNNAMED);
+        assert_int_equal(f.thing[0].object, g.thing[0].object);
+        assert_int_equal(f.thing[0].size, g.thing[0].size);
+        assert_true(f.thing[0].side == g.thing[0].side);
+        alike += i % 4 != 0 && f.style == g.style;
+        all += i % 4 != 0;
+    }
+    assert_true(alike * 10 < all); /* where what is held out was left out                        */
+}
+
+/* Captions of prompts say little, in more ways; those of other splits are as they were.          */
+static void prompts_are_worded_as_newcomers_do(void **state)
+{
+    const ds_world_tables *t;
+    int photo = 0, bare = 0, cute = 0, stop = 0, unnamed = 0, n = 4000;
+
+    (void)state;
+    need_world();
+    t = ds_world_words(world);
+    assert_string_equal(t->lead_in[2], "a photo of");
+    for (int64_t i = 0; i < n; i++) {
+        const ds_factors *f = &scene.factors;
+
+        ts_ok(ds_world_draw(world, DS_SPLIT_PROMPT, i, &scene.factors, &oops), &oops);
+        ts_ok(ds_world_caption(world, &scene, &oops), &oops);
+        photo += strncmp(scene.caption, "a photo of ", 11) == 0;
+        cute += strstr(scene.caption, "cute ") != NULL;
+        stop += scene.caption[strlen(scene.caption) - 1] == '.';
+        unnamed += f->style_form == DS_STYLE_UNNAMED;
+        bare += f->lead_in < 0 && strncmp(scene.caption, "a ", 2) != 0 &&
+                strncmp(scene.caption, "an ", 3) != 0 && strncmp(scene.caption, "some ", 5) != 0;
+        assert_null(strstr(scene.caption, " ."));
+        ts_ok(ds_world_draw(world, DS_SPLIT_TRAIN, i, &scene.factors, &oops), &oops);
+        assert_true(f->lead_in < 2 && f->adjective == -1 && !f->bare && !f->stop);
+    }
+    assert_true(abs(photo - (int)(t->prompt.lead_in / DS_WORLD_LEADS * n)) < n / 50);
+    assert_true(abs(bare - (int)((1 - t->prompt.lead_in) * t->prompt.bare * n)) < n / 50);
+    assert_true(abs(cute - (int)(t->prompt.adjective / t->adjectives * n)) < n / 50);
+    assert_true(abs(stop - (int)(t->prompt.stop * n)) < n / 50);
+    assert_true(unnamed > (int)((1 - t->prompt.style) * n));
+}
+
 /* Taking a thing out of the scene changes its pixels and hardly any others. */
 static void masks_agree_with_the_picture(void **state)
 {
@@ -482,6 +537,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_index_gives_same_scene),
         cmocka_unit_test(icons_and_pairs_stand_in_their_middle),
+        cmocka_unit_test(a_series_differs_in_style_alone),
+        cmocka_unit_test(prompts_are_worded_as_newcomers_do),
         cmocka_unit_test(table_names_do_not_collide),
         cmocka_unit_test(people_follow_the_planted_table),
         cmocka_unit_test(a_gender_can_stand_alone),

@@ -15,10 +15,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { SETS = 6, SOURCES = 3, PATH = 1200 };
+enum { SETS = 7, SOURCES = 3, PATH = 1200 };
 
 static const char *const set_names[SETS] = { "single", "heldout", "pair",
-                                             "people", "homonym", "neutral" };
+                                             "people", "homonym", "neutral", "prompt" };
 static const char *const source_names[SOURCES] = { "drawn", "real", "vae" };
 
 typedef struct job {
@@ -180,6 +180,7 @@ static const struct figure {
     { "homonyms: meaning by context", 4, "homonym in context", 0.80 },
     { "homonyms: P(first meaning), mean distance from the planted", 5,
       "first sense without context", NAN },
+    { "a newcomer's prompt: the right object", 6, "single top-1", NAN },
 };
 
 static void add_share(json_t *row, const json_t *v)

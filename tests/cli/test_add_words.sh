@@ -10,7 +10,9 @@ sed "s/\"vocab_size\": *[0-9]*/\"vocab_size\": $tokens/" scripts/demo-model.json
 sed -i "s/\"eos_token_id\": *[0-9]*/\"eos_token_id\": $((tokens - 1))/" "$dir/model.json"
 "$d" new-model --like "$dir/model.json" --tokenizer "$dir/bpe" --out "$dir/old" --seed 1 -q ||
     fail "new-model: exit $?"
+printf 'a\ncat\nsmall\n' >"$dir/old/words.txt"
 scripts/add-words "$dir/old" "$dir/new" photo=picture cute=small+large >"$dir/out" || fail "add-words: exit $?"
+[ "$(tr '\n' ' ' <"$dir/new/words.txt")" = 'a cat cute photo small ' ] || fail "the list of words is another"
 for text in 'a picture of a small cat' 'zzyzx, 7!'; do
     "$d" tokenize -m "$dir/old" "$text" --json >"$dir/a" && "$d" tokenize -m "$dir/new" "$text" --json >"$dir/b" ||
         fail "tokenize: exit $?"
@@ -40,6 +42,14 @@ assert count == len(vocab) > old[key][0][0] and rows[:len(old[key][1])] == old[k
 row = lambda word: rows[vocab[word + "</w>"] * width:][:width]
 assert row("photo") == row("picture")
 assert all(abs(c - (a + b) / 2) < 1e-3 for a, b, c in zip(row("small"), row("large"), row("cute")))
+PYTHON
+scripts/add-words "$dir/new" "$dir/newer" painting=photo >"$dir/out" || fail "add-words again: exit $?"
+python3 - "$dir" <<'PYTHON' || fail "words added in two goes are others than in one"
+import json, sys
+old, new, newer = (json.load(open(f"{sys.argv[1]}/{m}/tokenizer/vocab.json")) for m in ("old", "new", "newer"))
+assert all(newer[word] == new[word] for word in new) and newer["painting</w>"] == len(newer) - 1
+config = json.load(open(sys.argv[1] + "/newer/text_encoder/config.json"))
+assert config["vocab_size"] == len(newer), config
 PYTHON
 "$d" generate -m "$dir/new" -p 'a cute photo' --steps 1 -o "$dir/cat.png" -q || fail "generate: exit $?"
 

@@ -12,7 +12,8 @@ export HF_HUB_OFFLINE=1
 model=models/specimen
 if [ ! -f $model/model_index.json ]; then
     echo 'no weights in models/specimen: random ones of the same topology'
-    "$d" new-model --like models/specimen.json --out "$dir/model" --seed 1 -q || exit 1
+    sed 's/"vocab_size": [0-9]*/"vocab_size": 1999/' models/specimen.json >"$dir/bytes.json" # ends with eos_token_id
+    "$d" new-model --like "$dir/bytes.json" --out "$dir/model" --seed 1 -q || exit 1
     model=$dir/model
 fi
 python3 - $model >"$dir/shape" <<'END'

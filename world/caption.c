@@ -94,7 +94,7 @@ static void say_thing(writer *o, const ds_world_tables *t, int which)
         first = words[i] != NULL ? words[i] : first;
     if (which != 0 || !f->bare)
         say(o, x->object >= 0 && x->homonym < 0 && t->object[x->object].some ? "some"
-                                                                              : article(first));
+                                                                             : article(first));
     for (int i = 0; i < WORDS; i++)
         if (words[i] != NULL && roles[i] == DS_LINK_ROLES) /* says nothing about the picture     */
             say(o, words[i]);

@@ -350,8 +350,7 @@ static void draw_prompt(const ds_world *w, ds_factors *f)
     double lead_in = ds__draw_unit(&d), adjective = ds__draw_unit(&d);
 
     f->lead_in = lead_in < w->t.prompt.lead_in ? ds__draw_below(&d, DS_WORLD_LEADS) : -1;
-    f->adjective =
-        adjective < w->t.prompt.adjective ? ds__draw_below(&d, w->t.adjectives) : -1;
+    f->adjective = adjective < w->t.prompt.adjective ? ds__draw_below(&d, w->t.adjectives) : -1;
     f->bare = ds__draw_unit(&d) < w->t.prompt.bare;
     if (ds__draw_unit(&d) >= w->t.prompt.style)
         f->style_form = DS_STYLE_UNNAMED;

@@ -56,8 +56,8 @@ const ds_world_tables *ds_world_words(const ds_world *w)
     return &w->t;
 }
 
-static const char *const split_names[DS_SPLITS] = { "train", "single", "test",    "heldout",
-                                                    "icon",  "pair",   "homonym", "people",
+static const char *const split_names[DS_SPLITS] = { "train",  "single", "test",    "heldout",
+                                                    "icon",   "pair",   "homonym", "people",
                                                     "series", "prompt" };
 
 const char *ds_split_name(ds_split split)

@@ -24,7 +24,7 @@ enum {
     DS_WORLD_LINKS = 16,
     DS_WORLD_CAPTION = 256,
     DS_WORLD_LEADS = 6, /* ways to begin a caption; the first two in all splits, all in `prompt` */
-    DS_WORLD_LIST = 4 /* backgrounds or companions of a sense, at most                      */
+    DS_WORLD_LIST = 4   /* backgrounds or companions of a sense, at most                      */
 };
 
 typedef struct ds_world ds_world;

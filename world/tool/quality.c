@@ -17,8 +17,8 @@
 
 enum { SETS = 7, SOURCES = 3, PATH = 1200 };
 
-static const char *const set_names[SETS] = { "single", "heldout", "pair",
-                                             "people", "homonym", "neutral", "prompt" };
+static const char *const set_names[SETS] = { "single",  "heldout", "pair",  "people",
+                                             "homonym", "neutral", "prompt" };
 static const char *const source_names[SOURCES] = { "drawn", "real", "vae" };
 
 typedef struct job {

@@ -281,6 +281,13 @@ json_t *ds__json_value(ds_value v, const char *unit)
                      ds__json_real(v.high));
 }
 
+json_t *ds__json_interval(ds_value v)
+{
+    return json_pack("{s:o, s:o, s:o, s:I}", "value", ds__json_real(v.value), "low",
+                     ds__json_real(v.low), "high", ds__json_real(v.high), "count",
+                     (json_int_t)v.count);
+}
+
 /* ---- reading ---------------------------------------------------------------------------------- */
 
 static const json_t *at_path(const json_t *at, const char *path)

@@ -104,4 +104,7 @@ json_t *ds__json_seed(uint64_t seed);
 /* {unit: value, "se", "low", "high"}; unit NULL: "value". ds_result_value reads it back. */
 json_t *ds__json_value(ds_value v, const char *unit);
 
+/* {"value", "low", "high", "count"}: a number over many things. */
+json_t *ds__json_interval(ds_value v);
+
 #endif

@@ -50,6 +50,24 @@ head -2 "$dir/part/homonyms.jsonl" | cmp -s - "$dir/two" || fail 'lines were mea
 expect 2 '--seed must be' eval pid -m "$m" $sets --seed 7 $fast --out "$dir/part" --resume
 expect 2 'needs the folder' eval pid -m "$m" $sets $fast --resume
 
+# Two parts and their merger say what one run says; a merger measures nothing.
+for i in 0 1; do
+    expect 0 'homonyms' eval pid -m "$m" $sets --scenes 6 $fast --part $i/2 --out "$dir/p$i"
+done
+expect 0 'bias' eval pid -m "$m" $sets --scenes 6 $fast --merge "$dir/p0" "$dir/p1" --out "$dir/all"
+cmp "$dir/e/result.json" "$dir/all/result.json" >"$out" 2>&1 || fail 'parts that were merged differ'
+expect 2 '--seed must be' eval pid -m "$m" $sets --scenes 6 $fast --seed 7 --merge "$dir/p0" "$dir/p1" \
+    --out "$dir/other"
+expect 2 '--part needs the folder' eval pid -m "$m" $sets $fast --part 0/2
+
+# What can be refused is refused before anything is measured.
+mv "$dir/single/images" "$dir/away"
+expect 3 'expected the picture of scene' eval pid -m "$m" $sets $fast --out "$dir/nothing"
+[ ! -e "$dir/nothing" ] || fail 'a refused run left a folder'
+mv "$dir/away" "$dir/single/images"
+echo 'woman 3' >"$dir/surprisal"
+expect 2 'lacks the word' eval pid -m "$m" --bias "$dir/single" --surprisal "$dir/surprisal" $fast
+
 expect 2 'is needed' eval pid -m "$m"
 expect 3 'world.json' eval pid -m "$m" --homonyms "$dir"
 "$d" eval pid -m "$m" --homonyms "$dir/single" >"$out" 2>&1 && fail 'no homonyms in it'

@@ -89,6 +89,23 @@ ds_status ds__bias_fill(char **out, const char *pattern, const char *attribute,
     return st;
 }
 
+ds_status ds__bias_check(const bias_study *s, const char *const *occupation, int64_t n,
+                         ds_error *err)
+{
+    bool proportional = false; /* pm, which needs surprisals */
+    double delta;
+    char *sample;
+    ds_status st = ds__bias_fill(&sample, s->options->pattern, "", "", err);
+
+    ds_free(sample);
+    for (int64_t q = 0; q < s->questions; q++)
+        proportional = proportional || s->question[q].redundancy == DS_REDUNDANCY_PM;
+    for (int64_t i = 0; proportional && i < n; i++)
+        for (int k = 0; k < 2 && st == DS_OK; k++)
+            st = ds__pid_delta(s->work, &delta, s->attribute[k], occupation[i], err);
+    return st;
+}
+
 /* The texts of one occupation; quads point into them. */
 typedef struct texts {
     char *base, *occupation, *alone[2], *both[2];

@@ -44,6 +44,10 @@ typedef struct bias_study {
     int64_t questions;
 } bias_study;
 
+/* For check: whether the template has its places, and with a file of surprisals all words have theirs. */
+ds_status ds__bias_check(const bias_study *s, const char *const *occupation, int64_t n,
+                         ds_error *err);
+
 /* The rows of one occupation: row[0], row[stride], row[2 stride] ..., one for each question. */
 ds_status ds__bias_occupation(const bias_study *s, bias_row *row, int64_t stride,
                               const char *occupation, ds_error *err);

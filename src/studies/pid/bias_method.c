@@ -31,6 +31,7 @@ typedef struct bias_job {
     bias_row *row;  /* [list.count] */
     int64_t *order; /* [list.count]: rows by falling gap */
     pid_work work;
+    bias_study study;
 } bias_job;
 
 /* ---- checks ----------------------------------------------------------------------------------- */
@@ -76,33 +77,14 @@ static ds_status collect(bias_job *o, const ds_job *j, ds_error *err)
     return st;
 }
 
-/* All pairs of words have a Delta. */
-static ds_status check_surprisals(const bias_job *o, ds_error *err)
-{
-    const ds_pid_question *q = &o->work.question;
-    double delta;
-    ds_status st = DS_OK;
-
-    if (q->redundancy != DS_REDUNDANCY_PM)
-        return DS_OK;
-    for (int64_t i = 0; i < o->list.count; i++)
-        for (int k = 0; k < 2 && st == DS_OK; k++)
-            st = ds__pid_delta(&o->work, &delta, o->attributes.text[k], o->list.name[i], err);
-    return st;
-}
-
 static ds_status check_words(bias_job *o, const ds_job *j, ds_error *err)
 {
-    char *sample = NULL;
     ds_status st;
 
     if (o->attributes.count != 2)
         return ds_fail(err, DS_E_ARG, "%s: expected two, found %lld", ds__job_name(j, "attributes"),
                        (long long)o->attributes.count);
-    st = ds__bias_fill(&sample, o->bias.pattern, "", "", err);
-    ds_free(sample);
-    if (st == DS_OK)
-        st = collect(o, j, err);
+    st = collect(o, j, err);
     if (st == DS_OK && o->truth != NULL)
         st = ds__word_numbers(&o->known, o->truth, err);
     return st;
@@ -123,7 +105,15 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         st = ds__pid_refuse_imin(&o->work, err);
     if (st == DS_OK)
         st = ds__draw_check(j, &o->drawing, err);
-    return st == DS_OK ? check_surprisals(o, err) : st;
+    if (st != DS_OK)
+        return st;
+    o->study = (bias_study){ .work = &o->work,
+                             .options = &o->bias,
+                             .drawing = &o->drawing,
+                             .attribute = { o->attributes.text[0], o->attributes.text[1] },
+                             .question = &o->work.question,
+                             .questions = 1 };
+    return ds__bias_check(&o->study, o->list.name, o->list.count, err);
 }
 
 /* ---- the work --------------------------------------------------------------------------------- */
@@ -143,12 +133,6 @@ static void rank(int64_t *order, const bias_row *row, int64_t n)
 
 static ds_status measure(bias_job *o, ds_job *j, ds_error *err)
 {
-    const bias_study s = { .work = &o->work,
-                           .options = &o->bias,
-                           .drawing = &o->drawing,
-                           .attribute = { o->attributes.text[0], o->attributes.text[1] },
-                           .question = &o->work.question,
-                           .questions = 1 };
     const int64_t n = o->list.count;
     ds_status st = DS_OK;
 
@@ -157,7 +141,7 @@ static ds_status measure(bias_job *o, ds_job *j, ds_error *err)
     if (o->row == NULL || o->order == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for the answers");
     for (int64_t i = 0; st == DS_OK && i < n; i++)
-        st = ds__bias_occupation(&s, &o->row[i], n, o->list.name[i], err);
+        st = ds__bias_occupation(&o->study, &o->row[i], n, o->list.name[i], err);
     rank(o->order, o->row, n);
     return st == DS_OK ? ds__job_time(j, "measured", err) : st;
 }

@@ -35,6 +35,10 @@ assert x == y
 CHECK
 expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --resume --out "$dir/b"
 holds "$dir/b/result.json" "r['cost']['backward'] == 0"
+expect 2 'of another search' concept -m "$m" -w q -p "x <> {y|y y}" $fast --no-pictures --resume --out "$dir/b"
+# --force begins anew, whatever lies there
+expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --force --out "$dir/b"
+holds "$dir/b/result.json" "r['cost']['backward'] == 2 * 4 * 2"
 
 # ---- what can be done with it
 word=$(python3 -c "import json; print(json.load(open('$dir/a/result.json'))['concepts'][0]['tokens'][0]['token'])")
@@ -67,6 +71,19 @@ expect 0 'a =' concept mix -m "$m" -w a -p "x <>" --name "a b" --name "a" --name
 for w in q r s t u; do printf 'share\t%s\ta <>|b <>\t0.5\n' $w; done >"$dir/truth"
 expect 0 'rank correlation' eval concept -m "$m" --truth "$dir/truth" --sentences 2 -p "x <>" --out "$dir/eval"
 holds "$dir/eval/result.json" "len(r['questions']) == 5 and all(0 <= q['share'] <= 1 for q in r['questions'])"
+
+# A study that was stopped goes on: what is there is read, what is not is asked, and the sum is the same.
+cp "$dir/eval/result.json" "$dir/uninterrupted.json"
+rm -r "$dir/eval/result.json" "$dir/eval/run.json" "$dir/eval/questions/share-t"
+before=$(cksum <"$dir/eval/questions/share-q/run.json")
+expect 0 'rank correlation' eval concept -m "$m" --truth "$dir/truth" --sentences 2 -p "x <>" --resume --out "$dir/eval"
+cmp "$dir/uninterrupted.json" "$dir/eval/result.json" || fail 'a study that was stopped ended elsewhere'
+[ "$before" = "$(cksum <"$dir/eval/questions/share-q/run.json")" ] || fail 'an answered question was asked again'
+expect 2 'prompt differs' eval concept -m "$m" --truth "$dir/truth" --sentences 2 -p "<>" --resume --out "$dir/eval"
+printf 'mixture\tq\ta\nown\tq\tq\nfirst\tq\ta\n' >"$dir/truth2"
+expect 0 'first: ' eval concept -m "$m" --truth "$dir/truth2" --sentences 2 -p "x <>" --restarts 1 --steps 2 \
+    --pictures 2 --names "$dir/words" --dictionary "$dir/words" --out "$dir/eval2"
+holds "$dir/eval2/result.json" "[q['kind'] for q in r['questions']] == ['mixture', 'own', 'first'] and r['own']['n'] == 1"
 
 # ---- wrong words
 expect 2 'expected <> once' concept -m "$m" -w q -p "<> and <>"

@@ -230,6 +230,12 @@ static void check_resuming(ds_solver solver)
     o.seed++;
     assert_int_equal(ds__fit(&stopped, 1, w.model, &w.d->words, w.noise, &o, &cost, NULL),
                      DS_E_ARG);
+    ds__fit_lane_clear(&stopped);
+    stopped = lane_of(&w, 0);
+    o.seed--;
+    o.identity = "of other sentences";
+    assert_int_equal(ds__fit(&stopped, 1, w.model, &w.d->words, w.noise, &o, &cost, NULL),
+                     DS_E_ARG);
     unlink(path);
     ds__fit_lane_clear(&stopped);
     ds__fit_lane_clear(&whole);

@@ -269,14 +269,19 @@ static int lane_arrays(const search *s, int64_t i, const char **name, double **d
     return 4;
 }
 
+static void name_search(char *text, size_t size, const ds_fit_options *o)
+{
+    snprintf(text, size, "%llu %lld %lld %s", (unsigned long long)o->seed, (long long)o->restart,
+             (long long)o->steps, o->identity != NULL ? o->identity : "");
+}
+
 static ds_status save_state(const search *s, ds_error *err)
 {
     ds_bundle *b = NULL;
-    char text[64];
+    char text[160];
     ds_status st = ds_bundle_new(&b, err);
 
-    snprintf(text, sizeof text, "%llu %lld %lld", (unsigned long long)s->o->seed,
-             (long long)s->o->restart, (long long)s->o->steps);
+    name_search(text, sizeof text, s->o);
     if (st == DS_OK)
         st = ds_bundle_set_meta(b, "search", text, err);
     for (int64_t i = 0; st == DS_OK && i < s->lanes; i++) {
@@ -333,7 +338,7 @@ static ds_status load_lane(search *s, int64_t i, const ds_bundle *b, ds_error *e
 static ds_status load_state(search *s, ds_error *err)
 {
     ds_bundle *b;
-    char text[64];
+    char text[160];
     const char *found;
     ds_status st;
 
@@ -342,13 +347,12 @@ static ds_status load_state(search *s, ds_error *err)
     st = ds_bundle_load(&b, s->o->state, err);
     if (st != DS_OK)
         return st;
-    snprintf(text, sizeof text, "%llu %lld %lld", (unsigned long long)s->o->seed,
-             (long long)s->o->restart, (long long)s->o->steps);
+    name_search(text, sizeof text, s->o);
     found = ds_bundle_meta(b, "search");
     if (found == NULL || strcmp(found, text) != 0)
         st = ds_fail(err, DS_E_ARG,
-                     "%s is of another search (seed, restart, steps: %s, expected %s): give the "
-                     "same options, or another folder",
+                     "%s is of another search (seed, restart, steps, all else: %s, expected %s): "
+                     "give the same options, or another folder",
                      s->o->state, found != NULL ? found : "none", text);
     for (int64_t i = 0; st == DS_OK && i < s->lanes; i++)
         st = load_lane(s, i, b, err);

@@ -25,6 +25,7 @@ typedef struct ds_fit_options {
     bool recompute;
     int64_t height, width;
     const char *state; /* file that is written at each check, and read first if it is there; NULL */
+    const char *identity; /* of the search: a state of another one is refused; NULL: "" */
     const ds_cancel *cancel;
     ds_status (*progress)(void *user, int64_t done, int64_t total, ds_error *err);
     void *user;

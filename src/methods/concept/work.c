@@ -4,7 +4,10 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/buffer.h"
+#include "base/hash.h"
 #include "job/folder.h"
 
 /* ---- checks ------------------------------------------------------------------------------------ */
@@ -234,11 +237,66 @@ static ds_status new_held(concept_work *w, concept_lane *l, ds_error *err)
 
 /* ---- the search -------------------------------------------------------------------------------- */
 
+/* All that a search depends on beside seed, restart and steps: 64 digits. */
+static ds_status identify(char digits[65], const concept_work *w, ds_error *err)
+{
+    const concept_options *o = w->o;
+    ds_buffer b = { 0 };
+    char *text, *model = NULL;
+    ds_sha256 sha;
+    ds_status st;
+
+    ds_record_get_text(w->job->record, "model.sha256", &model, NULL);
+    ds__buffer_printf(&b,
+                      "%s|%d %d %lld %lld %lld %lld %lld|%.17g %.17g %.17g %.17g %.17g|%lld %lld",
+                      model != NULL ? model : "", o->solver, (int)w->target, (long long)o->batch,
+                      (long long)w->pictures, (long long)w->held_pictures, (long long)w->bank_steps,
+                      (long long)o->check_every, o->eta, o->rho, o->lambda, w->from, w->bank_cfg,
+                      (long long)w->latent_height, (long long)w->latent_width);
+    ds__buffer_printf(&b, "|%s|%lld", o->sampler != NULL ? o->sampler : "", (long long)o->tokens);
+    for (int64_t i = 0; i < w->templates.count; i++)
+        ds__buffer_printf(&b, "|%s", w->templates.text[i]);
+    for (int64_t i = 0; i < w->lanes; i++) {
+        ds__buffer_printf(&b, "|%s:", w->lane[i].word);
+        for (int64_t k = 0; k < w->dictionary->words.count; k++)
+            if (w->lane[i].allowed[k])
+                ds__buffer_printf(&b, " %s", w->dictionary->text[k]);
+    }
+    ds_free(model);
+    st = ds__buffer_take(&b, &text, NULL, "a search's name", err);
+    if (st != DS_OK)
+        return st;
+    ds__sha256_begin(&sha);
+    ds__sha256_add(&sha, text, strlen(text));
+    ds__sha256_end(&sha, digits);
+    ds_free(text);
+    return DS_OK;
+}
+
+/* Where a restart's state lies; "" without a folder. One of before goes unless the run goes on from it. */
+static ds_status place_state(char *path, size_t size, const concept_work *w, int64_t r,
+                             ds_error *err)
+{
+    char name[64];
+    ds_status st;
+
+    path[0] = '\0';
+    if (w->job->common.folder == NULL)
+        return DS_OK;
+    snprintf(name, sizeof name, "search-%lld.safetensors", (long long)r);
+    st = ds_folder_make(w->job->common.folder, err);
+    if (st == DS_OK)
+        st = ds__run_file(path, size, w->job->common.folder, name, err);
+    if (st == DS_OK && !w->o->resume)
+        unlink(path);
+    return st;
+}
+
 static ds_status run_restart(concept_work *w, int64_t r, ds_error *err)
 {
     const concept_options *o = w->o;
     stage s = { w->job, "steps" };
-    char state[1024];
+    char state[1024], identity[65];
     ds_fit_options f = { .solver = (ds_solver)o->solver,
                          .steps = w->steps,
                          .batch = o->batch,
@@ -274,15 +332,12 @@ static ds_status run_restart(concept_work *w, int64_t r, ds_error *err)
                                   .held_sentences = l->held_bank->sentences,
                                   .held = &l->held };
     }
-    if (st == DS_OK && w->job->common.folder != NULL) {
-        char name[64];
-
-        snprintf(name, sizeof name, "search-%lld.safetensors", (long long)r);
-        st = ds_folder_make(w->job->common.folder, err);
-        if (st == DS_OK)
-            st = ds__run_file(state, sizeof state, w->job->common.folder, name, err);
-        f.state = state;
-    }
+    if (st == DS_OK)
+        st = place_state(state, sizeof state, w, r, err);
+    if (st == DS_OK)
+        st = identify(identity, w, err);
+    f.state = st == DS_OK && state[0] != '\0' ? state : NULL;
+    f.identity = identity;
     if (st == DS_OK)
         st = ds__fit(lanes, w->lanes, w->job->model, &w->dictionary->words, w->noise, &f, &w->cost,
                      err);

@@ -19,25 +19,30 @@ endif
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 override CFLAGS += -std=c11 $(WARN) -fopenmp -fPIC -fvisibility=hidden -ffp-contract=off $(SANFLAGS)
 CPPFLAGS += -D_GNU_SOURCE -DDS_BUILDING -Iinclude -Isrc -I.
-LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lpangocairo-1.0 -lpango-1.0 -lgobject-2.0 \
-            -lcairo -lm
+LDLIBS   := -ldnnl -ljansson -lutf8proc -lpng -ljpeg -lm
 LDFLAGS  += -fopenmp $(SANFLAGS)
 
-# Optional: grammar of captions (diffuscope daam --syntax).
+
+# libdiffuscope-report: letters of any script for figures, and, where that library is installed, the
+# grammar of captions (diffuscope daam --syntax).
+REPORT_LIBS  := -lpangocairo-1.0 -lpango-1.0 -lgobject-2.0 -lcairo
 LINK_GRAMMAR := $(shell pkg-config --exists link-grammar 2>/dev/null && echo yes)
 ifdef LINK_GRAMMAR
-LDLIBS += -llink-grammar
-$(BUILD)/src/data/syntax.o: CPPFLAGS += -DDS_HAVE_LINK_GRAMMAR
+REPORT_LIBS += -llink-grammar
+$(BUILD)/src/optional/use.o: CPPFLAGS += -DDS_HAVE_LINK_GRAMMAR
 endif
 ifndef SAN # clang leaves the sanitizers' symbols to the program
 ALL_DEFINED := -Wl,-z,defs
 endif
 
-LIB_SRC  := $(filter-out src/kernels/simd/%,$(wildcard src/*/*.c src/*/*/*.c world/*.c))
+LIB_SRC  := $(filter-out src/kernels/simd/% src/optional/%,$(wildcard src/*/*.c src/*/*/*.c world/*.c))
+REPORT_SRC := src/optional/use.c src/optional/pango.c \
+            $(if $(LINK_GRAMMAR),src/optional/link_grammar.c src/optional/links.c)
 SIMD_SRC := $(wildcard src/kernels/simd/*.c)
 CLI_SRC  := $(wildcard tools/cli/*.c tools/cli/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
+REPORT_OBJ := $(REPORT_SRC:%.c=$(BUILD)/%.o)
 
 # Vector kernels are compiled once per instruction set; src/kernels/choose.c picks at run time.
 # A machine that is not x86-64 builds the portable set alone.
@@ -55,6 +60,11 @@ SIMD_OBJ       := $(foreach i,$(ISAS),$(SIMD_SRC:%.c=$(BUILD)/%.$(i).o))
 PROGRAM := $(BUILD)/diffuscope
 STATIC  := $(BUILD)/libdiffuscope.a
 SHARED  := $(BUILD)/libdiffuscope.so.$(VERSION)
+REPORT_STATIC := $(BUILD)/libdiffuscope-report.a
+REPORT_SHARED := $(BUILD)/libdiffuscope-report.so.$(VERSION)
+# What a program links that wants both, after its own objects.
+BOTH    := $(REPORT_STATIC) $(STATIC)
+BOTH_LIBS = $(LDLIBS) $(REPORT_LIBS)
 
 # V=1 shows the commands; the front doors build with one job per core.
 Q    = $(if $(V),,@echo '  $@';)
@@ -64,7 +74,7 @@ JOBS := -j$(shell nproc 2>/dev/null || echo 2)
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 
-all: $(PROGRAM) $(STATIC) $(SHARED) ## build the program and both libraries under build/
+all: $(PROGRAM) $(STATIC) $(SHARED) $(REPORT_STATIC) $(REPORT_SHARED) ## build the program and the libraries under build/
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile */*.mk | expand -t 24
@@ -91,7 +101,7 @@ $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 # The optimiser's loops vectorise once a square root need not set errno.
 $(BUILD)/src/optim/optim.o: override CFLAGS += -O3 -fno-math-errno
 
-$(BUILD)/src/report/text.o: CPPFLAGS += $(shell pkg-config --cflags pangocairo)
+$(BUILD)/src/optional/pango.o: CPPFLAGS += $(shell pkg-config --cflags pangocairo)
 
 # Style and script of the report page, as string literals.
 PAGE_PARTS := $(BUILD)/gen/page.css.inc $(BUILD)/gen/page.js.inc
@@ -101,12 +111,15 @@ $(BUILD)/gen/%.inc: src/report/%
 $(BUILD)/src/report/page.o: $(PAGE_PARTS)
 $(BUILD)/src/report/page.o: CPPFLAGS += -I$(BUILD)/gen
 
-# CLIP's merges, as numbers.
+# CLIP's merges, and letters for figures, as numbers.
 $(BUILD)/gen/clip_merges.inc: src/models/clip_merges.bin
+$(BUILD)/gen/letters.inc: src/report/letters.bin
+$(BUILD)/gen/clip_merges.inc $(BUILD)/gen/letters.inc:
 	@mkdir -p $(@D)
 	$(Q)od -An -v -tu1 $< | sed -e 's/[0-9][0-9]*/&,/g' > $@
 $(BUILD)/src/models/tokenizer_clip.o: $(BUILD)/gen/clip_merges.inc
-$(BUILD)/src/models/tokenizer_clip.o: CPPFLAGS += -I$(BUILD)/gen
+$(BUILD)/src/report/letters.o: $(BUILD)/gen/letters.inc
+$(BUILD)/src/models/tokenizer_clip.o $(BUILD)/src/report/letters.o: CPPFLAGS += -I$(BUILD)/gen
 
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
@@ -119,9 +132,20 @@ $(SHARED): $(LIB_OBJ) $(SIMD_OBJ)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so.$(SOMAJOR)
 	@ln -sf $(@F) $(BUILD)/libdiffuscope.so
 
+$(REPORT_STATIC): $(REPORT_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+# Inner helpers that the core does not export are linked in once more.
+$(REPORT_SHARED): $(REPORT_OBJ) $(BUILD)/src/base/arena.o $(SHARED)
+	$(Q)$(CC) -shared $(ALL_DEFINED) -Wl,-soname,libdiffuscope-report.so.$(SOMAJOR) $(LDFLAGS) \
+	    $(filter %.o,$^) -L$(BUILD) -ldiffuscope $(REPORT_LIBS) -o $@
+	@ln -sf $(@F) $(BUILD)/libdiffuscope-report.so.$(SOMAJOR)
+	@ln -sf $(@F) $(BUILD)/libdiffuscope-report.so
+
 $(BUILD)/tools/cli/%.o: CPPFLAGS += -Itools/cli
-$(PROGRAM): $(CLI_OBJ) $(STATIC)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(PROGRAM): $(CLI_OBJ) $(BOTH)
+	$(Q)$(CC) $(LDFLAGS) $^ $(BOTH_LIBS) -o $@
 
 include world/world.mk
 include examples/examples.mk
@@ -134,13 +158,15 @@ install: all ## copy program, specimen, libraries, headers, manual to $(DESTDIR)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include/diffuscope
 	install -m755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/
-	install -m644 $(STATIC) $(SHARED) $(DESTDIR)$(PREFIX)/lib/
-	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so.$(SOMAJOR)
-	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(PREFIX)/lib/libdiffuscope.so
+	install -m644 $(STATIC) $(SHARED) $(REPORT_STATIC) $(REPORT_SHARED) $(DESTDIR)$(PREFIX)/lib/
+	for l in libdiffuscope libdiffuscope-report; do \
+	    ln -sf $$l.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$$l.so.$(SOMAJOR); \
+	    ln -sf $$l.so.$(VERSION) $(DESTDIR)$(PREFIX)/lib/$$l.so; done
 	install -m644 include/diffuscope/*.h $(DESTDIR)$(PREFIX)/include/diffuscope/
-	sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' \
-	    -e 's,@OPTIONAL@,$(if $(LINK_GRAMMAR),-llink-grammar ),' diffuscope.pc.in \
-	    > $(DESTDIR)$(PREFIX)/lib/pkgconfig/diffuscope.pc
+	for l in diffuscope diffuscope-report; do \
+	    sed -e 's,@PREFIX@,$(PREFIX),' -e 's,@VERSION@,$(VERSION),' -e 's,@LIBS@,$(LDLIBS),' \
+	        -e 's,@REPORT_LIBS@,$(REPORT_LIBS),' $$l.pc.in \
+	        > $(DESTDIR)$(PREFIX)/lib/pkgconfig/$$l.pc || exit 1; done
 	for f in $$(cd models && find specimen -type f 2>/dev/null); do \
 	    install -D -m644 models/$$f $(SHARE)/diffuscope/$$f || exit 1; done
 	install -d $(SHARE)/man/man1 $(SHARE)/bash-completion/completions $(SHARE)/zsh/site-functions

@@ -3,11 +3,18 @@
 #include "support.h"
 
 #include <diffuscope/model.h>
+#include <diffuscope/optional.h>
 #include <dirent.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Figures and parses are those of the program. */
+__attribute__((constructor)) static void use_report(void)
+{
+    ds_report_use();
+}
 
 const char *ts_golden(void)
 {

@@ -14,8 +14,8 @@ SLOW_SH    := $(wildcard tests/slow/*.sh)
 
 $(BUILD)/tests/%: CPPFLAGS += -Itests
 
-$(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(STATIC)
-	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(STATIC) $(LDLIBS) -lcmocka -o $@
+$(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(BOTH)
+	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(BOTH) $(BOTH_LIBS) -lcmocka -o $@
 
 # The frame of the command line, without its commands.
 CLI_FRAME := $(foreach o,$(CLI_OBJ),$(if $(findstring /cmd_,$o)$(findstring /eval/,$o)$(findstring /main.o,$o),,$o))

@@ -4,8 +4,8 @@
 WORLD     := $(BUILD)/diffuscope-world
 WORLD_OBJ := $(patsubst %.c,$(BUILD)/%.o,$(wildcard world/tool/*.c))
 
-$(WORLD): $(WORLD_OBJ) $(STATIC)
-	$(Q)$(CC) $(LDFLAGS) $^ $(LDLIBS) -o $@
+$(WORLD): $(WORLD_OBJ) $(BOTH)
+	$(Q)$(CC) $(LDFLAGS) $^ $(BOTH_LIBS) -o $@
 
 # Drawing and resampling are most of a scene's cost.
 $(BUILD)/world/%.o: override CFLAGS += -O3

@@ -6,7 +6,8 @@
  *   verbs, probe                          encode, denoise, pull back, decode; look inside, change
  *   daam, info, pid, ...                  instruments
  *   image, figure, chart, page, terminal  pictures of results
- *   stats, score, truth, ...              evaluation */
+ *   stats, score, truth, ...              evaluation
+ *   letters, syntax, optional             text of figures and grammar, by a second library or the caller */
 
 #ifndef DIFFUSCOPE_DIFFUSCOPE_H
 #define DIFFUSCOPE_DIFFUSCOPE_H
@@ -22,10 +23,12 @@
 #include <diffuscope/info.h>
 #include <diffuscope/inspect.h>
 #include <diffuscope/job.h>
+#include <diffuscope/letters.h>
 #include <diffuscope/lora.h>
 #include <diffuscope/methods.h>
 #include <diffuscope/model.h>
 #include <diffuscope/option.h>
+#include <diffuscope/optional.h>
 #include <diffuscope/overlap.h>
 #include <diffuscope/overlay.h>
 #include <diffuscope/page.h>

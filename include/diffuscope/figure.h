@@ -2,7 +2,8 @@
  * panels.
  *
  * A map is a rectangle of finite numbers; NaN and infinity are refused with their place, since a
- * colour for them would be a lie. Text is UTF-8 in any language. Thread rule: no state. */
+ * colour for them would be a lie. Text is UTF-8; letters.h says in which scripts. Thread rule: no
+ * state. */
 
 #ifndef DIFFUSCOPE_FIGURE_H
 #define DIFFUSCOPE_FIGURE_H

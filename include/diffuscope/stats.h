@@ -36,6 +36,9 @@ DS_API ds_status ds_stats_mean(ds_value *out, const double *x, const int64_t *un
 DS_API ds_status ds_stats_difference(ds_value *out, const double *x, const double *y,
                                      const int64_t *unit, int64_t n, ds_error *err);
 
+/* Standard error of a sum or difference of two independent numbers: sqrt(a^2 + b^2). */
+DS_API double ds_stats_joint_error(double a, double b);
+
 /* hits / n with Wilson's interval; for independent trials such as the accuracy of a choice. */
 DS_API ds_value ds_stats_share(int64_t hits, int64_t n);
 

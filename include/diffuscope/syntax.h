@@ -1,6 +1,6 @@
 /* diffuscope/syntax.h - grammar of captions: heads, dependents and parts of speech.
  *
- * Sentences are parsed by link-grammar (an optional library), whose links have no direction; here
+ * Sentences are parsed by link-grammar (in libdiffuscope-report, see optional.h), whose links have no direction; here
  * they become relations from a head to a dependent, named as Universal Dependencies does where
  * there is a counterpart:
  *
@@ -21,10 +21,10 @@ extern "C" {
 
 typedef struct ds_parser ds_parser;
 
-/* True if this build has link-grammar. */
+/* True if somebody offers to parse: see ds_grammar_use. */
 DS_API bool ds_syntax_available(void);
 
-/* Opens the English dictionary. DS_E_UNSUPPORTED without link-grammar, DS_E_IO without its
+/* Opens the English dictionary. DS_E_UNSUPPORTED if nobody offers to parse, DS_E_IO without a
  * dictionary; both say what to install. */
 DS_API ds_status ds_parser_open(ds_parser **out, ds_error *err);
 DS_API void ds_parser_close(ds_parser *p); /* NULL is allowed */
@@ -52,6 +52,18 @@ typedef struct ds_syntax {
  * DS_E_NOMATCH if there is none. Free with ds_syntax_free. */
 DS_API ds_status ds_parser_parse(ds_parser *p, ds_syntax **out, const char *text, ds_error *err);
 DS_API void ds_syntax_free(ds_syntax *s); /* NULL is allowed */
+
+/* Who parses: libdiffuscope-report (optional.h), or the caller's own functions. */
+typedef struct ds_grammar {
+    size_t size; /* sizeof (ds_grammar) */
+    ds_status (*open)(void **state, ds_error *err);
+    void (*close)(void *state);
+    ds_status (*parse)(void *state, ds_syntax **out, const char *text, ds_error *err);
+    void (*release)(ds_syntax *s); /* of what parse made */
+} ds_grammar;
+
+/* From here on captions are parsed by these; the table is borrowed for good. NULL: by nobody. */
+DS_API void ds_grammar_use(const ds_grammar *grammar);
 
 #ifdef __cplusplus
 }

@@ -171,6 +171,12 @@ ds_status ds_stats_mean(ds_value *out, const double *x, const int64_t *unit, int
     return ds_stats_difference(out, x, NULL, unit, n, err);
 }
 
+/* hypot would do, but binds the library to glibc 2.35; in long double nothing is lost on x86. */
+double ds_stats_joint_error(double a, double b)
+{
+    return (double)sqrtl((long double)a * a + (long double)b * b);
+}
+
 ds_value ds_stats_share(int64_t hits, int64_t n)
 {
     double p = (double)hits / (double)n, z2 = Z * Z / (double)n;

@@ -30,6 +30,7 @@ usr=$dest/usr
 export PKG_CONFIG_PATH="$usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$dest"
 
 for f in bin/diffuscope lib/libdiffuscope.a lib/libdiffuscope.so lib/pkgconfig/diffuscope.pc \
+    lib/libdiffuscope-report.so lib/libdiffuscope-report.a lib/pkgconfig/diffuscope-report.pc \
     include/diffuscope/base.h share/man/man1/diffuscope.1 share/man/man1/diffuscope-help.1 \
     share/bash-completion/completions/diffuscope; do
     [ -s "$usr/$f" ] || fail "$f was not installed"
@@ -64,6 +65,19 @@ cc=${CC:-cc}
 $cc -std=c11 -Wall -Werror $(pkg-config --cflags diffuscope) "$dest/user.c" \
     $(pkg-config --libs diffuscope) -o "$dest/shared" || fail 'a program does not link (shared)'
 LD_LIBRARY_PATH=$usr/lib "$dest/shared" || fail 'the program that was linked shared fails'
+
+cat >"$dest/both.c" <<'END'
+#include <diffuscope/optional.h>
+
+int main(void)
+{
+    ds_report_use();
+    return 0;
+}
+END
+$cc -std=c11 $(pkg-config --cflags diffuscope-report) "$dest/both.c" \
+    $(pkg-config --libs diffuscope-report) -o "$dest/both" || fail 'a program does not link both libraries'
+LD_LIBRARY_PATH=$usr/lib "$dest/both" || fail 'the program that was linked with both fails'
 mkdir "$dest/static"
 mv "$usr/lib/libdiffuscope.a" "$dest/static/"
 $cc -std=c11 $(pkg-config --cflags diffuscope) "$dest/user.c" -L"$dest/static" \
@@ -92,9 +106,11 @@ for h in "$usr"/include/diffuscope/*.h; do
 done
 
 # ---- symbols ------------------------------------------------------------------------------------
-nm -D --defined-only "$usr/lib/libdiffuscope.so" | awk '{ print $3 }' | sort >"$dest/exported"
+for l in libdiffuscope libdiffuscope-report; do
+    nm -D --defined-only "$usr/lib/$l.so"
+done | awk '{ print $3 }' | sort >"$dest/exported"
 grep -Ev '^ds_[a-z0-9]' "$dest/exported" >"$dest/foreign" &&
-    fail "the shared library exports names that are not ds_noun_verb: $(tr '\n' ' ' <"$dest/foreign")"
+    fail "a shared library exports names that are not ds_noun_verb: $(tr '\n' ' ' <"$dest/foreign")"
 nm -g --defined-only "$dest/static/libdiffuscope.a" | awk 'NF == 3 { print $3 }' |
     grep -v '^ds_' >"$dest/foreign" &&
     fail "the static library defines names without ds_: $(tr '\n' ' ' <"$dest/foreign")"
@@ -112,6 +128,17 @@ nm -g --defined-only "$dest/static/libdiffuscope.a" | awk 'NF == 3 { print $3 }'
     grep '^ds_[a-z0-9]' | sort -u | comm -13 "$dest/known" - >"$dest/undeclared"
 [ -s "$dest/undeclared" ] &&
     fail "public names in the static library that no header declares: $(tr '\n' ' ' <"$dest/undeclared")"
+
+# ---- what the core asks of a machine ------------------------------------------------------------
+# A library that a wheel can carry: no fonts, no parser, and glibc of the year 2021.
+readelf -d "$usr/lib/libdiffuscope.so" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' |
+    grep -vE '^lib(dnnl|gomp|png16|jpeg|jansson|utf8proc|z|m|c)\.so|^ld-linux' >"$dest/foreign" &&
+    fail "the core links more than it should: $(tr '\n' ' ' <"$dest/foreign")"
+readelf -V "$usr/lib/libdiffuscope.so" | grep -o 'GLIBC_2\.[0-9]*' | sort -uV | tail -n 1 >"$dest/newest"
+[ -s "$dest/newest" ] || fail 'no version of glibc was found in the core'
+printf '%s\nGLIBC_2.34\n' "$(cat "$dest/newest")" | sort -V | tail -n 1 | grep -qx 'GLIBC_2.34' ||
+    fail "the core needs $(cat "$dest/newest"), expected at most GLIBC_2.34:" \
+        "$(readelf -Ws --dyn-syms "$usr/lib/libdiffuscope.so" | grep "$(cat "$dest/newest")")"
 
 [ $bad = 0 ] || echo "$bad failed"
 exit $bad

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <diffuscope/methods.h>
+#include <diffuscope/optional.h>
 
 #include "commands.h"
 #include "method.h"
@@ -190,6 +191,7 @@ int main(int argc, char **argv)
     const ds_command *c;
 
     let_threads_sleep(argv);
+    ds_report_use();
     setlocale(LC_CTYPE, ""); /* for the progress line; numbers keep their point */
     if (argc < 2) {
         help_program(stderr);

@@ -8,6 +8,7 @@
 #include "world/record.h"
 #include "world/tool/score.h"
 
+#include <diffuscope/optional.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -486,6 +487,7 @@ int main(int argc, char **argv)
         fputs(usage, argc < 2 ? stderr : stdout);
         return argc < 2 ? 2 : 0;
     }
+    ds_report_use();
     code = read_options(&o, argc, argv);
     return code != 0 ? code : run(&o);
 }

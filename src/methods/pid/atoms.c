@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include <diffuscope/stats.h>
+
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static const char *const kind_names[] = { "pm", "mmi-pixel", "mmi-image", "imin" };
@@ -222,12 +224,12 @@ void ds__pid_estimate(ds_pid_estimate *out, ds_redundancy kind, double delta, bo
             ds_value v = mean_and_error(value + k * n, n, 1);
 
             out->atom[k].mean[j] = v.value;
-            out->atom[k].se[j] = hypot(v.se, at.doubt);
+            out->atom[k].se[j] = ds_stats_joint_error(v.se, at.doubt);
         }
         doubt += at.doubt * at.doubt;
     }
     for (int k = 0; k < DS_PID_ATOMS; k++) {
         out->sum[k] = mean_and_error(sum + k * n, n, 1);
-        out->sum[k].se = hypot(out->sum[k].se, sqrt(doubt));
+        out->sum[k].se = ds_stats_joint_error(out->sum[k].se, sqrt(doubt));
     }
 }

@@ -196,7 +196,7 @@ static ds_value mean_of(column a, column b, int64_t n)
     if (n > 1)
         v.se = sqrt(square / ((double)n * (double)(n - 1)));
     else
-        v.se = hypot(error_at(a, 0), error_at(b, 0));
+        v.se = ds_stats_joint_error(error_at(a, 0), error_at(b, 0));
     return v;
 }
 
@@ -215,7 +215,8 @@ static ds_value gap_of(const series *s, int64_t pictures, int number, const int 
 static ds_value share_of(ds_value g, ds_value a, ds_value b)
 {
     double span = a.value - b.value, share = (g.value - b.value) / span;
-    double se = hypot(g.se, hypot(share * a.se, (1 - share) * b.se)) / fabs(span);
+    double se = ds_stats_joint_error(g.se, ds_stats_joint_error(share * a.se, (1 - share) * b.se)) /
+                fabs(span);
 
     return (ds_value){ share, se, NAN, NAN, 0 };
 }
@@ -271,8 +272,8 @@ static ds_status take_answer(const trial *t, int kind, int64_t shot, int k, int6
     v[BIAS_R_IMAGE] = a.image[DS_PID_R];
     v[BIAS_R_SUM] = a.sum[DS_PID_R];
     v[BIAS_MI] = a.i_a;
-    v[BIAS_BESIDE] =
-        (ds_value){ a.i_ab.value - a.i_b.value, hypot(a.i_ab.se, a.i_b.se), NAN, NAN, 0 };
+    v[BIAS_BESIDE] = (ds_value){ a.i_ab.value - a.i_b.value,
+                                 ds_stats_joint_error(a.i_ab.se, a.i_b.se), NAN, NAN, 0 };
     to->dominated = to->dominated && a.dominated;
     return DS_OK;
 }

@@ -1,7 +1,7 @@
-/* syntax_links.c - which end of a link is the head. Labels: link-grammar's documentation, section
+/* links.c - which end of a link is the head. Labels: link-grammar's documentation, section
  * "summary of links"; the capital letters name the type, small ones refine it. Pure functions. */
 
-#include "data/syntax.h"
+#include "optional/links.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
-/* syntax.h - from link-grammar's links to relations; knows nothing of the library. */
+/* links.h - from link-grammar's links to relations; knows nothing of the library. */
 
-#ifndef DS_METHODS_SYNTAX_H
-#define DS_METHODS_SYNTAX_H
+#ifndef DS_OPTIONAL_LINKS_H
+#define DS_OPTIONAL_LINKS_H
 
 #include <diffuscope/syntax.h>
 

@@ -18,7 +18,7 @@ $(TEST_BIN) $(SLOW_BIN): $(BUILD)/%: $(BUILD)/%.o $(TEST_COMMON) $(BOTH)
 	$(Q)$(CC) $(LDFLAGS) $(filter %.o,$^) $(BOTH) $(BOTH_LIBS) -lcmocka -o $@
 
 # The frame of the command line, without its commands.
-CLI_FRAME := $(foreach o,$(CLI_OBJ),$(if $(findstring /cmd_,$o)$(findstring /eval/,$o)$(findstring /main.o,$o),,$o))
+CLI_FRAME := $(foreach o,$(CLI_OBJ),$(if $(findstring /cmd_,$o)$(findstring /main.o,$o),,$o))
 $(BUILD)/tests/cli/%: CPPFLAGS += -Itools/cli
 $(filter $(BUILD)/tests/cli/%,$(TEST_BIN)): $(CLI_FRAME)
 

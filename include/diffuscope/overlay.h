@@ -32,7 +32,8 @@ typedef enum ds_change_kind {
     DS_CHANGE_ADD,         /* w += scale value */
     DS_CHANGE_LOW_RANK, /* w += scale up down: up [O,r], down [r,I], or for a convolution [O,I,k,k]
                               up [O,r,1,1], down [r,I,k,k] */
-    DS_CHANGE_SPARSE    /* w[index[i]] = value[i], counting through the whole of w in its order */
+    DS_CHANGE_SPARSE,   /* w[index[i]] = value[i], counting through the whole of w in its order */
+    DS_CHANGE_RANDOM /* w = what ds_model_create draws for a parameter of this name from `seed` */
 } ds_change_kind;
 
 typedef struct ds_change {
@@ -42,6 +43,7 @@ typedef struct ds_change {
     const ds_tensor *index;     /* SPARSE: [n], I64 or I32, all different */
     const ds_tensor *up, *down; /* LOW_RANK */
     double scale;               /* ADD and LOW_RANK: 0 changes nothing */
+    uint64_t seed;              /* RANDOM */
 } ds_change;
 
 /* Changes are made one after the other; one name may occur several times. */

@@ -176,6 +176,7 @@ typedef struct ds_denoiser_info {
     int64_t side;     /* latent side of the training images */
     int64_t factor;   /* image pixels per latent pixel */
     int64_t guidance; /* numbers of "timestep_cond"; 0: guidance takes a second conditioning */
+    int64_t step;     /* latent sides that are multiples of it are halved without rest */
 } ds_denoiser_info;
 DS_API ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err);
 

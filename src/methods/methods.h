@@ -26,6 +26,8 @@ extern const ds_method ds__method_concept_save;
 extern const ds_method ds__method_concept_explain;
 extern const ds_method ds__method_concept_bias;
 extern const ds_method ds__method_eval_concept;
+extern const ds_method ds__method_eval_daam;
+extern const ds_method ds__method_eval_info;
 extern const ds_method ds__method_eval_pid;
 extern const ds_method ds__method_score;
 extern const ds_method ds__method_component_score;

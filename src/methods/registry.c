@@ -29,6 +29,8 @@ static const ds_method *const methods[] = {
     &ds__method_concept_explain,
     &ds__method_concept_bias,
     &ds__method_eval_concept,
+    &ds__method_eval_daam,
+    &ds__method_eval_info,
     &ds__method_eval_pid,
     &ds__method_component_score,
     &ds__method_component_edit,

@@ -20,6 +20,9 @@ typedef struct ds_create {
 ds_status ds__create_weights(ds_create *c, const char *path, const char *component,
                              const ds_params *params, ds_error *err);
 
+/* One of them, by its whole name ("unet.conv_in.weight"), into a tensor in F32. */
+void ds__create_draw(ds_tensor *w, const char *name, uint64_t seed);
+
 /* The tokenizer of a text encoder with this configuration into an existing folder. */
 ds_status ds__create_tokenizer(const ds_create *c, const char *folder, const json_t *encoder,
                                ds_error *err);

@@ -29,21 +29,24 @@ static uint64_t mix(uint64_t z) /* the finalizer of SplitMix64 */
     return z ^ z >> 31;
 }
 
-static uint64_t stream_key(uint64_t seed, const char *component, const char *name)
-{
-    uint64_t h = 14695981039346656037u; /* FNV-1a */
+#define BASIS 14695981039346656037u
 
-    for (; *component != '\0'; component++)
-        h = (h ^ (unsigned char)*component) * 1099511628211u;
-    h = (h ^ '.') * 1099511628211u;
-    for (; *name != '\0'; name++)
-        h = (h ^ (unsigned char)*name) * 1099511628211u;
-    return mix(h ^ mix(seed + 0x9e3779b97f4a7c15u));
+static uint64_t fold(uint64_t h, const char *text)
+{
+    for (; *text != '\0'; text++)
+        h = (h ^ (unsigned char)*text) * 1099511628211u; /* FNV-1a */
+    return h;
 }
 
-static law choose_law(const char *component, const ds_param *p, uint64_t seed)
+/* The stream of a parameter; `folded` is fold of its whole name. */
+static uint64_t stream_key(uint64_t seed, uint64_t folded)
 {
-    law l = { 0.0f, 0.0f, stream_key(seed, component, p->name) };
+    return mix(folded ^ mix(seed + 0x9e3779b97f4a7c15u));
+}
+
+static law choose_law(const ds_param *p, uint64_t key)
+{
+    law l = { 0.0f, 0.0f, key };
     int64_t fan_in = 1;
 
     if (ds__ends_with(p->name, "token_embedding.weight")) {
@@ -73,6 +76,17 @@ static void draw(float *out, const law *l, int64_t first, int64_t n)
 
         out[i] = l->mean + l->deviation * unit * (float)(sum - 131070);
     }
+}
+
+void ds__create_draw(ds_tensor *w, const char *name, uint64_t seed)
+{
+    const ds_param p = { .name = name, .value = *w };
+    const law l = choose_law(&p, stream_key(seed, fold(BASIS, name)));
+    const int64_t n = ds_tensor_count(w);
+
+#pragma omp parallel for schedule(static)
+    for (int64_t s = 0; s < n; s += SLICE)
+        draw((float *)w->data + s, &l, s, n - s < SLICE ? n - s : SLICE);
 }
 
 static ds_status write_tensor(ds_create *c, ds_out_file *f, const law *l, int64_t count,
@@ -132,7 +146,8 @@ static ds_status write_all(ds_create *c, ds_out_file *f, const ds_safetensors_la
 
     for (int64_t i = 0; st == DS_OK && i < count; i++) {
         const ds_param p = { .name = file->entry[i]->name, .value = file->entry[i]->tensor };
-        const law l = choose_law(component, &p, c->options->seed);
+        const uint64_t folded = fold(fold(fold(BASIS, component), "."), p.name);
+        const law l = choose_law(&p, stream_key(c->options->seed, folded));
 
         st = write_tensor(c, f, &l, ds_tensor_count(&p.value), values, stored, err);
     }

@@ -3,6 +3,7 @@
 
 #include <diffuscope/overlay.h>
 
+#include "models/create.h"
 #include "models/model.h"
 
 #include <string.h>
@@ -161,6 +162,9 @@ static ds_status change(ds_model *m, const ds_change *c, ds_error *err)
         return change_low_rank(c, &q->value, err);
     case DS_CHANGE_SPARSE:
         return change_sparse(c, &q->value, err);
+    case DS_CHANGE_RANDOM:
+        ds__create_draw(&q->value, c->name, c->seed);
+        return DS_OK;
     }
     return ds_fail(err, DS_E_ARG, "change of %.120s: there is no kind %d", c->name, (int)c->kind);
 }

@@ -14,7 +14,8 @@ ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_erro
     if (st != DS_OK)
         return st;
     *out = (ds_denoiser_info){ m->vae.latent_channels, m->unet.sample_size,
-                               (int64_t)1 << (m->vae.levels - 1), m->unet.cond_dim };
+                               (int64_t)1 << (m->vae.levels - 1), m->unet.cond_dim,
+                               (int64_t)1 << (m->unet.levels - 1) };
     if (m->unet.in_channels != out->channels || m->unet.out_channels != out->channels)
         return ds_fail(err, DS_E_UNSUPPORTED,
                        "the unet reads %lld channels and gives %lld, the vae's latents have %lld: "

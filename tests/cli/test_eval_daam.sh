@@ -47,11 +47,24 @@ expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/one"
 expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --limit 3
 head -c -40 "$dir/two/pairs.jsonl" >"$dir/cut" && mv "$dir/cut" "$dir/two/pairs.jsonl"
 expect 2 '--resume' $eval $set --data "$dir/world" --out "$dir/two"
+expect 2 '--emphasis must be' $eval $set --data "$dir/world" --out "$dir/two" --resume --emphasis a1111
 expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --resume
 cmp "$dir/one/result.json" "$dir/two/result.json" || fail "resumed and uninterrupted runs differ"
 cmp "$dir/one/pairs.jsonl" "$dir/two/pairs.jsonl" || fail "their lines differ"
 expect 2 '--settings must be' $eval --settings smooth --data "$dir/world" --out "$dir/two" --resume
 expect 2 '--seed must be' $eval $set --seed 7 --data "$dir/world" --out "$dir/two" --resume
+
+# --force begins anew; two parts and their merger say what one run says.
+expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --limit 1 --force
+[ "$(wc -l <"$dir/two/pairs.jsonl")" = 1 ] || fail "--force went on with old lines"
+for i in 0 1; do
+    expect 0 'paper' $eval $set --data "$dir/world" --part $i/2 --out "$dir/p$i"
+done
+expect 0 'paper' $eval $set --data "$dir/world" --merge "$dir/p0" "$dir/p1" --out "$dir/all"
+cmp "$dir/one/result.json" "$dir/all/result.json" || fail "parts that were merged differ"
+
+# Random weights lie in memory: nothing in the folder is half of a model.
+[ ! -e "$dir/a/random-weights" ] || fail "a model was left in the folder"
 
 # Drawn pictures: random weights draw nothing that the judge knows; masks of one's own go with them.
 expect 0 'does not show' $eval --mode generate --steps 2 --limit 2 --settings whole best \
@@ -104,7 +117,8 @@ expect 2 'given twice' $eval --settings best best --data "$dir/world" --out "$di
 expect 2 'captions.jsonl' $eval --data "$dir/model" --out "$dir/x5"
 rm "$dir/world/images/test-0000001.png"
 expect 3 'test-0000001.png' $eval --settings best --data "$dir/world" --out "$dir/x6"
-expect 0 'best' $eval --settings best --data "$dir/world" --out "$dir/x6" --limit 1 --resume
+[ ! -e "$dir/x6" ] || fail "a refused run left a folder"
+expect 0 'best' $eval --settings best --data "$dir/world" --out "$dir/x6" --limit 1
 
 # Grammar, where the library is there; without it, what to install.
 cat='a small cat on a red mat'

@@ -17,13 +17,24 @@ expect 0 "right caption against wrong" $(scenes) --edit 4 --count 4 --out "$dir/
 [ "$(wc -l <"$dir/run/scenes.jsonl")" = 4 ] || fail 'expected 4 lines'
 cp "$dir/run/scenes.jsonl" "$dir/before"
 printf '{"scene": 4, "na' >>"$dir/run/scenes.jsonl"
-expect 0 "\"scenes\": 6" $(scenes) --edit 4 --json --out "$dir/run"
+expect 2 '--resume' $(scenes) --edit 4 --json --out "$dir/run"
+expect 0 "\"scenes\": 6" $(scenes) --edit 4 --json --out "$dir/run" --resume
 [ "$(wc -l <"$dir/run/scenes.jsonl")" = 6 ] || fail 'expected 6 lines'
 head -4 "$dir/run/scenes.jsonl" | cmp -s - "$dir/before" || fail 'lines were measured again'
 expect 0 "\"scenes\": 6" $(scenes) --edit 4 --json --out "$dir/whole"
 cmp -s "$dir/run/scenes.jsonl" "$dir/whole/scenes.jsonl" || fail 'a resumed run differs'
-expect 2 '--nodes must be' eval info -m "$m" --data "$dir/world" --nodes 2 --edit 4 --out "$dir/run"
-expect 2 '--settings must be' $(scenes) --edit 4 --settings best --out "$dir/run"
+expect 2 '--nodes must be' eval info -m "$m" --data "$dir/world" --nodes 2 --edit 4 --out "$dir/run" \
+    --resume
+expect 2 '--settings must be' $(scenes) --edit 4 --settings best --out "$dir/run" --resume
+expect 2 'is the file of one picture' $(scenes) --state "$dir/s" --out "$dir/x"
+
+# Three parts and their merger say what one run says.
+for i in 0 1 2; do
+    expect 0 'words' $(scenes) --edit 4 --part $i/3 --out "$dir/p$i"
+done
+expect 0 'words' $(scenes) --edit 4 --merge "$dir/p2" "$dir/p0" "$dir/p1" --out "$dir/all"
+cmp "$dir/all/result.json" "$dir/whole/result.json" >"$out" 2>&1 || fail 'parts that were merged differ'
+cmp "$dir/all/scenes.jsonl" "$dir/whole/scenes.jsonl" >"$out" 2>&1 || fail 'their lines differ'
 expect 2 'is of eval daam alone' $(scenes) --settings ask --out "$dir/x"
 expect 2 'no setting is called' $(scenes) --settings nothing --out "$dir/x"
 

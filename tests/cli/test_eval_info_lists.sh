@@ -38,7 +38,7 @@ assert r["localisation"]["words"] == 3 and r["caption_choice"] == {}
 assert list(r["localisation"]["attention"]) == ["disc", "best"]
 CHECK
 cp "$dir/it.csv" "$dir/same.csv"
-expect 2 '--rows must be' $(rows) --rows "$dir/same.csv" --out "$dir/it"
+expect 2 '--rows must be' $(rows) --rows "$dir/same.csv" --out "$dir/it" --resume
 sed 's/correct_obj+context/caption/' "$dir/it.csv" >"$dir/bad.csv"
 expect 3 'there is no "correct_obj+context"' $(rows) --rows "$dir/bad.csv" --out "$dir/x"
 sed '5s/,cat,a/,dog,a/' "$dir/it.csv" >"$dir/bad.csv"
@@ -72,7 +72,7 @@ expect 0 'those of the list (chance 50.0 %), 3 scenes' $choices --choices "$dir/
 cmp "$dir/json/scenes.jsonl" "$dir/csv/scenes.jsonl" >"$out" 2>&1 || fail 'JSON and CSV differ'
 expect 0 '"scenes": 1' $choices --choices "$dir/vg.csv" --count 1 --json --out "$dir/part"
 printf '{"scene": 1, "na' >>"$dir/part/scenes.jsonl"
-expect 0 '"scenes": 3' $choices --choices "$dir/vg.csv" --json --out "$dir/part"
+expect 0 '"scenes": 3' $choices --choices "$dir/vg.csv" --json --out "$dir/part" --resume
 cmp "$dir/part/scenes.jsonl" "$dir/csv/scenes.jsonl" >"$out" 2>&1 || fail 'a resumed run differs'
 python3 - "$dir/csv" >"$out" 2>&1 <<'CHECK' || fail 'choices'
 import json, sys

@@ -9,8 +9,7 @@
 #include <unistd.h>
 
 #include "tools/cli/opts.h"
-#include "tools/cli/report.h"
-#include "tools/cli/run_folder.h"
+#include "tools/cli/say.h"
 
 static const ds_option options[] = {
     { .name = "steps",
@@ -250,39 +249,6 @@ static void existing_outputs_are_refused(void **state)
     opts_free(a);
 }
 
-static void the_record_has_every_option(void **state)
-{
-    const char *dir = ts_path(folder, "a/b");
-    ds_run_record r;
-    ds_args *a;
-    ds_error err;
-    char *text;
-
-    (void)state;
-    ts_ok(parse(&a, &err, WORDS("-p", "a \"cat\"", "w", "--watch", "*", "-q", "-t2")), &err);
-    ts_ok(run_record_begin(&r, a, &err), &err);
-    ts_ok(ds_record_dump(r.record, &text, &err), &err);
-    assert_non_null(strstr(text, "\"command\": \"test\""));
-    assert_non_null(strstr(text, "\"prompt\": \"a \\\"cat\\\"\""));
-    assert_non_null(strstr(text, "\"steps\": 20"));
-    assert_non_null(strstr(text, "\"cfg-scale\": 7.5"));
-    assert_non_null(strstr(text, "\"seed\": 42"));
-    assert_non_null(strstr(text, "\"model\": \"specimen\""));
-    assert_non_null(strstr(text, "\"diffuscope\": \"" DS_VERSION "\""));
-    assert_null(strstr(text, "quiet"));
-    ds_free(text);
-    ts_ok(run_folder_make(dir, &err), &err);
-    ts_ok(run_folder_make(dir, &err), &err);
-    ts_ok(run_record_end(&r, dir, &err), &err);
-    assert_int_equal(access(ts_path(folder, "a/b/run.json"), R_OK), 0);
-    assert_int_equal(run_folder_make("/proc/none/x", &err), DS_E_IO);
-    run_record_free(&r);
-    opts_free(a);
-    remove(ts_path(folder, "a/b/run.json"));
-    rmdir(ts_path(folder, "a/b"));
-    rmdir(ts_path(folder, "a"));
-}
-
 static void every_status_has_its_exit_code(void **state)
 {
     (void)state;
@@ -338,7 +304,6 @@ int main(void)
         cmocka_unit_test(a_negative_seed_is_drawn_once),
         cmocka_unit_test(wrong_words_are_explained),
         cmocka_unit_test(existing_outputs_are_refused),
-        cmocka_unit_test(the_record_has_every_option),
         cmocka_unit_test(every_status_has_its_exit_code),
         cmocka_unit_test(no_memory_is_reported_and_nothing_leaks),
     };

@@ -8,6 +8,8 @@
 #include <diffuscope/methods.h>
 #include <jansson.h>
 
+#include "job/job.h"
+
 static size_t field_size(ds_option_kind kind)
 {
     switch (kind) {
@@ -205,6 +207,44 @@ static void texts_are_parsed(void **state)
     assert_non_null(strstr(err.text, "info"));
 }
 
+/* run.json tells every option after defaults, in the type that it has, and nothing of its caller's. */
+static void the_record_has_every_option(void **state)
+{
+    static const ds_option talk[] = { { .name = "quiet", .kind = DS_OPTION_FLAG }, { 0 } };
+    const ds_method *m;
+    ds_error err = { 0 };
+    ds_job *j;
+    char *text;
+
+    (void)state;
+    ts_ok(ds_method_find(&m, "info", &err), &err);
+    ts_ok(ds_job_new(&j, m, NULL, &err), &err);
+    ts_ok(ds_option_set_add(ds_job_options_of(j), talk, NULL, &err), &err);
+    ts_ok(ds_job_set(j, "prompt", "a \"cat\"", &err), &err);
+    ts_ok(ds_job_set(j, "cfg-scale", "7.5", &err), &err);
+    ts_ok(ds_job_set(j, "word", "cat", &err), &err);
+    ts_ok(ds_option_set_finish(ds_job_options_of(j), &err), &err);
+    ts_ok(ds__record_begin(j, &err), &err);
+    ts_ok(ds_record_dump(j->record, &text, &err), &err);
+    assert_non_null(strstr(text, "\"command\": \"info\""));
+    assert_non_null(strstr(text, "\"prompt\": \"a \\\"cat\\\"\""));
+    assert_non_null(strstr(text, "\"steps\": 20"));
+    assert_non_null(strstr(text, "\"cfg-scale\": 7.5"));
+    assert_non_null(strstr(text, "\"seed\": 42"));
+    assert_non_null(strstr(text, "\"model\": \"specimen\""));
+    assert_non_null(strstr(text, "\"diffuscope\": \"" DS_VERSION "\""));
+    for (int i = 0; i < j->rows; i++) {
+        char name[80];
+
+        snprintf(name, sizeof name, "\"%s\":", ds_option_at(ds_job_options_of(j), i)->name);
+        if (strstr(text, name) == NULL)
+            fail_msg("the record lacks %s", name);
+    }
+    assert_null(strstr(text, "quiet"));
+    ds_free(text);
+    ds_job_free(j);
+}
+
 static void the_schema_is_json(void **state)
 {
     const ds_method *list[96];
@@ -233,9 +273,9 @@ static void the_schema_is_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_has_a_row),  cmocka_unit_test(defaults_parse),
-        cmocka_unit_test(one_name_is_one_option), cmocka_unit_test(texts_are_parsed),
-        cmocka_unit_test(the_schema_is_json),
+        cmocka_unit_test(every_field_has_a_row),       cmocka_unit_test(defaults_parse),
+        cmocka_unit_test(one_name_is_one_option),      cmocka_unit_test(texts_are_parsed),
+        cmocka_unit_test(the_record_has_every_option), cmocka_unit_test(the_schema_is_json),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

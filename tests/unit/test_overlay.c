@@ -240,6 +240,32 @@ static void refusals(void **state)
     ds_model_close(base);
 }
 
+/* The tiny model was drawn with seed 11: drawing its parameters once more gives them bit for bit, and
+ * another seed others. */
+static void random_weights_are_those_of_a_new_model(void **state)
+{
+    ds_model *base = open_model(DS_DTYPE_F32);
+    int64_t same = 0, other = 0;
+    const char *name;
+
+    (void)state;
+    for (int64_t i = 0; (name = ds_model_parameter_name(base, i)) != NULL; i++)
+        for (uint64_t seed = 11; seed <= 12; seed++) {
+            const ds_change c = { .name = name, .kind = DS_CHANGE_RANDOM, .seed = seed };
+            ds_model *m = derive(base, &c, 1);
+            ds_tensor was = parameter(base, name), is = parameter(m, name);
+            const size_t bytes = (size_t)ds_tensor_count(&was) * sizeof(float);
+
+            if (seed == 11)
+                assert_memory_equal(is.data, was.data, bytes);
+            same += seed == 11;
+            other += seed == 12 && memcmp(is.data, was.data, bytes) != 0;
+            ds_model_close(m);
+        }
+    assert_true(same > 50 && other > same / 2); /* norms are ones and zeros with any seed */
+    ds_model_close(base);
+}
+
 /* Whatever allocation fails, nothing is left behind and the base answers as before. */
 static void the_nth_allocation_fails(void **state)
 {
@@ -279,6 +305,7 @@ int main(void)
         cmocka_unit_test(changes_add_up_and_are_undone),
         cmocka_unit_test(the_numbers_are_those_of_the_formula),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(random_weights_are_those_of_a_new_model),
         cmocka_unit_test(the_nth_allocation_fails),
     };
 

@@ -6,7 +6,7 @@
 
 #include "commands.h"
 #include "model_option.h"
-#include "report.h"
+#include "say.h"
 
 static ds_status keep(ds_bundle *out, const char *name, const ds_tensor *t, ds_error *err)
 {

@@ -6,7 +6,7 @@
 
 #include "commands.h"
 #include "progress.h"
-#include "report.h"
+#include "say.h"
 
 static ds_status on_progress(void *user, const ds_progress *now, ds_error *err)
 {

@@ -11,7 +11,7 @@
 
 #include <diffuscope/tensor.h>
 
-#include "report.h"
+#include "say.h"
 #include "run_folder.h"
 
 #define MOST_WORDS 256

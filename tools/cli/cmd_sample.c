@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "commands.h"
-#include "report.h"
+#include "say.h"
 
 static const ds_option options[] = {
     { .name = "toy",

@@ -8,7 +8,7 @@
 
 #include "commands.h"
 #include "model_option.h"
-#include "report.h"
+#include "say.h"
 
 #define MAX_INPUT ((size_t)1 << 20)
 

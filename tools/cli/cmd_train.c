@@ -11,7 +11,7 @@
 #include <diffuscope/train.h>
 
 #include "commands.h"
-#include "report.h"
+#include "say.h"
 #include "world/world.h"
 
 #define SPLITS 8

@@ -6,8 +6,6 @@
 #include "opts.h"
 
 extern const ds_command cmd_encode;
-extern const ds_command cmd_eval_daam;
-extern const ds_command cmd_eval_info;
 extern const ds_command cmd_export;
 extern const ds_command cmd_forward;
 extern const ds_command cmd_help;

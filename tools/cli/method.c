@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "progress.h"
-#include "report.h"
+#include "say.h"
 #include "show.h"
 
 typedef struct front {
@@ -22,6 +22,7 @@ static ds_status on_progress(void *user, const ds_progress *p, ds_error *err)
     if (f->stage != NULL && strcmp(f->stage, p->stage) != 0)
         progress_end(&f->bar);
     if (f->stage == NULL || strcmp(f->stage, p->stage) != 0) {
+        detail(f->args, "%s: 0 of %lld", p->stage, (long long)p->total);
         progress_begin(&f->bar, f->args, p->stage, p->total); /* which shows the start */
         if (p->done > 0)
             progress_step(&f->bar, p->done);

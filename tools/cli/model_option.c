@@ -2,7 +2,7 @@
 
 #include "model_option.h"
 
-#include "report.h"
+#include "say.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -14,6 +14,7 @@
 #include "job/drawn.h"
 #include "job/prompts.h"
 #include "methods/daam/daam.h"
+#include "methods/daam/levels.h"
 
 typedef enum daam_preset { DAAM_PLAIN, DAAM_BEST, DAAM_PAPER } daam_preset;
 
@@ -21,9 +22,7 @@ typedef struct daam_job {
     prompt_options prompts;
     ds_texts word, token, ask;
     const char *image;
-    int approach; /* ds_daam_approach */
-    int64_t levels;
-    double level_from, level_to;
+    daam_levels levels;
     const char *trace; /* "from": a run folder */
     int preset;        /* daam_preset */
     int branch;        /* 1: uncond */

@@ -307,10 +307,10 @@ static ds_status look(daam_job *o, ds_error *err)
     p.image = &o->picture.image;
     p.prompt = o->list.text[0];
     p.negative_prompt = o->drawing.negative;
-    p.approach = (ds_daam_approach)o->approach;
-    p.levels = (int)o->levels;
-    p.from = o->level_from;
-    p.to = o->level_to;
+    p.approach = (ds_daam_approach)o->levels.approach;
+    p.levels = (int)o->levels.count;
+    p.from = o->levels.from;
+    p.to = o->levels.to;
     p.cfg_scale = ds__job_given(j, "cfg-scale") ? o->drawing.cfg_scale : 1.0;
     p.chunks = o->drawing.long_prompt != 0;
     p.seed = o->drawing.seed;

@@ -1,7 +1,7 @@
-/* eval_judge.c - where things are in a picture that a model drew from a caption of the world: the
+/* judge.c - where things are in a picture that a model drew from a caption of the world: the
  * world's judge says what it shows, and what the background does not explain is the mask. */
 
-#include "eval_daam.h"
+#include "studies/daam/eval.h"
 
 #include <string.h>
 
@@ -24,7 +24,7 @@ static int concept_of(const ds_world *w, const ds_truth_entity *x)
 }
 
 /* Things of the scene, in the order of entities; -1 where the picture would show more. */
-static int list_concepts(const eval *e, const ds_truth_scene *s, int concept[DS_JUDGE_ASKED])
+static int list_concepts(const daam_eval *e, const ds_truth_scene *s, int concept[DS_JUDGE_ASKED])
 {
     int n = 0;
 
@@ -58,38 +58,42 @@ static bool match(const ds_verdict *v, const int *concept, int n, int *place)
     return false;
 }
 
-ds_status eval_judged_masks(const eval *e, const ds_truth_scene *s, const ds_image *picture,
-                            const ds_truth_word *const *words, int n, uint8_t *const *masks,
-                            const char **rejected, ds_error *err)
+/* Number of an entity among the things, in the order of a verdict. */
+static int thing_of(const ds_truth_scene *s, int64_t entity)
 {
+    int thing = 0;
+
+    for (int64_t i = 0; i < entity; i++)
+        thing += strcmp(s->entities[i].kind, "watermark") != 0;
+    return thing;
+}
+
+ds_status ds__daam_scene_judge(daam_scene *w, ds_error *err)
+{
+    const daam_eval *e = w->e;
+    const ds_image *picture = &w->picture.image;
     uint8_t found[DS_WORLD_THINGS * PIXELS];
     int concept[DS_JUDGE_ASKED], place[DS_WORLD_THINGS];
-    int things = list_concepts(e, s, concept);
+    int things = list_concepts(e, w->s, concept);
     ds_verdict v;
     ds_status st;
 
-    *rejected = NULL;
     if (picture->width != DS_WORLD_SIDE || picture->height != DS_WORLD_SIDE)
         return ds_fail(err, DS_E_SHAPE, "the judge looks at pictures of %d pixels, not %lld x %lld",
                        DS_WORLD_SIDE, (long long)picture->width, (long long)picture->height);
     if (things < 1) {
-        *rejected = "a scene that the judge cannot cut";
+        w->rejected = "a scene that the judge cannot cut";
         return DS_OK;
     }
     st = ds_judge_look(e->judge, &v, picture->rgb, things, NULL, err);
     if (st != DS_OK)
         return st;
     if (!match(&v, concept, things, place)) {
-        *rejected = "the picture does not show what the caption names";
+        w->rejected = "the picture does not show what the caption names";
         return DS_OK;
     }
     st = ds_judge_masks(e->judge, found, picture->rgb, things, err);
-    for (int k = 0; st == DS_OK && k < n; k++) {
-        int thing = 0;
-
-        for (int64_t i = 0; i < words[k]->entity; i++)
-            thing += strcmp(s->entities[i].kind, "watermark") != 0;
-        memcpy(masks[k], found + place[thing] * PIXELS, PIXELS);
-    }
+    for (int k = 0; st == DS_OK && k < w->n; k++)
+        memcpy(w->mask[k], found + place[thing_of(w->s, w->word[k]->entity)] * PIXELS, PIXELS);
     return st;
 }

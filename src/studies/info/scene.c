@@ -1,17 +1,17 @@
-/* eval_info_scene.c - one scene of `diffuscope eval info`. See eval_info.h.
+/* scene.c - one scene of `eval info`. See eval.h.
  *
  * All texts of a scene share their draws: the caption, the caption without each of its words for
  * things, each of these words alone, wrong captions, and no text. */
 
+#include "studies/info/eval.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "eval_info.h"
 
 enum { TEXTS = 2 + 2 * EVAL_INFO_WORDS + EVAL_INFO_KINDS };
 
 typedef struct scene {
-    const eval_info *e;
+    const info_eval *e;
     const ds_truth_scene *truth;
     int64_t index;
     char *text[TEXTS]; /* 0: no text, 1: the caption */
@@ -22,8 +22,8 @@ typedef struct scene {
     int words;
     int cmi[EVAL_INFO_WORDS], mi[EVAL_INFO_WORDS]; /* pairs */
     int wrong[EVAL_INFO_KINDS];                    /* pairs against no text; -1: none */
-    eval_picture picture;
-    ds_daam *trace[EVAL_SOURCES];
+    study_picture picture;
+    ds_daam *trace[MAP_SOURCES];
     ds_info *info;
 } scene;
 
@@ -73,9 +73,9 @@ static void add_wrong(scene *s)
     char *wrong[EVAL_INFO_KINDS] = { NULL };
 
     if (s->truth->line == 0) {
-        wrong[0] = wrong_attribute(s->truth);
-        wrong[1] = wrong_relation(s->truth);
-        wrong[2] = wrong_order(s->truth, (uint64_t)s->index);
+        wrong[0] = ds__wrong_attribute(s->truth);
+        wrong[1] = ds__wrong_relation(s->truth);
+        wrong[2] = ds__wrong_order(s->truth, (uint64_t)s->index);
     }
     for (int k = 0; k < EVAL_INFO_KINDS; k++)
         s->wrong[k] = wrong[k] != NULL ? add(s, wrong[k], s->texts, 0) : -1;
@@ -96,21 +96,13 @@ static ds_status add_texts(scene *s, ds_error *err)
 
 static ds_status measure(scene *s, ds_error *err)
 {
-    ds_info_options o = s->e->est->options;
-    ds_status st;
+    const info_eval *e = s->e;
+    ds_status st = ds__info_eval_measure(e, &s->info, &s->picture, (const char *const *)s->text,
+                                         s->texts, s->pair, s->pairs, s->index, err);
 
-    o.image = &s->picture.tensor;
-    o.prompt = (const char *const *)s->text;
-    o.prompts = s->texts;
-    o.pair = s->pair;
-    o.pairs = s->pairs;
-    o.seed += (uint64_t)s->index;
-    o.on_call = NULL;
-    st = ds_info_new(&s->info, s->e->model, &o, err);
-    if (st == DS_OK)
-        st = ds_info_run(s->info, err);
     return st == DS_OK && s->words > 0
-               ? eval_info_traces(s->e, s->trace, &s->picture, s->truth->caption, o.seed, err)
+               ? ds__info_eval_traces(e, s->trace, &s->picture, s->truth->caption,
+                                      e->seed + (uint64_t)s->index, err)
                : st;
 }
 
@@ -157,10 +149,10 @@ static ds_status sweep_maps(const scene *s, int k, const uint8_t *mask, float *l
         ds_map_resize(large, height, width, map, at.height, at.width);
         st = sweep(s, large, mask, name[f], into, err);
     }
-    for (int i = 0; st == DS_OK && i < s->e->settings; i++) {
-        const eval_setting *x = s->e->setting[i];
+    for (int i = 0; st == DS_OK && i < s->e->settings.count; i++) {
+        const map_setting *x = &s->e->settings.at[i];
 
-        st = eval_info_attention(x, large, height, width, s->trace, s->word[k]->text, err);
+        st = ds__info_eval_attention(x, large, height, width, s->trace, s->word[k]->text, err);
         if (st == DS_OK)
             st = sweep(s, large, mask, x->name, attention, err);
     }
@@ -212,8 +204,8 @@ static ds_status intervene(const scene *s, int k, json_t *into, ds_error *err)
     o.prompt = s->truth->caption;
     o.edited = s->text[s->pair[s->cmi[k]].without];
     o.steps = s->e->edit;
-    o.cancel = s->e->est->options.cancel;
-    st = ds_counterfactual_new(&edit, s->e->model, &o, err);
+    o.cancel = s->e->job->o.cancel;
+    st = ds_counterfactual_new(&edit, s->e->job->model, &o, err);
     if (st == DS_OK)
         ds_counterfactual_change(edit, change);
     for (int f = 0; st == DS_OK && f < 2; f++) {
@@ -252,7 +244,7 @@ static json_t *choice_json(const scene *s, int kind)
     ds_value by_s = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_S);
     ds_value by_o = ds_info_difference(s->info, 0, s->wrong[kind], DS_INFO_O);
 
-    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "kind", eval_info_kinds[kind], "wrong",
+    return json_pack("{s:s, s:s, s:f, s:f, s:f, s:f}", "kind", ds__wrong_kinds[kind], "wrong",
                      s->text[s->pair[s->wrong[kind]].with], "s", by_s.value, "s_se", by_s.se, "o",
                      by_o.value, "o_se", by_o.se);
 }
@@ -275,23 +267,26 @@ static ds_status make_line(const scene *s, json_t **line, ds_error *err)
     return st == DS_OK && *line == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a line") : st;
 }
 
-ds_status eval_info_scene(const eval_info *e, int64_t i, json_t **line, ds_error *err)
+ds_status ds__info_eval_scene(void *user, int64_t k, json_t **line, ds_error *err)
 {
-    scene s = { .e = e, .truth = ds_truth_at(e->truth, i), .index = i };
+    const info_eval *e = user;
+    scene s = { .e = e, .truth = ds_truth_at(e->truth, k), .index = k };
     ds_status st = add_texts(&s, err);
 
     *line = NULL;
     if (st == DS_OK)
-        st = eval_picture_load(&s.picture, &e->sizes, s.truth->path, NULL, err);
+        st = ds__study_picture_load(&s.picture, &e->size, s.truth->path, NULL, err);
     if (st == DS_OK)
         st = measure(&s, err);
     if (st == DS_OK)
         st = make_line(&s, line, err);
+    if (st != DS_OK)
+        json_decref(*line);
     ds_info_free(s.info);
     for (int t = 0; t < s.texts; t++)
         ds_free(s.text[t]);
-    for (int t = 0; t < EVAL_SOURCES; t++)
+    for (int t = 0; t < MAP_SOURCES; t++)
         ds_daam_free(s.trace[t]);
-    eval_picture_clear(&s.picture);
+    ds__study_picture_clear(&s.picture);
     return st;
 }

@@ -1,13 +1,10 @@
-/* report.c - failures to sentences and exit codes, remarks, overwriting, interruption. */
+/* say.c - failures to sentences and exit codes, remarks, interruption. */
 
-#include "report.h"
+#include "say.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
 
 int exit_code(ds_status st)
 {

@@ -1,40 +1,31 @@
-/* eval_info_choices.c - which caption of a list has most information about its picture. See
- * eval_info.h. */
+/* choices.c - which caption of a list has most information about its picture. See eval.h. */
+
+#include "studies/info/eval.h"
 
 #include <math.h>
 #include <string.h>
-
-#include "eval_info.h"
 
 enum { TEXTS = 2 + DS_CAPTION_WRONG };
 
 /* ---- one picture ----------------------------------------------------------------------------- */
 
-static ds_status measure(const eval_info *e, const ds_caption_choice *c, int64_t i, ds_info **info,
+static ds_status measure(const info_eval *e, const ds_caption_choice *c, int64_t k, ds_info **info,
                          ds_error *err)
 {
     const char *text[TEXTS] = { "", c->right };
     ds_info_pair pair[TEXTS] = { { 1, 0 } };
-    ds_info_options o = e->est->options;
-    eval_picture picture = { .planes = NULL };
-    ds_status st = eval_picture_load(&picture, &e->sizes, c->path, c->boxed ? c->box : NULL, err);
+    study_picture picture = { .planes = NULL };
+    ds_status st =
+        ds__study_picture_load(&picture, &e->size, c->path, c->boxed ? c->box : NULL, err);
 
-    for (int64_t k = 0; k < c->wrong_count; k++) {
-        text[2 + k] = c->wrong[k];
-        pair[1 + k] = (ds_info_pair){ 2 + k, 0 };
+    for (int64_t w = 0; w < c->wrong_count; w++) {
+        text[2 + w] = c->wrong[w];
+        pair[1 + w] = (ds_info_pair){ 2 + w, 0 };
     }
-    o.image = &picture.tensor;
-    o.prompt = text;
-    o.prompts = 2 + c->wrong_count;
-    o.pair = pair;
-    o.pairs = 1 + c->wrong_count;
-    o.seed += (uint64_t)i;
-    o.on_call = NULL;
     if (st == DS_OK)
-        st = ds_info_new(info, e->model, &o, err);
-    if (st == DS_OK)
-        st = ds_info_run(*info, err);
-    eval_picture_clear(&picture);
+        st = ds__info_eval_measure(e, info, &picture, text, 2 + c->wrong_count, pair,
+                                   1 + c->wrong_count, k, err);
+    ds__study_picture_clear(&picture);
     return st;
 }
 
@@ -53,19 +44,20 @@ static json_t *margins_json(const ds_caption_choice *c, const ds_info *info)
     return wrong;
 }
 
-ds_status eval_info_choice(const eval_info *e, int64_t i, json_t **line, ds_error *err)
+ds_status ds__info_eval_choice(void *user, int64_t k, json_t **line, ds_error *err)
 {
+    const info_eval *e = user;
     ds_info *info = NULL;
     ds_caption_choice c;
     ds_error why = { 0 };
-    ds_status st = ds_captions_at(e->choices, &c, i, opt_seed(e->args, "seed"), err);
+    ds_status st = ds_captions_at(e->choices, &c, k, e->seed, err);
 
     *line = NULL;
     if (st != DS_OK)
         return st;
-    st = measure(e, &c, i, &info, &why);
+    st = measure(e, &c, k, &info, &why);
     if (st == DS_OK) {
-        *line = json_pack("{s:I, s:s, s:s, s:s, s:o, s:I}", "scene", (json_int_t)i, "name", c.name,
+        *line = json_pack("{s:I, s:s, s:s, s:s, s:o, s:I}", "scene", (json_int_t)k, "name", c.name,
                           "caption", c.right, "group", c.group, "wrong", margins_json(&c, info),
                           "calls", (json_int_t)ds_info_describe(info).calls);
         if (*line == NULL)
@@ -124,10 +116,10 @@ static void count_line(tally *t, const json_t *line)
 static json_t *tally_json(const tally *t)
 {
     return json_pack("{s:f, s:o, s:o, s:o, s:o}", "chance", t->chance / (double)t->count, "i_s",
-                     eval_info_estimate(ds_stats_share(t->right[1], t->count)), "i_o",
-                     eval_info_estimate(ds_stats_share(t->right[0], t->count)), "i_s_undecided",
-                     eval_info_estimate(ds_stats_share(t->undecided[1], t->count)), "i_o_undecided",
-                     eval_info_estimate(ds_stats_share(t->undecided[0], t->count)));
+                     ds__json_interval(ds_stats_share(t->right[1], t->count)), "i_o",
+                     ds__json_interval(ds_stats_share(t->right[0], t->count)), "i_s_undecided",
+                     ds__json_interval(ds_stats_share(t->undecided[1], t->count)), "i_o_undecided",
+                     ds__json_interval(ds_stats_share(t->undecided[0], t->count)));
 }
 
 static const char *group_of(const json_t *line)
@@ -188,15 +180,15 @@ static ds_status add_macro(json_t *all, const json_t *groups, ds_error *err)
             x[at++] = json_number_value(json_object_get(json_object_get(one, form[f]), "value"));
         st = ds_stats_mean(&mean, x, NULL, (int64_t)n, err);
         if (st == DS_OK)
-            json_object_set_new(all, name[f], eval_info_estimate(mean));
+            json_object_set_new(all, name[f], ds__json_interval(mean));
     }
     ds_free(x);
     return st;
 }
 
-ds_status eval_info_choices_summary(const json_t *lines, json_t **result, ds_error *err)
+ds_status ds__info_eval_choices(const info_eval *e, const json_t *lines, ds_error *err)
 {
-    json_t *groups, *all = NULL, *line;
+    json_t *root = ds__result_root(e->job->result), *groups, *all, *line;
     json_int_t calls = 0, without = 0;
     tally t = { .count = 0 };
     size_t i;
@@ -208,19 +200,16 @@ ds_status eval_info_choices_summary(const json_t *lines, json_t **result, ds_err
         if (has_choice(line))
             count_line(&t, line);
     }
-    *result = NULL;
+    json_object_set_new(root, "scenes", json_integer(t.count));
+    json_object_set_new(root, "without_choice", json_integer(without));
+    json_object_set_new(root, "calls", json_integer(calls));
     if (st == DS_OK && t.count == 0)
         st = ds_fail(err, DS_E_NOMATCH, "no caption has a wrong one beside it");
     if (st == DS_OK) {
         all = tally_json(&t);
         st = add_macro(all, groups, err);
+        json_object_set_new(root, "caption_choice", json_pack("{s:o}", "list", all));
     }
-    if (st == DS_OK)
-        *result = json_pack("{s:I, s:I, s:I, s:o, s:O}", "scenes", (json_int_t)t.count,
-                            "without_choice", without, "calls", calls, "caption_choice",
-                            json_pack("{s:O}", "list", all), "groups", groups);
-    json_decref(all);
-    json_decref(groups);
-    return st == DS_OK && *result == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for the summary")
-                                          : st;
+    json_object_set_new(root, "groups", groups);
+    return st;
 }

@@ -1,13 +1,13 @@
-/* eval_info_texts.c - captions that are wrong in a known way. See eval_info.h. */
+/* texts.c - captions that are wrong in a known way. See eval.h. */
+
+#include "studies/info/eval.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <diffuscope/rng.h>
 
-#include "eval_info.h"
-
-const char *const eval_info_kinds[EVAL_INFO_KINDS] = { "attribute", "relation", "order" };
+const char *const ds__wrong_kinds[EVAL_INFO_KINDS] = { "attribute", "relation", "order" };
 
 /* The caption with two spans replaced, the first before the second. */
 static char *rewrite(const char *caption, int64_t a, int64_t a_end, const char *for_a, int64_t b,
@@ -39,7 +39,7 @@ static const char *opposite(const char *size)
 }
 
 /* Two different sizes are exchanged; a single one becomes its opposite. */
-char *wrong_attribute(const ds_truth_scene *s)
+char *ds__wrong_attribute(const ds_truth_scene *s)
 {
     const ds_truth_word *first = NULL;
 
@@ -75,7 +75,7 @@ static bool is_placed(const char *between, size_t n)
     return false;
 }
 
-char *wrong_relation(const ds_truth_scene *s)
+char *ds__wrong_relation(const ds_truth_scene *s)
 {
     const ds_truth_word *first = NULL;
 
@@ -100,7 +100,7 @@ char *wrong_relation(const ds_truth_scene *s)
 
 /* ---- order ------------------------------------------------------------------------------------ */
 
-char *wrong_order(const ds_truth_scene *s, uint64_t seed)
+char *ds__wrong_order(const ds_truth_scene *s, uint64_t seed)
 {
     const char *word[128];
     size_t length[128], n = 0, at = 0;

@@ -1,23 +1,12 @@
-/* eval_info_summary.c - what the lines of `diffuscope eval info` say together. See eval_info.h. */
+/* summary.c - what the lines of `eval info` say together. See eval.h. */
+
+#include "studies/info/eval.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "eval_info.h"
-
-static json_t *number(double x)
-{
-    return isfinite(x) ? json_real(x) : json_null();
-}
-
-json_t *eval_info_estimate(ds_value v)
-{
-    return json_pack("{s:o, s:o, s:o, s:I}", "value", number(v.value), "low", number(v.low), "high",
-                     number(v.high), "count", (json_int_t)v.count);
-}
-
 /* Maps of a word: those of information, then the settings'. */
-enum { MAPS = 2 + EVAL_INFO_SETTINGS };
+enum { MAPS = 2 + MAP_SETTINGS };
 
 /* All words of all lines, as columns. */
 typedef struct words {
@@ -54,21 +43,22 @@ static int64_t unit_of(const json_t *line)
     return json_integer_value(picture != NULL ? picture : json_object_get(line, "scene"));
 }
 
-static int maps_of(const eval_info *e)
+static int maps_of(const info_eval *e)
 {
-    return 2 + e->settings;
+    return 2 + e->settings.count;
 }
 
-static const json_t *row_of(const eval_info *e, const json_t *word, int map)
+static const json_t *row_of(const info_eval *e, const json_t *word, int map)
 {
     static const char *const name[] = { "iou_o", "iou_s" };
 
-    return map < 2 ? json_object_get(word, name[map])
-                   : json_object_get(json_object_get(word, "attention"), e->setting[map - 2]->name);
+    return map < 2
+               ? json_object_get(word, name[map])
+               : json_object_get(json_object_get(word, "attention"), e->settings.at[map - 2].name);
 }
 
 /* DS_E_FORMAT where a line lacks a map: it was made by another program. */
-static ds_status read_word(const eval_info *e, words *w, int64_t at, const json_t *line,
+static ds_status read_word(const info_eval *e, words *w, int64_t at, const json_t *line,
                            const json_t *word, ds_error *err)
 {
     static const char *const column[] = { "cmi_o", "mi_o", "cmi_s", "mi_s" };
@@ -91,7 +81,7 @@ static ds_status read_word(const eval_info *e, words *w, int64_t at, const json_
     return DS_OK;
 }
 
-static ds_status read_words(const eval_info *e, words *w, const json_t *lines, ds_error *err)
+static ds_status read_words(const info_eval *e, words *w, const json_t *lines, ds_error *err)
 {
     size_t n = (size_t)count_words(lines), maps = (size_t)maps_of(e), at = 0, i, k;
     json_t *line, *word;
@@ -121,15 +111,15 @@ static ds_status read_words(const eval_info *e, words *w, const json_t *lines, d
 
 /* ---- localisation ----------------------------------------------------------------------------- */
 
-static const char *map_name(const eval_info *e, int map)
+static const char *map_name(const info_eval *e, int map)
 {
     static const char *const name[] = { "i_o", "i_s" };
 
-    return map < 2 ? name[map] : e->setting[map - 2]->name;
+    return map < 2 ? name[map] : e->settings.at[map - 2].name;
 }
 
 /* At held-out thresholds, word by word: information less each setting. */
-static ds_status differences(const eval_info *e, const words *w, json_t *out, ds_error *err)
+static ds_status differences(const info_eval *e, const words *w, json_t *out, ds_error *err)
 {
     ds_status st = DS_OK;
 
@@ -141,19 +131,19 @@ static ds_status differences(const eval_info *e, const words *w, json_t *out, ds
             st = ds_stats_difference(&d, w->held_out[f], w->held_out[m], w->scene, w->count, err);
             snprintf(name, sizeof name, "%s - %s", map_name(e, f), map_name(e, m));
             if (st == DS_OK)
-                json_object_set_new(out, name, eval_info_estimate(d));
+                json_object_set_new(out, name, ds__json_interval(d));
         }
     return st;
 }
 
-static ds_status localisation(const eval_info *e, const words *w, json_t **out, ds_error *err)
+static ds_status localisation(const info_eval *e, const words *w, json_t **out, ds_error *err)
 {
     json_t *attention = json_object(), *apart = json_object();
     ds_value whole;
     ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
 
     *out = json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture",
-                     eval_info_estimate(whole));
+                     ds__json_interval(whole));
     json_object_set_new(*out, "attention", attention);
     json_object_set_new(*out, "differences_held_out", apart);
     for (int m = 0; st == DS_OK && m < maps_of(e); m++) {
@@ -162,11 +152,10 @@ static ds_status localisation(const eval_info *e, const words *w, json_t **out, 
         st = ds_sweep_summarise(&sweep, w->iou[m], w->scene, w->count, e->tau, EVAL_INFO_TAUS,
                                 w->held_out[m], err);
         if (st == DS_OK)
-            json_object_set_new(m < 2 ? *out : attention, map_name(e, m),
-                                json_pack("{s:o, s:o, s:f}", "held_out",
-                                          eval_info_estimate(sweep.held_out), "tuned",
-                                          eval_info_estimate(sweep.tuned), "tuned_threshold",
-                                          sweep.tuned_tau));
+            json_object_set_new(
+                m < 2 ? *out : attention, map_name(e, m),
+                json_pack("{s:o, s:o, s:f}", "held_out", ds__json_interval(sweep.held_out), "tuned",
+                          ds__json_interval(sweep.tuned), "tuned_threshold", sweep.tuned_tau));
     }
     return st == DS_OK ? differences(e, w, apart, err) : st;
 }
@@ -181,7 +170,7 @@ static ds_status correlations(const words *w, json_t **out, ds_error *err)
         st = ds_stats_correlation(&s, DS_PEARSON, w->column[2], w->column[3], w->scene, w->count,
                                   err);
     if (st == DS_OK)
-        *out = json_pack("{s:o, s:o}", "i_o", eval_info_estimate(o), "i_s", eval_info_estimate(s));
+        *out = json_pack("{s:o, s:o}", "i_o", ds__json_interval(o), "i_s", ds__json_interval(s));
     return st;
 }
 
@@ -215,9 +204,9 @@ static ds_status interventions(const json_t *lines, json_t **out, ds_error *err)
     }
     if (st == DS_OK)
         *out = json_pack("{s:I, s:o, s:o, s:o, s:o}", "words", (json_int_t)n, "image_level_i_o",
-                         eval_info_estimate(r[0]), "image_level_i_s", eval_info_estimate(r[1]),
-                         "pixel_level_i_o", eval_info_estimate(r[2]), "pixel_level_i_s",
-                         eval_info_estimate(r[3]));
+                         ds__json_interval(r[0]), "image_level_i_s", ds__json_interval(r[1]),
+                         "pixel_level_i_o", ds__json_interval(r[2]), "pixel_level_i_s",
+                         ds__json_interval(r[3]));
     ds_free(column);
     ds_free(scene);
     return st;
@@ -248,46 +237,52 @@ static json_t *choice_of(const json_t *lines, const char *kind)
     if (n == 0)
         return NULL; /* no scene has a caption of this kind */
     return json_pack("{s:f, s:o, s:o, s:o, s:o}", "chance", 0.5, "i_s",
-                     eval_info_estimate(ds_stats_share(hits[1], n)), "i_o",
-                     eval_info_estimate(ds_stats_share(hits[0], n)), "i_s_undecided",
-                     eval_info_estimate(ds_stats_share(ties[1], n)), "i_o_undecided",
-                     eval_info_estimate(ds_stats_share(ties[0], n)));
+                     ds__json_interval(ds_stats_share(hits[1], n)), "i_o",
+                     ds__json_interval(ds_stats_share(hits[0], n)), "i_s_undecided",
+                     ds__json_interval(ds_stats_share(ties[1], n)), "i_o_undecided",
+                     ds__json_interval(ds_stats_share(ties[0], n)));
 }
 
-ds_status eval_info_summary(const eval_info *e, const json_t *lines, json_t **result, ds_error *err)
+static json_t *choices_json(const json_t *lines)
 {
-    json_t *where = NULL, *related = NULL, *changes = NULL, *choices = json_object();
+    json_t *all = json_object();
+
+    for (int k = 0; k < EVAL_INFO_KINDS; k++) {
+        json_t *one = choice_of(lines, ds__wrong_kinds[k]);
+
+        if (one != NULL)
+            json_object_set_new(all, ds__wrong_kinds[k], one);
+    }
+    return all;
+}
+
+ds_status ds__info_eval_summary(const info_eval *e, const json_t *lines, ds_error *err)
+{
+    ds_result *r = e->job->result;
+    json_t *root = ds__result_root(r), *one = NULL, *line;
     json_int_t calls = 0;
     words w;
     size_t i;
-    json_t *line;
     ds_status st = read_words(e, &w, lines, err);
 
-    *result = NULL;
-    if (st == DS_OK)
-        st = localisation(e, &w, &where, err);
-    if (st == DS_OK)
-        st = correlations(&w, &related, err);
-    if (st == DS_OK)
-        st = interventions(lines, &changes, err);
-    for (int k = 0; k < EVAL_INFO_KINDS; k++) {
-        json_t *one = choice_of(lines, eval_info_kinds[k]);
-
-        if (one != NULL)
-            json_object_set_new(choices, eval_info_kinds[k], one);
-    }
     json_array_foreach (lines, i, line)
         calls += json_integer_value(json_object_get(line, "calls"));
+    json_object_set_new(root, "scenes", json_integer((json_int_t)json_array_size(lines)));
+    json_object_set_new(root, "calls", json_integer(calls));
     if (st == DS_OK)
-        *result = json_pack("{s:I, s:I, s:O, s:O, s:O, s:O}", "scenes",
-                            (json_int_t)json_array_size(lines), "calls", calls, "localisation",
-                            where, "caption_choice", choices, "mi_cmi_pearson", related,
-                            "intervention_pearson", changes);
-    json_decref(where);
-    json_decref(related);
-    json_decref(changes);
-    json_decref(choices);
+        st = localisation(e, &w, &one, err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "localisation", one, err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "caption_choice", choices_json(lines), err);
+    if (st == DS_OK)
+        st = correlations(&w, &one, err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "mi_cmi_pearson", one, err);
+    if (st == DS_OK)
+        st = interventions(lines, &one, err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "intervention_pearson", one, err);
     ds_free(w.block);
-    return st == DS_OK && *result == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for the summary")
-                                          : st;
+    return st;
 }

@@ -1,7 +1,7 @@
-/* report.h - what the user is told: failures, remarks, and the refusal to overwrite. */
+/* say.h - what the user is told: failures and remarks; and interruption. */
 
-#ifndef DS_CLI_REPORT_H
-#define DS_CLI_REPORT_H
+#ifndef DS_CLI_SAY_H
+#define DS_CLI_SAY_H
 
 #include "opts.h"
 

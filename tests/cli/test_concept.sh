@@ -42,9 +42,12 @@ holds "$dir/b/result.json" "r['cost']['backward'] == 2 * 4 * 2"
 
 # ---- what can be done with it
 word=$(python3 -c "import json; print(json.load(open('$dir/a/result.json'))['concepts'][0]['tokens'][0]['token'])")
-expect 0 '5 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=3" --steps 2 --sampler ddim --out "$dir/edit"
+expect 0 '6 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=3" --steps 2 --sampler ddim --out "$dir/edit"
 holds "$dir/edit/result.json" "len(r['steps']) == 5 and r['steps'][2]['from_found'] == 0"
-expect 0 '5 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=1" --steps 2 --sampler ddim --out "$dir/same"
+# at nearly the whole share the picture is nearly the word's own (their tokens differ in length alone)
+expect 0 '4 pictures' concept edit -m "$m" --run "$dir/a" --set "$word=0.999999" --steps 2 --sampler ddim --out "$dir/far"
+holds "$dir/far/result.json" "r['steps'][0]['from_word'] > 3 * r['steps'][2]['from_word']"
+expect 0 '6 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=1" --steps 2 --sampler ddim --out "$dir/same"
 holds "$dir/same/result.json" "all(s['from_found'] == 0 for s in r['steps'])"
 expect 0 '3 pictures' concept interpolate -m "$m" a b --count 3 --steps 2 --sampler ddim --out "$dir/way"
 holds "$dir/way/result.json" "r['steps'][0]['from_a'] == 0 and r['steps'][2]['from_b'] == 0"
@@ -52,7 +55,8 @@ expect 0 'share 1.00 of their mixtures' concept compare -m "$m" q q --run "$dir/
 expect 0 'q, seed 42:' concept explain -m "$m" --run "$dir/a" --steps 2 --sampler ddim --tokens 3 --out "$dir/why"
 holds "$dir/why/result.json" "1 <= len(r['survivors']) <= 3 and r['judge'] == 'latent' and r['redraws'] > 0"
 expect 0 'before:' concept bias -m "$m" --run "$dir/a" --attribute "$word" --between "a <>" --between "b <>" \
-    --toward a --strength 0 --count 2 --steps 2 --sampler ddim --out "$dir/bias"
+    --toward a --strength 0 --count 2 --steps 2 --sampler ddim --keep-pictures --out "$dir/bias"
+cmp "$dir/bias/before-0001.png" "$dir/bias/after-0001.png" || fail 'strength 0 changed a picture'
 holds "$dir/bias/result.json" "r['flagged'][0]['rank'] == 1 and r['before'] == r['after']"
 expect 0 '<q>' concept save -m "$m" --run "$dir/a" --embedding "$dir/q.safetensors"
 expect 0 '<q>' inspect "$dir/q.safetensors"

@@ -20,6 +20,7 @@ typedef struct bias_job {
     ds_texts attribute, between;
     int64_t count;
     double strength;
+    bool keep;
     paint_options drawing;
     ds_decomposition *d;
     ds_dictionary *rows; /* the concept's own word and the one that it is turned towards */
@@ -233,15 +234,37 @@ static void turn(float *token, const bias_job *o)
     }
 }
 
+/* Pictures BEFORE-0000.png ..., for other judges. */
+static ds_status keep_pictures(ds_job *j, ds_image *image, int64_t n, const char *name,
+                               ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < n; i++) {
+        char file[64];
+
+        snprintf(file, sizeof file, "%s-%04lld", name, (long long)i);
+        st = ds__result_figure(j->result, file, &image[i], false, err);
+    }
+    return st;
+}
+
 static ds_status measure(ds_job *j, const bias_job *o, ds_painter *p, judge *g,
                          const ds_sentences *s, const float *token, const char *name, ds_error *err)
 {
     float *latent = ds_calloc((size_t)(o->count * g->plane), sizeof *latent);
+    ds_image *image = ds_calloc((size_t)o->count, sizeof *image);
     int64_t hits = 0;
     ds_value share;
-    ds_status st = latent == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for latents")
-                                  : ds__paint(p, NULL, latent, s, token, o->count, err);
+    ds_status st = latent == NULL || image == NULL
+                       ? ds_fail(err, DS_E_NOMEM, "no memory for pictures")
+                       : ds__paint(p, o->keep ? image : NULL, latent, s, token, o->count, err);
 
+    if (st == DS_OK && o->keep)
+        st = keep_pictures(j, image, o->count, name, err);
+    for (int64_t i = 0; image != NULL && i < o->count; i++)
+        ds_image_clear(&image[i]);
+    ds_free(image);
     for (int64_t i = 0; st == DS_OK && i < o->count; i++) {
         bool first = false;
 
@@ -258,6 +281,16 @@ static ds_status measure(ds_job *j, const bias_job *o, ds_painter *p, judge *g,
     ds__result_say(j->result, "%s: %.2f of %lld pictures are \"%s\" (95 %%: %.2f to %.2f)\n", name,
                    share.value, (long long)o->count, o->between.text[0], share.low, share.high);
     return ds__result_set(j->result, name, ds__json_value(share, NULL), err);
+}
+
+/* Which sentence each picture is of. */
+static ds_status keep_sentences(ds_job *j, const ds_sentences *s, int64_t n, ds_error *err)
+{
+    json_t *list = json_array();
+
+    for (int64_t i = 0; i < n; i++)
+        json_array_append_new(list, json_string(s->concept[s->of[i]]));
+    return ds__result_set(j->result, "sentences", list, err);
 }
 
 static ds_status run(ds_job *j, void *options, ds_error *err)
@@ -280,6 +313,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         st = ds__paint_plane(&plane, &p, err);
     if (st == DS_OK)
         st = ds__sentences_new(&s, &o->d->templates, o->d->word, 0, o->count, t, err);
+    if (st == DS_OK)
+        st = keep_sentences(j, s, o->count, err);
     if (st == DS_OK)
         st = judge_new(&g, j, o, s, plane, err);
     if (st == DS_OK)
@@ -338,6 +373,11 @@ static const ds_option options[] = {
       .min = 1,
       .max = 100000,
       .help = "pictures that are counted, each its seed" },
+    { .name = "keep-pictures",
+      .kind = DS_OPTION_FLAG,
+      .offset = FIELD(keep),
+      .help = "leave them in the run folder, as before-0000.png and after-0000.png and so on, for "
+              "other judges" },
     PAINT_ROWS(bias_job),
     { 0 },
 };
@@ -356,7 +396,8 @@ const ds_method ds__method_concept_bias = {
     .example = "diffuscope concept bias --run run -w welder --attribute man --between \"woman <>\" "
                "--between \"man <>\" --toward woman --out bias",
     .results = "flagged: [{token, rank, share}]\n"
-               "before, after: share of the first text, with its 95 % interval\npasses",
+               "before, after: share of the first text, with its 95 % interval\n"
+               "sentences: of each picture\npasses",
     .options = options,
     .size = sizeof(bias_job),
     .fields = FIELD(d),

@@ -75,46 +75,101 @@ static void edited(double *alpha, const edit_job *o, double power)
         }
 }
 
+/* The one word that is turned, by its place in the mixture; -1: there are several. */
+static int64_t turned_word(const edit_job *o)
+{
+    int64_t place;
+    double number;
+
+    if (o->scale.count + o->set.count != 1 ||
+        ds__decomposition_setting(&place, &number, o->d,
+                                  o->scale.count > 0 ? o->scale.text[0] : o->set.text[0],
+                                  NULL) != DS_OK)
+        return -1;
+    return place;
+}
+
+#define MOST_PICTURES 6 /* five of the strip, and the word alone */
+
+typedef struct edit_strip {
+    float *token; /* [n,width] */
+    char text[MOST_PICTURES][80];
+    const char *title[MOST_PICTURES];
+    double power[MOST_PICTURES];
+    int64_t steps, middle,
+        n; /* pictures of the way; the one as found; with the word alone at the end */
+} edit_strip;
+
+static ds_status fill_strip(edit_strip *s, const edit_job *o, int64_t width, ds_error *err)
+{
+    const bool both = o->set.count == 0; /* a share has no opposite */
+    const ds_words *w = &o->d->dictionary->words;
+    const int64_t word = turned_word(o);
+    double *alpha = ds_calloc((size_t)w->count, sizeof *alpha);
+    ds_status st = alpha == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for tokens") : DS_OK;
+
+    s->steps = both ? 5 : 3;
+    s->middle = both ? 2 : 0;
+    for (int64_t k = 0; st == DS_OK && k < s->steps; k++) {
+        s->power[k] = (double)(k - s->middle) / 2.0;
+        edited(alpha, o, s->power[k]);
+        snprintf(s->text[k], sizeof s->text[k], s->power[k] == 0.0 ? "as found" : "edit %+.1f",
+                 s->power[k]);
+        s->title[k] = s->text[k];
+        st = ds__decomposition_token(s->token + k * width, o->d, alpha, err);
+    }
+    s->n = s->steps;
+    ds_free(alpha);
+    if (st != DS_OK || word < 0)
+        return st;
+    snprintf(s->text[s->n], sizeof s->text[s->n], "%.60s alone", o->d->dictionary->text[word]);
+    s->title[s->n] = s->text[s->n];
+    for (int64_t p = 0, at = s->n * width; p < w->parts; p++) {
+        memcpy(s->token + at, w->row[p] + word * w->width[p],
+               (size_t)w->width[p] * sizeof *s->token);
+        at += w->width[p];
+    }
+    s->n++;
+    return DS_OK;
+}
+
+static json_t *strip_json(const edit_strip *s, const float *latents, int64_t plane)
+{
+    json_t *steps = json_array();
+
+    for (int64_t k = 0; k < s->steps; k++) {
+        const float *at = latents + k * plane;
+        json_t *step =
+            json_pack("{s:f, s:o}", "power", s->power[k], "from_found",
+                      ds__json_real(ds__strip_distance(at, latents + s->middle * plane, plane)));
+
+        if (s->n > s->steps)
+            json_object_set_new(
+                step, "from_word",
+                ds__json_real(ds__strip_distance(at, latents + s->steps * plane, plane)));
+        json_array_append_new(steps, step);
+    }
+    return steps;
+}
+
 static ds_status run_edit(ds_job *j, void *options, ds_error *err)
 {
     edit_job *o = options;
     const int64_t width = ds__decomposition_width(o->d);
-    const bool both = o->set.count == 0; /* a share has no opposite */
-    const int64_t n = both ? 5 : 3;
-    float *token = ds_calloc((size_t)(5 * width), sizeof *token), *latents = NULL;
-    double *alpha = ds_calloc((size_t)o->d->dictionary->words.count, sizeof *alpha);
-    char text[5][32];
-    const char *title[5];
-    json_t *steps = json_array();
+    edit_strip s = { .token = ds_calloc((size_t)(MOST_PICTURES * width), sizeof *s.token) };
+    float *latents = NULL;
     int64_t plane = 0;
-    ds_status st =
-        token == NULL || alpha == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for tokens") : DS_OK;
+    ds_status st = s.token == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for tokens")
+                                   : fill_strip(&s, o, width, err);
 
-    for (int64_t k = 0; st == DS_OK && k < n; k++) {
-        const double power = both ? ((double)k - 2.0) / 2.0 : (double)k / 2.0;
-
-        edited(alpha, o, power);
-        snprintf(text[k], sizeof text[k], power == 0.0 ? "as found" : "edit %+.1f", power);
-        title[k] = text[k];
-        st = ds__decomposition_token(token + k * width, o->d, alpha, err);
-    }
     if (st == DS_OK)
-        st = ds__strip_paint(j, &o->drawing, &o->d->templates, o->d->word, o->number, token, n,
-                             title, "strip", &latents, &plane, err);
-    for (int64_t k = 0; st == DS_OK && k < n; k++)
-        json_array_append_new(
-            steps, json_pack("{s:f, s:o}", "power",
-                             both ? ((double)k - 2.0) / 2.0 : (double)k / 2.0, "from_found",
-                             ds__json_real(ds__strip_distance(
-                                 latents + k * plane, latents + (both ? 2 : 0) * plane, plane))));
+        st = ds__strip_paint(j, &o->drawing, &o->d->templates, o->d->word, o->number, s.token, s.n,
+                             s.title, "strip", &latents, &plane, err);
     if (st == DS_OK)
-        st = ds__result_floats(j->result, "tokens", DS_DIMS(n, width), token, err);
+        st = ds__result_floats(j->result, "tokens", DS_DIMS(s.n, width), s.token, err);
     if (st == DS_OK)
-        st = ds__result_set(j->result, "steps", steps, err);
-    else
-        json_decref(steps);
-    ds_free(token);
-    ds_free(alpha);
+        st = ds__result_set(j->result, "steps", strip_json(&s, latents, plane), err);
+    ds_free(s.token);
     ds_free(latents);
     return st;
 }
@@ -160,7 +215,8 @@ const ds_method ds__method_concept_edit = {
                    "token keeps its "
                    "length.",
     .example = "diffuscope concept edit --run run --scale octopus=4 --out edit",
-    .results = "steps: [{power, from_found: mean square distance of latents}]\npasses",
+    .results = "steps: [{power, from_found, from_word: mean square distance of latents from the "
+               "picture as found, and from that of the word alone}]\nsentence, passes",
     .options = edit_options,
     .size = sizeof(edit_job),
     .fields = offsetof(edit_job, d),

@@ -81,6 +81,8 @@ ds_status ds__strip_paint(ds_job *j, const paint_options *o, const ds_texts *tem
     if (st == DS_OK)
         st = keep_strip(j, name, s->concept[0], image, title, *latents, n, *plane, err);
     if (st == DS_OK)
+        st = ds__result_set(j->result, "sentence", json_string(s->concept[0]), err);
+    if (st == DS_OK)
         ds__result_say(j->result, "%lld pictures of \"%s\"\n", (long long)n, s->concept[0]);
     if (st == DS_OK)
         st = ds__result_set(j->result, "passes", json_integer(p.passes), err);

@@ -75,7 +75,7 @@ typedef struct paint_options {
 ds_status ds__strip_painter(ds_painter *out, ds_job *j, const paint_options *o, ds_error *err);
 
 /* Draws n <= 16 tokens with one seed in sentence `number` of the templates; keeps them as figure NAME.png, page
- * and tensor "latents" [n,plane], and sets "passes". *latents [n,plane] is to be freed with ds_free, also after
+ * and tensor "latents" [n,plane], and sets "sentence" and "passes". *latents [n,plane] is to be freed with ds_free, also after
  * a failure. */
 ds_status ds__strip_paint(ds_job *j, const paint_options *o, const ds_texts *templates,
                           const char *word, int64_t number, const float *token, int64_t n,

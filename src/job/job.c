@@ -2,23 +2,15 @@
 
 #include "job/job.h"
 
+#include "base/clock.h"
 #include "base/options.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "job/specimen.h"
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -51,7 +43,7 @@ ds_status ds_job_new(ds_job **out, const ds_method *m, const ds_job_options *o, 
     if (j == NULL)
         return ds_fail(err, DS_E_NOMEM, "job: %zu bytes", sizeof *j);
     j->method = m;
-    j->start = now();
+    j->start = ds__seconds();
     st = ds__options_take(&j->o, sizeof j->o, &defaults, o, "job options", "DS_JOB_OPTIONS_INIT",
                           err);
     if (st == DS_OK)
@@ -168,7 +160,8 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
     char path[96];
 
     snprintf(path, sizeof path, "timings.%s", name);
-    return ds_record_real(j->record, path, (double)(int64_t)((now() - j->start) * 1e6) / 1e6, err);
+    return ds_record_real(j->record, path,
+                          (double)(int64_t)((ds__seconds() - j->start) * 1e6) / 1e6, err);
 }
 
 ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)

@@ -2,10 +2,11 @@
 
 #include "ops/node.h"
 
+#include "base/clock.h"
+
 #include <omp.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define ALIGNMENT 64
 
@@ -450,21 +451,13 @@ void ds__plan_time(ds_plan *p, ds_plan_timer *timer, void *user)
     p->timer_user = user;
 }
 
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static ds_status run_timed(ds_plan *p, ds_node *n, ds_error *err)
 {
-    double start = now(), seconds;
+    double start = ds__seconds(), seconds;
     ds_status st = n->op->run(n, err);
     char from[80], to[80], shapes[200];
 
-    seconds = now() - start;
+    seconds = ds__seconds() - start;
     snprintf(shapes, sizeof shapes, "%s > %s",
              n->n_in > 0 ? ds__shape(n->in[0], from, sizeof from) : "",
              ds__shape(n->out[0], to, sizeof to));

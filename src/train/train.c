@@ -3,6 +3,7 @@
 
 #include "train/train.h"
 
+#include "base/clock.h"
 #include "base/options.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -11,7 +12,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- the folder ------------------------------------------------------------------------------------- */
@@ -345,14 +345,6 @@ static ds_status keep(ds_trainer *t, int64_t done, char *line, size_t room, ds_e
     return st == DS_OK ? t->stage->sheet(t, done, line, room, err) : st;
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
 static double flops_of_step(const ds_trainer *t)
 {
     double flops = 0.0;
@@ -370,7 +362,7 @@ static double flops_of_step(const ds_trainer *t)
 
 static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
 {
-    double start = seconds(), flops = flops_of_step(t);
+    double start = ds__seconds(), flops = flops_of_step(t);
     ds_train_progress p = { .steps = t->settings.steps };
     char line[256];
     ds_status st = DS_OK;
@@ -389,8 +381,9 @@ static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
         if (st != DS_OK)
             break;
         p.step = step + 1;
-        p.images_per_second = (double)((p.step - first) * t->settings.batch) / (seconds() - start);
-        p.gflops = flops * (double)(p.step - first) / (seconds() - start) * 1e-9;
+        p.images_per_second =
+            (double)((p.step - first) * t->settings.batch) / (ds__seconds() - start);
+        p.gflops = flops * (double)(p.step - first) / (ds__seconds() - start) * 1e-9;
         line[0] = '\0';
         st = keep(t, p.step, line, sizeof line, err);
         p.event = line[0] != '\0' ? line : NULL;

@@ -9,6 +9,8 @@ holds() {
         fail "$1: $2"
 }
 
+# One thread: the model is too small for two, which only wait for each other on a busy machine.
+export OMP_NUM_THREADS=1
 small_model
 m=$dir/model
 printf 'a\nb\nc\nd\ne\nf\ng\nh\nzz\n' >"$dir/words"
@@ -93,6 +95,17 @@ holds "$dir/eval2/result.json" "[q['kind'] for q in r['questions']] == ['mixture
 expect 2 'expected <> once' concept -m "$m" -w q -p "<> and <>"
 expect 2 'does not hold' concept -m "$m" -w q -p "a photo"
 expect 2 'own, inflections, function or template' concept -m "$m" -w q --keep all
+expect 2 'expected a word or a phrase' concept -m "$m" -w ""
+expect 2 'expected a word or a phrase' concept mix -m "$m" -w " "
+expect 2 '--height 7: expected a multiple of' concept -m "$m" -w q -H 7
+expect 2 '--width 9: expected a multiple of' concept mix -m "$m" -w q -W 9 --name a --name b
+expect 2 '--height 7: expected a multiple of' concept edit -m "$m" --run "$dir/a" --scale "$word=2" -H 7
+expect 2 'nosuch' concept interpolate -m "$m" a b --sampler nosuch
+grep -q 'passes' "$out" && fail 'refused after the work began'
+expect 0 'for the searches, by the speed of' concept -m "$m" -w q -p "x <>" $fast --no-pictures
+cp -r "$m" "$dir/few"
+printf '{"_class_name": "LCMScheduler"}' >"$dir/few/scheduler/scheduler_config.json"
+expect 0 'distilled to a few steps' concept mix -m "$dir/few" -w q -p "x <>" --name a --name b --sentences 2 --neutral 2
 expect 2 'given twice' concept -m "$m" -w q -w q --dictionary "$dir/words"
 expect 2 'is no word of' concept edit -m "$m" --run "$dir/a" --scale nowhere=2
 expect 2 'the published search' concept -m "$m" --draws "$dir/words" -p "x q"

@@ -36,6 +36,8 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     ds_status st = ds__job_tokenizer(j, &t, err);
 
     if (st == DS_OK)
+        st = ds__strip_check(j, &o->drawing, err);
+    if (st == DS_OK)
         st = ds__decomposition_open(&o->d, o->run, o->word, j->model, t, err);
     if (st == DS_OK && o->between.count != 0 && o->between.count != 2)
         st = ds_fail(err, DS_E_ARG, "%s: expected two texts with <>, found %lld",

@@ -28,6 +28,8 @@ static ds_status check_edit(ds_job *j, void *options, ds_error *err)
         st = ds_fail(err, DS_E_ARG, "%s WORD=FACTOR or %s WORD=SHARE is needed",
                      ds__job_name(j, "scale"), ds__job_name(j, "set"));
     if (st == DS_OK)
+        st = ds__strip_check(j, &o->drawing, err);
+    if (st == DS_OK)
         st = ds__decomposition_open(&o->d, o->run, o->word, j->model, t, err);
     for (int64_t i = 0; st == DS_OK && i < o->scale.count; i++) {
         st = ds__decomposition_setting(&place, &number, o->d, o->scale.text[i], err);

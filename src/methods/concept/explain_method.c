@@ -38,6 +38,8 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     ds_status st = ds__job_tokenizer(j, &t, err);
 
     if (st == DS_OK)
+        st = ds__strip_check(j, &o->drawing, err);
+    if (st == DS_OK)
         st = ds__decomposition_open(&o->d, o->run, o->word, j->model, t, err);
     if (st == DS_OK && !ds__job_given(j, "together"))
         o->together = o->clip != NULL ? 0.95 : 0.6; /* embeddings of synonyms lie less near */

@@ -24,6 +24,8 @@ static ds_status check_interpolate(ds_job *j, void *options, ds_error *err)
     ds_tokenizer *t;
     ds_status st = ds__job_tokenizer(j, &t, err);
 
+    if (st == DS_OK)
+        st = ds__strip_check(j, &o->drawing, err);
     o->templates = o->prompt.count > 0 ? o->prompt : (ds_texts){ standard, 1 };
     for (int64_t i = 0; st == DS_OK && i < o->templates.count; i++)
         st = ds__template_check(o->templates.text[i], err);

@@ -10,6 +10,7 @@
 #include "job/job.h"
 #include "methods/concept/dictionary.h"
 #include "methods/concept/mix.h"
+#include "methods/concept/refuse.h"
 #include "methods/concept/templates.h"
 #include "methods/methods.h"
 
@@ -114,10 +115,11 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     static const char *const standard[] = { "a picture of a <>" };
     mix_job *o = options;
-    ds_status st = DS_OK;
-
-    if (o->word.count == 0)
-        return ds_fail(err, DS_E_ARG, "%s W is needed", ds__job_name(j, "word"));
+    ds_status st = ds__concept_check_words(j, &o->word, err);
+    if (st == DS_OK)
+        st = ds__concept_check_drawing(j, o->height, o->width, NULL, 1, err);
+    if (st == DS_OK)
+        st = ds__concept_warn(j, err);
     o->templates = o->prompt.count > 0 ? o->prompt : (ds_texts){ standard, 1 };
     for (int64_t i = 0; st == DS_OK && i < o->templates.count; i++)
         st = ds__template_check(o->templates.text[i], err);

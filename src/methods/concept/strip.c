@@ -2,6 +2,13 @@
 
 #include "methods/concept/strip.h"
 
+#include "methods/concept/refuse.h"
+
+ds_status ds__strip_check(ds_job *j, const paint_options *o, ds_error *err)
+{
+    return ds__concept_check_drawing(j, o->height, o->width, o->sampler, o->steps, err);
+}
+
 ds_status ds__strip_painter(ds_painter *out, ds_job *j, const paint_options *o, ds_error *err)
 {
     ds_denoiser_info info;

@@ -72,6 +72,9 @@ typedef struct paint_options {
         .arg = "W", .help = "which of its concepts; without it the first"                          \
     }
 
+/* For check. */
+ds_status ds__strip_check(ds_job *j, const paint_options *o, ds_error *err);
+
 ds_status ds__strip_painter(ds_painter *out, ds_job *j, const paint_options *o, ds_error *err);
 
 /* Draws n <= 16 tokens with one seed in sentence `number` of the templates; keeps them as figure NAME.png, page

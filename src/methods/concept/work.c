@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/hash.h"
 #include "job/folder.h"
+#include "methods/concept/refuse.h"
 
 /* ---- checks ------------------------------------------------------------------------------------ */
 
@@ -59,7 +61,7 @@ static ds_status make_templates(concept_work *w, ds_error *err)
     return st;
 }
 
-static ds_status check_size(concept_work *w, ds_error *err)
+static ds_status fill_size(concept_work *w, ds_error *err)
 {
     ds_denoiser_info info;
     ds_status st = ds_denoiser_describe(&info, w->job->model, err);
@@ -68,9 +70,6 @@ static ds_status check_size(concept_work *w, ds_error *err)
         return st;
     w->latent_height = w->o->height > 0 ? w->o->height / info.factor : info.side;
     w->latent_width = w->o->width > 0 ? w->o->width / info.factor : info.side;
-    if (w->o->height % info.factor != 0 || w->o->width % info.factor != 0)
-        return ds_fail(err, DS_E_ARG, "pictures of %lld by %lld: expected multiples of %lld",
-                       (long long)w->o->width, (long long)w->o->height, (long long)info.factor);
     return DS_OK;
 }
 
@@ -103,10 +102,6 @@ static ds_status make_lane(concept_work *w, int64_t i, ds_error *err)
     const size_t n = (size_t)w->dictionary->words.count;
 
     l->word = w->o->word.text[i];
-    for (int64_t k = 0; k < i; k++)
-        if (strcmp(l->word, w->lane[k].word) == 0)
-            return ds_fail(err, DS_E_ARG, "%s %s: given twice", ds__job_name(w->job, "word"),
-                           l->word);
     l->allowed = ds_calloc(n, sizeof *l->allowed);
     l->top = ds_calloc(n, sizeof *l->top);
     l->share = ds_calloc(n * (size_t)w->restarts, sizeof *l->share);
@@ -128,12 +123,16 @@ ds_status ds__concept_check(concept_work *w, ds_job *j, const concept_options *o
     ds_status st;
 
     *w = (concept_work){ .o = o, .job = j };
-    if (o->word.count == 0)
-        return ds_fail(err, DS_E_ARG, "%s W is needed", ds__job_name(j, "word"));
     fill_settings(w);
-    st = check_keep(w, err);
+    st = ds__concept_check_words(j, &o->word, err);
     if (st == DS_OK)
-        st = check_size(w, err);
+        st = check_keep(w, err);
+    if (st == DS_OK)
+        st = ds__concept_check_drawing(j, o->height, o->width, o->sampler, w->bank_steps, err);
+    if (st == DS_OK)
+        st = fill_size(w, err);
+    if (st == DS_OK)
+        st = ds__concept_warn(j, err);
     if (st == DS_OK)
         st = ds__job_tokenizer(j, &w->tokenizer, err);
     if (st == DS_OK)
@@ -400,27 +399,49 @@ static ds_status measure(concept_work *w, concept_lane *l, ds_error *err)
                        : st;
 }
 
+/* Passes for one picture of each concept, and for the checks of one restart. */
+static int64_t passes_of_picture(const concept_work *w)
+{
+    return w->lanes * w->bank_steps * (w->target == DS_TARGET_TEACHER ? 1 : 2);
+}
+
+static int64_t passes_of_checks(const concept_work *w)
+{
+    const int64_t checks = (w->steps + w->o->check_every - 1) / w->o->check_every;
+
+    return w->lanes * checks * 4 * w->held_pictures;
+}
+
+/* Passes of one step forward and back, in units of one forward: 2 to 2.4 were measured. */
+#define STEP_PASSES 2.2
+
 /* What the searches will cost, before they begin. */
 static void announce(const concept_work *w)
 {
-    const int64_t triples = 4 * w->held_pictures,
-                  checks = (w->steps + w->o->check_every - 1) / w->o->check_every;
-    const int64_t each = w->target == DS_TARGET_TEACHER ? 1 : 2;
-
     ds__job_remark(
         w->job,
         "%lld concepts, %lld restarts of %lld steps by %lld: %lld passes forward and back, "
         "about %lld for pictures, %lld for checks; dictionary of %lld words",
         (long long)w->lanes, (long long)w->restarts, (long long)w->steps, (long long)w->o->batch,
         (long long)(w->lanes * w->restarts * w->steps * w->o->batch),
-        (long long)(w->lanes * (w->held_pictures + w->restarts * w->pictures) * w->bank_steps *
-                    each),
-        (long long)(w->lanes * w->restarts * checks * triples),
-        (long long)w->dictionary->words.count);
+        (long long)((w->held_pictures + w->restarts * w->pictures) * passes_of_picture(w)),
+        (long long)(w->restarts * passes_of_checks(w)), (long long)w->dictionary->words.count);
+}
+
+/* How long the rest will take, by what the first pictures took. */
+static void announce_time(const concept_work *w, double seconds, int64_t passes)
+{
+    const double each = seconds / (double)(passes > 0 ? passes : 1);
+    const double steps = (double)(w->lanes * w->steps * w->o->batch) * STEP_PASSES;
+    const double rest = (double)(w->pictures * passes_of_picture(w) + passes_of_checks(w)) + steps;
+
+    ds__job_remark(w->job, "about %.0f s for the searches, by the speed of the first %lld passes",
+                   ceil(each * rest * (double)w->restarts), (long long)passes);
 }
 
 ds_status ds__concept_search(concept_work *w, ds_error *err)
 {
+    const double start = ds__seconds();
     ds_status st = DS_OK;
 
     announce(w);
@@ -429,6 +450,8 @@ ds_status ds__concept_search(concept_work *w, ds_error *err)
                        (long long)w->dictionary->split);
     for (int64_t i = 0; st == DS_OK && i < w->lanes; i++)
         st = new_held(w, &w->lane[i], err);
+    if (st == DS_OK)
+        announce_time(w, ds__seconds() - start, w->bank_passes);
     for (int64_t r = 0; st == DS_OK && r < w->restarts; r++)
         st = run_restart(w, r, err);
     for (int64_t i = 0; st == DS_OK && i < w->lanes; i++) {

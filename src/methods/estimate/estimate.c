@@ -3,19 +3,12 @@
 
 #include "methods/estimate/impl.h"
 
+#include "base/clock.h"
+
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 #define WORTH_THREADS 1024 /* elements of a latent */
-
-static double now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static ds_status check(const ds_source *s, const ds_draw_plan *plan, const ds_info_pair *pair,
                        int64_t pairs, ds_error *err)
@@ -266,9 +259,9 @@ static ds_status one_call(ds_estimator *e, const ds_cancel *cancel, ds_error *er
     if (st != DS_OK)
         return st;
     mix_batch(e);
-    start = now();
+    start = ds__seconds();
     st = s->denoise(s->user, e->answer, e->z, e->logsnr, cancel, err);
-    e->seconds += now() - start;
+    e->seconds += ds__seconds() - start;
     for (int64_t b = 0; st == DS_OK && b < s->images; b++)
         st = add_draw(e, b, err);
     if (st == DS_OK)

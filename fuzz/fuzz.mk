@@ -11,14 +11,14 @@ FUZZ_SAN     := fuzzer-no-link,address,undefined
 FUZZ_ONLY    ?= $(basename $(notdir $(wildcard fuzz/fuzz_*.c)))
 
 fuzz: ## fuzz every parser (clang; FUZZ_SECONDS=600 each)
-	@scripts/install-deps clang libomp-dev
+	@scripts/install-deps clang libomp-dev libclang-rt-dev
 	@$(MAKE) --no-print-directory SAN=$(FUZZ_SAN) CC=clang CFLAGS="-O1 -g" ISAS=portable fuzz-run
 
 fuzz-build: $(FUZZ_ONLY:%=$(BUILD)/fuzz/%)
 
 fuzz-run: $(FUZZ_ONLY:%=fuzz-run-%)
 
-$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/support.o $(STATIC)
+$(BUILD)/fuzz/fuzz_%: $(BUILD)/fuzz/fuzz_%.o $(BUILD)/fuzz/support.o $(BUILD)/fuzz/small.o $(STATIC)
 	$(CC) $(LDFLAGS) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
 $(BUILD)/fuzz/seeds: fuzz/seeds.py

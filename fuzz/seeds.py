@@ -91,6 +91,21 @@ def zip_archive(entries, method=0):
                                                   len(central), len(out), 0)
 
 
+def zip64_archive(entries):
+    """The same with every size, offset and count in its zip64 form."""
+    ones = 0xffffffff
+    out, central = b"", b""
+    for name, data in entries:
+        wide = struct.pack("<HHQQQ", 1, 24, len(data), len(data), len(out))
+        head = struct.pack("<HHHHHIIIHH", 45, 0, 0, 0, 0, 0, ones, ones, len(name), len(wide))
+        central += b"PK\1\2" + struct.pack("<H", 45) + head + struct.pack("<HHHII", 0, 0, 0, 0, ones) + name + wide
+        out += b"PK\3\4" + head[:-2] + struct.pack("<H", 0) + name + data
+    end = len(out) + len(central)
+    record = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, len(entries), len(entries), len(central), len(out))
+    return out + central + record + b"PK\6\7" + struct.pack("<IQI", 0, end, 1) \
+        + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 0xffff, 0xffff, ones, ones, 0)
+
+
 def checkpoints():
     reference = (b"(X\x07\0\0\0storagectorch\nFloatStorage\nX\1\0\0\0000X\3\0\0\0cpuK\2tQ")
     tensor_of = b"ctorch._utils\n_rebuild_tensor_v2\n(" + reference + b"K\0K\2\x85K\1\x85\x89ccollections\nOrderedDict\n)RtR"
@@ -99,6 +114,10 @@ def checkpoints():
     yield zip_archive([(b"a/data.pkl", state), (b"a/data/0", bytes(8))], 8)
     yield bytes.fromhex("80028a0a6cfc9c46f9206aa850192e") + b"\x80\x02M\xe9\x03." + b"\x80\x02}." + state \
         + b"\x80\x02]X\1\0\0\0000a." + struct.pack("<q", 2) + bytes(8)
+    yield zip64_archive([(b"a/data.pkl", state), (b"a/data/0", bytes(8))])
+    laughs = b"\x80\x02}q\0X\1\0\0\0aK\1s" + b"".join(
+        b"0}q%c(X\1\0\0\0ah%cX\1\0\0\0bh%cu" % (i, i - 1, i - 1) for i in range(1, 7))
+    yield zip_archive([(b"a/data.pkl", laughs + b"."), (b"a/data/0", bytes(8))])
     yield b"\x80\x02cos\nsystem\nX\2\0\0\0id\x85R."
     yield b"\x80\x04\x95\x05\0\0\0\0\0\0\0}\x94(\x8c\1a\x94K\1u."
 
@@ -123,6 +142,70 @@ def originals():
     yield "\n".join(lines).encode()
     yield "\n".join(lines[13:15]).encode()
     yield b"joint_blocks.0.x 1\nstate_dict.model.diffusion_model.input_blocks.0.0.weight 320 9 3 3"
+
+
+def loras():
+    k = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to_k"
+    q = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    conv = "lora_unet_down_blocks_0_resnets_0_conv1"
+    unet = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1"
+    text = "lora_te_text_model_encoder_layers_0_mlp_fc1"
+    files = [
+        [f"{k}.lora_down.weight 2 16", f"{k}.lora_up.weight 16 2", f"{k}.alpha",
+         f"{text}.lora_down.weight 4 16", f"{text}.lora_up.weight 32 4"],
+        [f"{conv}.lora_down.weight 2 16 1 1", f"{conv}.lora_mid.weight 2 2 3 3", f"{conv}.lora_up.weight 16 2 1 1",
+         "@ss_base_model_version sd_v1"],
+        [f"{unet}.to_q.lora_A.weight 2 16", f"{unet}.to_q.lora_B.weight 16 2",
+         f"{unet}.to_q.lora_magnitude_vector 16", f"{unet}.processor.to_out_lora.down.weight 2 16",
+         f"{unet}.processor.to_out_lora.up.weight 16 2"],
+        [f"{q}.hada_w1_a 16 2", f"{q}.hada_w1_b 2 16", f"{q}.hada_w2_a 16 2", f"{q}.hada_w2_b 2 16",
+         f"{conv}.hada_w1_a 2 16", f"{conv}.hada_w1_b 2 16", f"{conv}.hada_t1 2 2 3 3",
+         f"{conv}.hada_w2_a 2 16", f"{conv}.hada_w2_b 2 16", f"{conv}.hada_t2 2 2 3 3"],
+        [f"{q}.lokr_w1 4 4", f"{q}.lokr_w2_a 4 2", f"{q}.lokr_w2_b 2 4", f"{conv}.lokr_w1_a 4 1",
+         f"{conv}.lokr_w1_b 1 4", f"{conv}.lokr_w2 4 4 3 3"],
+        [f"{q}.lora_down.weight 1 16", f"{q}.lora_up.weight 16 1", f"{q}.dora_scale 16 1",
+         f"{k}.diff 16 16", f"{conv}.diff_b 16", "lora_unet_conv_norm_out.w_norm 16", "lora_unet_conv_norm_out.b_norm 16"],
+        [f"{q}.oft_blocks 4 4 4", "nothing.known 3"],
+        ["lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_q.lora_down.weight 2 16",
+         "lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_q.lora_up.weight 16 2",
+         "lora_te2_text_model_encoder_layers_0_mlp_fc2.lora_down.weight 2 32",
+         "lora_te2_text_model_encoder_layers_0_mlp_fc2.lora_up.weight 16 2"],
+    ]
+    for lines in files:
+        for head in (b"S`", b"X@"):
+            yield head + "\n".join(lines).encode()
+
+
+def embeddings():
+    rows = list(checkpoints())
+    yield b"SLit 2 16"
+    yield b"SLemb_params 16\n@name word"
+    yield b"XLclip_l 2 16\nclip_g 2 16"
+    yield b"XLclip_l 2 16\nclip_g 1 16"
+    yield b"SLa 1 16\nb 1 16"
+    yield b"S" + safetensors({"<it>": tensor("F16", [1, 16], 0, 32)}, 32)
+    yield b"S" + rows[0]
+    yield b"X" + rows[2]
+
+
+def tokenizer_files():
+    letters = [chr(c) for c in range(33, 127)] + [chr(c) for c in range(161, 173)] \
+        + [chr(c) for c in range(174, 324)]
+    pieces = letters + [c + "</w>" for c in letters] + ["ab", "cat</w>", "ca", "at</w>"]
+    pieces += ["<|startoftext|>", "<|endoftext|>"]
+    few = ["a", "b", "a</w>", "b</w>", "ab</w>", "<|startoftext|>", "<|endoftext|>"]
+    for words, merges in ((pieces, ["a b", "a t</w>", "c at</w>"]), (few, [["a", "b</w>"]])):
+        vocab = {p: i for i, p in enumerate(words)}
+        added = [{"id": vocab[t], "content": t, "single_word": False, "lstrip": False, "rstrip": False,
+                  "normalized": t[2] == "s", "special": True} for t in words[-2:]]
+        added.append({"id": len(vocab), "content": "<new>", "special": False, "normalized": True})
+        file = {"version": "1.0", "added_tokens": added, "normalizer": {"type": "Sequence"},
+                "model": {"type": "BPE", "unk_token": "<|endoftext|>", "end_of_word_suffix": "</w>",
+                          "continuing_subword_prefix": "", "vocab": vocab, "merges": merges}}
+        config = {"bos_token": "<|startoftext|>", "eos_token": "<|endoftext|>", "pad_token": "!",
+                  "unk_token": "<|endoftext|>", "model_max_length": 77}
+        yield CUT.join([json.dumps(file).encode(), json.dumps(config).encode(), b"a cat's <new> ab"])
+        yield json.dumps(file).encode()
 
 
 def seeds():
@@ -187,6 +270,9 @@ def seeds():
         for text in ("a abab ab! <|endoftext|> it's 1girl", "(ab, ab) \u201cab\u201d \u00bd \u0663",
                      "e\u0301\u0323 \u0130 \u1112\u1161\u11ab;\u11ab \ud558\u11ab", "<|EndOfText|>a\u00a0b")
     ]
+    yield "fuzz_tokenizer_json", list(tokenizer_files())
+    yield "fuzz_lora", list(loras())
+    yield "fuzz_embedding", list(embeddings())
     yield "fuzz_checkpoint", list(checkpoints())
     yield "fuzz_original", list(originals())
     yield "fuzz_config", list(configs())

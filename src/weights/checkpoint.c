@@ -27,7 +27,10 @@
 
 #define MAX_PICKLE ((size_t)512 << 20)
 #define DEPTH      6 /* of dicts in dicts */
-#define NAME_SIZE  512
+#define MAX_VALUES                                                                                 \
+    ((int64_t)4 << 20) /* that are looked at: a dict may hold another one many times */
+#define MAX_TEXTS 1000 /* that are kept as metadata */
+#define NAME_SIZE 512
 
 static const unsigned char legacy_magic[] = { 0x80, 0x02, 0x8a, 0x0a, 0x6c, 0xfc, 0x9c, 0x46,
                                               0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19, 0x2e };
@@ -46,6 +49,8 @@ typedef struct reader {
     char root[256];    /* "archive/" */
     storage *storages; /* of the legacy form, sorted by key */
     int64_t count;
+    int64_t values, texts; /* seen so far */
+    uint64_t copied;       /* bytes of tensors that do not lie as they should */
     const char *path;
     ds_error *err;
 } reader;
@@ -156,7 +161,7 @@ static bool read_sizes(int64_t *out, const ds_py *list, int64_t n)
 }
 
 /* Copies what does not lie row by row, or not aligned. */
-static ds_status gather(const reader *r, ds_bundle_entry *e, const unsigned char *from,
+static ds_status gather(reader *r, ds_bundle_entry *e, const unsigned char *from,
                         const int64_t *stride)
 {
     ds_tensor *t = &e->tensor;
@@ -167,6 +172,9 @@ static ds_status gather(const reader *r, ds_bundle_entry *e, const unsigned char
 
     if (st != DS_OK)
         return st;
+    r->copied += bytes;
+    if (r->copied / 16 > r->size)
+        return bad(r, e->name, "its tensors repeat their storages more often than any model does");
     e->owned = to = ds_alloc(bytes);
     if (to == NULL)
         return ds_fail(r->err, DS_E_NOMEM, "%s: '%.120s': no memory for %zu bytes", r->path,
@@ -210,7 +218,7 @@ static bool check_strides(const ds_tensor *t, const int64_t *stride, uint64_t of
     return last < elements && all <= elements * 16 + 16;
 }
 
-static ds_status add_tensor(const reader *r, const char *name, const ds_py *args, int type,
+static ds_status add_tensor(reader *r, const char *name, const ds_py *args, int type,
                             const storage *s)
 {
     ds_tensor t = { .dtype = (ds_dtype)types[type].type };
@@ -271,9 +279,9 @@ static const ds_py *tensor_of(const ds_py *v, int *type, storage_ref *s)
     return args;
 }
 
-static ds_status add_value(const reader *r, const char *name, const ds_py *v, int depth);
+static ds_status add_value(reader *r, const char *name, const ds_py *v, int depth);
 
-static ds_status add_dict(const reader *r, const char *prefix, const ds_py *d, int depth)
+static ds_status add_dict(reader *r, const char *prefix, const ds_py *d, int depth)
 {
     char name[NAME_SIZE];
     ds_status st = DS_OK;
@@ -282,6 +290,8 @@ static ds_status add_dict(const reader *r, const char *prefix, const ds_py *d, i
         const ds_py *key = d->item[i];
         int n = 0;
 
+        if (r->values++ >= MAX_VALUES)
+            return bad(r, prefix, "dicts in dicts hold more values than the limit of 4,194,304");
         if (key->kind == DS_PY_TEXT)
             n = snprintf(name, sizeof name, "%s%s%s", prefix, prefix[0] != '\0' ? "." : "",
                          key->text);
@@ -294,7 +304,7 @@ static ds_status add_dict(const reader *r, const char *prefix, const ds_py *d, i
     return st;
 }
 
-static ds_status add_value(const reader *r, const char *name, const ds_py *v, int depth)
+static ds_status add_value(reader *r, const char *name, const ds_py *v, int depth)
 {
     storage_ref ref;
     storage s = { 0 };
@@ -305,7 +315,8 @@ static ds_status add_value(const reader *r, const char *name, const ds_py *v, in
     if (v->kind == DS_PY_DICT)
         return depth > 0 ? add_dict(r, name, v, depth - 1) : DS_OK;
     if (v->kind == DS_PY_TEXT && strncmp(name, "pickle.", 7) != 0)
-        return strlen(v->text) < 1000 && ds_bundle_meta(r->b, name) == NULL
+        return strlen(v->text) < 1000 && r->texts++ < MAX_TEXTS &&
+                       ds_bundle_meta(r->b, name) == NULL
                    ? ds__bundle_append_meta(r->b, name, v->text, r->err)
                    : DS_OK;
     args = tensor_of(v, &type, &ref);
@@ -343,7 +354,7 @@ static ds_status check_twice(const reader *r)
     return DS_OK;
 }
 
-static ds_status add_all(const reader *r, const ds_pickle *p)
+static ds_status add_all(reader *r, const ds_pickle *p)
 {
     const ds_py *state = ds__py_get(p->root, "state_dict");
     ds_status st = add_globals(r, p);

@@ -123,13 +123,14 @@ static ds_status place(const archive *a, ds_zip_entry *e, uint64_t whole, uint64
 
 static ds_status read_entry(const archive *a, ds_zip *z, ds_zip_entry *e, uint64_t *at)
 {
-    const unsigned char *c = a->data + *at;
+    const unsigned char *c;
     size_t name, extra, comment;
     uint64_t whole, packed, header;
     ds_status st;
 
-    if (!inside(a, *at, CENTRAL) || memcmp(c, "PK\1\2", 4) != 0)
+    if (!inside(a, *at, CENTRAL) || memcmp(a->data + *at, "PK\1\2", 4) != 0)
         return bad(a, "", "its directory ends before its last entry");
+    c = a->data + *at;
     name = (size_t)number(c + 28, 2);
     extra = (size_t)number(c + 30, 2);
     comment = (size_t)number(c + 32, 2);

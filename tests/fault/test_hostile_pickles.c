@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "weights/checkpoint.h"
 #include "weights/pickle.h"
@@ -289,12 +290,357 @@ static void any_damage_is_survived(void **state)
         }
 }
 
+/* ---- pickles that are small and want much ----------------------------------------------------- */
+
+/* A file whose data.pkl is built piece by piece, and one storage of `bytes` behind it. */
+typedef struct maker {
+    unsigned char *data;
+    size_t size, room;
+} maker;
+
+static void say(maker *m, const void *bytes, size_t n)
+{
+    if (m->size + n > m->room) {
+        m->room = 2 * (m->size + n);
+        m->data = realloc(m->data, m->room);
+        assert_non_null(m->data);
+    }
+    memcpy(m->data + m->size, bytes, n);
+    m->size += n;
+}
+
+static void say_number(maker *m, uint64_t v, int bytes)
+{
+    for (int i = 0; i < bytes; i++) {
+        unsigned char b = (unsigned char)(v >> (8 * i));
+
+        say(m, &b, 1);
+    }
+}
+
+#define SAY(m, t) say(m, t, sizeof(t) - 1)
+
+/* What the zip64 fields say instead of the truth; 0: the truth. */
+typedef struct lies {
+    uint64_t size, header, directory, count;
+    size_t field; /* bytes of the entry's field */
+} lies;
+
+static const char *const entry_names[2] = { "a/data.pkl", "a/data/0" };
+
+static void say_local(maker *m, int i, size_t bytes, const unsigned char *content)
+{
+    SAY(m, "PK\3\4");
+    say_number(m, 0, 14);
+    say_number(m, bytes, 4);
+    say_number(m, bytes, 4);
+    say_number(m, strlen(entry_names[i]), 4);
+    say(m, entry_names[i], strlen(entry_names[i]));
+    for (size_t k = 0; k < bytes; k++)
+        say_number(m, content != NULL ? content[k] : 0, 1);
+}
+
+static void say_central(maker *m, int i, size_t bytes, size_t at, const lies *l)
+{
+    const size_t field = l == NULL ? 0 : l->field != 0 ? l->field : 24;
+    const uint64_t size = l != NULL && i == 1 && l->size != 0 ? l->size : bytes;
+    const uint64_t header = l != NULL && i == 1 && l->header != 0 ? l->header : at;
+    const uint64_t wide[] = { size, size, header };
+
+    SAY(m, "PK\1\2");
+    say_number(m, 0, 16);
+    say_number(m, l != NULL ? 0xffffffff : bytes, 4);
+    say_number(m, l != NULL ? 0xffffffff : bytes, 4);
+    say_number(m, strlen(entry_names[i]), 2);
+    say_number(m, l != NULL ? field + 4 : 0, 2);
+    say_number(m, 0, 10);
+    say_number(m, l != NULL ? 0xffffffff : at, 4);
+    say(m, entry_names[i], strlen(entry_names[i]));
+    if (l == NULL)
+        return;
+    say_number(m, 1, 2);
+    say_number(m, field, 2);
+    say(m, wide, field);
+}
+
+static void say_ends(maker *m, size_t central, const lies *l)
+{
+    const size_t end = m->size;
+
+    if (l != NULL) {
+        SAY(m, "PK\6\6");
+        say_number(m, 44, 8);
+        say_number(m, 0, 20);
+        say_number(m, l->count != 0 ? l->count : 2, 8);
+        say_number(m, end - central, 8);
+        say_number(m, l->directory != 0 ? l->directory : central, 8);
+        SAY(m, "PK\6\7");
+        say_number(m, 0, 4);
+        say_number(m, end, 8);
+        say_number(m, 1, 4);
+    }
+    SAY(m, "PK\5\6");
+    say_number(m, 0, 4);
+    say_number(m, l != NULL ? 0xffff : 2, 2);
+    say_number(m, l != NULL ? 0xffff : 2, 2);
+    say_number(m, end - central, 4);
+    say_number(m, l != NULL ? 0xffffffff : central, 4);
+    say_number(m, 0, 2);
+}
+
+/* An archive of data.pkl and data/0; with l != NULL in the zip64 form. */
+static maker archive_of(const maker *pickle, size_t storage, const lies *l)
+{
+    const size_t bytes[2] = { pickle->size, storage };
+    size_t at[2], central;
+    maker m = { 0 };
+
+    for (int i = 0; i < 2; i++) {
+        at[i] = m.size;
+        say_local(&m, i, bytes[i], i == 0 ? pickle->data : NULL);
+    }
+    central = m.size;
+    for (int i = 0; i < 2; i++)
+        say_central(&m, i, bytes[i], at[i], l);
+    say_ends(&m, central, l);
+    return m;
+}
+
+/* Frees the pickle. *b is to be freed. */
+static ds_status open_made(maker *pickle, size_t storage, const lies *l, ds_bundle **b,
+                           ds_error *err)
+{
+    maker m = archive_of(pickle, storage, l);
+    unsigned char *aligned = aligned_alloc(64, (m.size + 63) / 64 * 64);
+    ds_status st;
+
+    assert_non_null(aligned);
+    memcpy(aligned, m.data, m.size);
+    ts_ok(ds_bundle_new(b, err), err);
+    st = ds__checkpoint_parse(*b, aligned, m.size, "f.ckpt", err);
+    for (int64_t i = 0; st == DS_OK && i < ds_bundle_count(*b); i++)
+        assert_non_null(ds_bundle_at(*b, i)->data);
+    free(aligned);
+    free(m.data);
+    free(pickle->data);
+    return st;
+}
+
+static void refuse_made(maker *pickle, size_t storage, const lies *l, const char *fragment)
+{
+    ds_error err = { 0 };
+    ds_bundle *b;
+    ds_status st = open_made(pickle, storage, l, &b, &err);
+
+    if (st != DS_E_FORMAT || strstr(err.text, fragment) == NULL)
+        fail_msg("expected '%s', found %s: %s", fragment, ds_status_name(st), err.text);
+    ds_bundle_free(b);
+}
+
+static void accept_made(maker *pickle, size_t storage, const lies *l, int64_t tensors)
+{
+    ds_error err = { 0 };
+    ds_bundle *b;
+
+    ts_ok(open_made(pickle, storage, l, &b, &err), &err);
+    assert_int_equal(ds_bundle_count(b), tensors);
+    ds_bundle_free(b);
+}
+
+/* Seven dicts, each of which holds the one before it 200 times: 200^7 values in 6 KB. */
+static void dicts_in_dicts_are_bounded(void **state)
+{
+    maker p = { 0 };
+
+    (void)state;
+    SAY(&p, P "}q\x00X\x01\x00\x00\x00wK\x01s");
+    for (int level = 1; level < 7; level++) {
+        SAY(&p, "0}q");
+        say_number(&p, (uint64_t)level, 1);
+        SAY(&p, "(");
+        for (int i = 0; i < 200; i++) {
+            SAY(&p, "K");
+            say_number(&p, (uint64_t)i, 1);
+            SAY(&p, "h");
+            say_number(&p, (uint64_t)level - 1, 1);
+        }
+        SAY(&p, "u");
+    }
+    SAY(&p, ".");
+    refuse_made(&p, 8, NULL, "hold more values than the limit");
+}
+
+/* Texts become metadata, of which a thousand are kept: looking for a name is not fast. */
+static void texts_are_bounded(void **state)
+{
+    maker p = { 0 };
+
+    (void)state;
+    SAY(&p, P "}(");
+    for (uint64_t i = 0; i < 300000; i++) {
+        SAY(&p, "J");
+        say_number(&p, i, 4);
+        SAY(&p, "X\x01\x00\x00\x00t");
+    }
+    SAY(&p, "u.");
+    accept_made(&p, 8, NULL, 0);
+}
+
+/* One storage that is expanded, under many names. */
+static void copies_are_bounded(void **state)
+{
+    maker p = { 0 };
+
+    (void)state;
+    SAY(&p, P "ctorch._utils\n_rebuild_tensor\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\n"
+              "X\x01\x00\x00\x00"
+              "0X\x03\x00\x00\x00"
+              "cpuM\x00\x20tQK\x00K\x10M\x00\x20\x86K\x00K\x01\x86tRq\x000}(");
+    for (uint64_t i = 0; i < 2000; i++) {
+        SAY(&p, "J");
+        say_number(&p, i, 4);
+        SAY(&p, "h");
+        say_number(&p, 0, 1);
+    }
+    SAY(&p, "u.");
+    refuse_made(&p, 4 * 0x2000, NULL, "repeat their storages more often");
+}
+
+/* Values a million deep, of every kind that nests: nothing here recurses. */
+static void depth_is_no_recursion(void **state)
+{
+    static const struct {
+        const char *begin, *each, *end;
+    } nests[] = {
+        { "N", "\x85", "" },            /* tuples */
+        { NULL, NULL, NULL },           /* dicts */
+        { "cos\nsystem\n", ")R", "" },  /* calls of what calls return */
+        { "N", "Q", "" },               /* references to references */
+        { "N", "]2a", "" },             /* lists that hold themselves */
+        { "(", "N\x91(", "N\x91" },     /* sets */
+        { "cos\nsystem\n)R", "Nb", "" } /* states */
+    };
+
+    (void)state;
+    for (size_t k = 0; k < DS_COUNT(nests); k++) {
+        ds_error err = { 0 };
+        ds_bundle *b;
+        maker p = { 0 };
+        ds_status st;
+
+        SAY(&p, P "}X\x01\x00\x00\x00w");
+        if (nests[k].begin == NULL) {
+            p.size = 0;
+            SAY(&p, P);
+            for (int i = 0; i < 1000000; i++)
+                SAY(&p, "}X\x01\x00\x00\x00w");
+            SAY(&p, "N");
+            for (int i = 0; i < 1000000; i++)
+                SAY(&p, "s");
+        } else {
+            say(&p, nests[k].begin, strlen(nests[k].begin));
+            for (int i = 0; i < 1000000; i++)
+                say(&p, nests[k].each, strlen(nests[k].each));
+            say(&p, nests[k].end, strlen(nests[k].end));
+            SAY(&p, "s");
+        }
+        SAY(&p, ".");
+        st = open_made(&p, 8, NULL, &b, &err);
+        if (st != DS_OK)
+            assert_true(err.text[0] != '\0');
+        assert_int_equal(ds_bundle_count(b), 0);
+        ds_bundle_free(b);
+    }
+}
+
+/* A memo of four million places, and one beyond it. */
+static void memo_is_bounded(void **state)
+{
+    maker p = { 0 };
+
+    (void)state;
+    SAY(&p, P "N");
+    for (int i = 0; i < (4 << 20) + 1; i++)
+        SAY(&p, "\x94");
+    SAY(&p, ".");
+    refuse_made(&p, 8, NULL, "memo far above");
+}
+
+static void plain_tensor(maker *p)
+{
+    *p = (maker){ 0 };
+    SAY(p, P "}X\x01\x00\x00\x00wctorch._utils\n_rebuild_tensor\n(" REFERENCE
+             "K\x00K\x02\x85K\x01\x85tRs.");
+}
+
+static void zip64_is_checked(void **state)
+{
+    static const struct {
+        lies lie;
+        const char *message;
+    } cases[] = {
+        { { .size = (uint64_t)1 << 63 }, "entry a/data/0: its content ends outside" },
+        { { .size = ~(uint64_t)0 }, "entry a/data/0: its content ends outside" },
+        { { .size = 4 }, "its entry has another size than the pickle says" },
+        { { .header = ~(uint64_t)0 }, "entry a/data/0: its header lies outside" },
+        { { .header = ~(uint64_t)0 - 29 }, "entry a/data/0: its header lies outside" },
+        { { .header = 1 }, "entry a/data/0: its header lies outside" },
+        { { .directory = ~(uint64_t)0 }, "its directory ends before its last entry" },
+        { { .directory = (uint64_t)1 << 63 }, "its directory ends before its last entry" },
+        { { .count = (uint64_t)1 << 63 }, "a number of entries that cannot be" },
+        { { .count = 3 }, "its directory ends before its last entry" },
+        { { .field = 16 }, "its zip64 field lacks a size" },
+    };
+    const lies none = { 0 };
+    maker p;
+
+    (void)state;
+    plain_tensor(&p);
+    accept_made(&p, 8, NULL, 1);
+    plain_tensor(&p);
+    accept_made(&p, 8, &none, 1);
+    for (size_t i = 0; i < DS_COUNT(cases); i++) {
+        plain_tensor(&p);
+        refuse_made(&p, 8, &cases[i].lie, cases[i].message);
+    }
+}
+
+/* The weights open, what would have been run is listed, and nothing was. */
+static void nothing_is_executed(void **state)
+{
+    char folder[] = "/tmp/ds-hostile-XXXXXX", name[64], command[96];
+    ds_error err = { 0 };
+    ds_bundle *b;
+    maker p;
+
+    (void)state;
+    assert_non_null(mkdtemp(folder));
+    snprintf(name, sizeof name, "%s/made", folder);
+    snprintf(command, sizeof command, "touch %s", name);
+    plain_tensor(&p);
+    p.size--; /* STOP */
+    SAY(&p, "X\x04\x00\x00\x00"
+            "evilcposix\nsystem\nX");
+    say_number(&p, strlen(command), 4);
+    say(&p, command, strlen(command));
+    SAY(&p, "\x85Rs.");
+    ts_ok(open_made(&p, 8, NULL, &b, &err), &err);
+    assert_int_equal(ds_bundle_count(b), 1);
+    assert_non_null(strstr(ds_bundle_meta(b, DS_PICKLE_GLOBALS), "posix.system"));
+    assert_int_equal(access(name, F_OK), -1);
+    assert_int_equal(rmdir(folder), 0);
+    ds_bundle_free(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pickles_are_data),       cmocka_unit_test(pickles_are_bounded),
         cmocka_unit_test(tensors_stay_inside),    cmocka_unit_test(archives_are_checked),
-        cmocka_unit_test(any_damage_is_survived),
+        cmocka_unit_test(any_damage_is_survived), cmocka_unit_test(dicts_in_dicts_are_bounded),
+        cmocka_unit_test(texts_are_bounded),      cmocka_unit_test(copies_are_bounded),
+        cmocka_unit_test(depth_is_no_recursion),  cmocka_unit_test(memo_is_bounded),
+        cmocka_unit_test(zip64_is_checked),       cmocka_unit_test(nothing_is_executed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

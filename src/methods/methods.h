@@ -29,6 +29,7 @@ extern const ds_method ds__method_eval_concept;
 extern const ds_method ds__method_eval_daam;
 extern const ds_method ds__method_eval_info;
 extern const ds_method ds__method_eval_pid;
+extern const ds_method ds__method_eval_component;
 extern const ds_method ds__method_score;
 extern const ds_method ds__method_component_score;
 extern const ds_method ds__method_component_edit;

@@ -38,6 +38,7 @@ static const ds_method *const methods[] = {
     &ds__method_component_redirect,
     &ds__method_component_overlap,
     &ds__method_component_save,
+    &ds__method_eval_component,
     &ds__method_score,
 };
 /* clang-format on */

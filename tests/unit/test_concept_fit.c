@@ -13,7 +13,7 @@
 
 enum { WORDS = 24, BATCH = 2 };
 
-static const char *const list[] = { "a {b|c} <> d" };
+static const char *const list[] = { "a {b|c|e f} <> d" };
 static const ds_texts templates = { list, 1 };
 
 typedef struct world {
@@ -281,6 +281,56 @@ static void a_teacher_agrees_with_itself(void **state)
     close_world(&w);
 }
 
+/* Of three sentences two are encoded at a time, those of the batch: the losses are those of all three encoded at
+ * once, whatever was held before. */
+static void a_batch_has_its_own_sentences(void **state)
+{
+    static const int64_t text[][BATCH] = { { 0, 1 }, { 2, 0 }, { 1, 2 }, { 2, 2 }, { 0, 1 } };
+    const ds_sentences *sentences[1];
+    ds_loss_options o = { .sentences = sentences, .lanes = 1, .rows = BATCH };
+    ds_encoder_options eo = DS_ENCODER_OPTIONS_INIT;
+    ds_place place[3];
+    float token[512];
+    double loss, want, row[BATCH], want_row[BATCH];
+    ds_encoder *e;
+    ds_loss *l;
+    ds_error err = { 0 };
+    world w;
+
+    (void)state;
+    open_world(&w, false);
+    sentences[0] = w.bank[0]->sentences;
+    assert_int_equal(sentences[0]->count, 3);
+    for (int64_t i = 0; i < 3; i++)
+        place[i] = (ds_place){ .text = i, .place = sentences[0]->place[i], .row = 0 };
+    assert_true(place[0].place != place[1].place || place[0].place != place[2].place);
+    eo.prompts = sentences[0]->free;
+    eo.count = 3;
+    eo.places = place;
+    eo.n_places = 3;
+    ts_ok(ds_encoder_new(&e, w.model, &eo, &err), &err);
+    for (int64_t i = 0; i < ds_encoder_width(e, 0); i++)
+        token[i] = ds_encoder_row(e, 0, 0)[i] = sinf((float)i);
+    ts_ok(ds_encode(e, &err), &err);
+    ts_ok(ds__loss_new(&l, w.model, &o, &err), &err);
+    assert_int_equal(ds__loss_encodes(l), BATCH);
+    for (size_t k = 0; k < DS_COUNT(text); k++) {
+        const ds_loss_batch b = {
+            .z = w.held[0].z, .target = w.held[0].target, .t = w.held[0].t, .text = text[k]
+        };
+
+        ts_ok(ds__loss_run(l, &loss, NULL, row, token, &b, &err), &err);
+        ts_ok(
+            ds__loss_of_conditions(l, &want, want_row, ds_encoder_conditions(e), text[k], &b, &err),
+            &err);
+        for (int r = 0; r < BATCH; r++)
+            assert_float_equal(row[r], want_row[r], 1e-6 * want_row[r]);
+    }
+    ds_encoder_free(e);
+    ds__loss_free(l);
+    close_world(&w);
+}
+
 /* For a velocity model the loss is that of the noise after conversion: (v - v') = (eps - eps') / alpha. */
 static void targets_follow_the_parametrisation(void **state)
 {
@@ -313,6 +363,7 @@ int main(void)
         cmocka_unit_test(lanes_do_not_disturb_each_other),
         cmocka_unit_test(a_stop_changes_nothing),
         cmocka_unit_test(a_teacher_agrees_with_itself),
+        cmocka_unit_test(a_batch_has_its_own_sentences),
         cmocka_unit_test(targets_follow_the_parametrisation),
     };
 

@@ -180,8 +180,8 @@ static ds_status take_step(search *s, ds_error *err)
                                    weight(s->o, s->step), err);
         ds__coefficients_back(s->c[i]);
         ds__coefficients_update(s->c[i]);
-        s->cost->encodes += s->lane[i].bank->sentences->count;
     }
+    s->cost->encodes += ds__loss_encodes(s->train);
     s->cost->forward += s->lanes * rows;
     s->cost->backward += s->lanes * rows;
     s->step++;
@@ -207,6 +207,7 @@ static ds_status held_batch(search *s, int64_t first, double *loss, ds_error *er
     st = ds__loss_run(s->held, s->loss, NULL, NULL, s->token, &batch, err);
     for (int64_t i = 0; st == DS_OK && i < s->lanes; i++)
         loss[i] += s->loss[i];
+    s->cost->encodes += ds__loss_encodes(s->held);
     s->cost->forward += s->lanes * rows;
     return st;
 }
@@ -248,7 +249,6 @@ static ds_status check(search *s, ds_error *err)
             l->best_step = s->step;
             memcpy(l->alpha, s->c[i]->alpha, (size_t)s->words->count * sizeof *l->alpha);
         }
-        s->cost->encodes += l->held_sentences->count;
     }
     ds_free(sum);
     return st;

@@ -4,7 +4,8 @@
  *
  * in the network's own parametrisation (noise or velocity), and dL/dw by pulling back through the
  * denoiser to the conditioning and through the text encoder to the one embedding row. No gradient of a
- * weight is formed; each sentence is encoded once, whatever the number of rows that use it.
+ * weight is formed; of all sentences those of a batch are encoded, each once, whatever the number of rows
+ * that use it.
  *
  * Several concepts (lanes) share one batch, each with its own token and sentences.
  *
@@ -21,7 +22,7 @@
 typedef struct ds_loss ds_loss;
 
 typedef struct ds_loss_options {
-    const ds_sentences *const *sentences; /* [lanes] */
+    const ds_sentences *const *sentences; /* [lanes]; the list is copied */
     int64_t lanes;
     int64_t rows;          /* B of each lane */
     int64_t height, width; /* of the latent; 0: the model's */
@@ -43,6 +44,9 @@ typedef struct ds_loss_batch {
 /* loss [lanes]; gradient [lanes,width] or NULL; token [lanes,width]. row_loss [lanes*B] or NULL. */
 ds_status ds__loss_run(ds_loss *l, double *loss, float *gradient, double *row_loss,
                        const float *token, const ds_loss_batch *b, ds_error *err);
+
+/* Sentences that each run encodes. */
+int64_t ds__loss_encodes(const ds_loss *l);
 
 /* Conditioning of the first sentence of the first lane, of the last run: [T,D], borrowed. */
 const float *ds__loss_conditioning(const ds_loss *l, int64_t *tokens, int64_t *width);

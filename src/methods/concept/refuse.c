@@ -64,9 +64,10 @@ ds_status ds__concept_warn(ds_job *j, ds_error *err)
 
     if (reason == NULL)
         return DS_OK;
-    snprintf(message, sizeof message,
-             "the model seems distilled to a few steps (%s): it learnt few of the noise levels that "
-             "are asked about here, so the answer says little",
-             reason);
+    snprintf(
+        message, sizeof message,
+        "the model seems distilled to a few steps (%s): it learnt few of the noise levels that "
+        "are asked about here, so the answer says little",
+        reason);
     return ds__job_warn(j, message, err);
 }

@@ -42,6 +42,11 @@ expect 2 'of another search' concept -m "$m" -w q -p "x <> {y|y y}" $fast --no-p
 expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --force --out "$dir/b"
 holds "$dir/b/result.json" "r['cost']['backward'] == 2 * 4 * 2"
 
+# ---- another search's mixture on the same pictures: its own loss, if it is the same search
+expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast --no-pictures --beside "$dir/a" --out "$dir/c"
+holds "$dir/c/result.json" "(lambda h: abs(h['beside']['value'] - h['top_n']['value']) < 1e-6 * h['top_n']['value'])(r['concepts'][0]['held_out'])"
+expect 2 'no concept "a"' concept -m "$m" -w a -p "x <>" $fast --beside "$dir/a"
+
 # ---- what can be done with it
 word=$(python3 -c "import json; print(json.load(open('$dir/a/result.json'))['concepts'][0]['tokens'][0]['token'])")
 expect 0 '6 pictures' concept edit -m "$m" --run "$dir/a" --scale "$word=3" --steps 2 --sampler ddim --out "$dir/edit"

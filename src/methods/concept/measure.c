@@ -165,6 +165,11 @@ ds_status ds__measure(ds_measured *out, const ds_measure *m, const double *alpha
         st = of_texts(&h, &out->concept_text, m->sentences->concept, m->sentences->count, err);
     if (st == DS_OK)
         st = of_texts(&h, &out->empty, (const char *const[]){ NULL }, 1, err);
+    if (st == DS_OK && m->beside != NULL) {
+        memcpy(h.token, m->beside,
+               (size_t)ds__words_width(&m->dictionary->words) * sizeof *h.token);
+        st = of_token(&h, &out->beside, err);
+    }
     ds__loss_free(h.loss);
     ds_free(h.token);
     ds_free(h.row);

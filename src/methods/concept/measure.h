@@ -16,6 +16,7 @@ typedef struct ds_measured {
     ds_value full, top_n, top10, top5; /* of the mixture, renormalised */
     ds_value single[5];                /* of each of its five largest words, as the word stands */
     ds_value concept_text, empty, random_word;
+    ds_value beside; /* of the other token, if one was given */
     const char *random_text;
 } ds_measured;
 
@@ -29,6 +30,7 @@ typedef struct ds_measure {
     uint64_t seed;
     ds_fit_cost *cost;
     const ds_cancel *cancel;
+    const float *beside; /* [width] another token to be measured; NULL */
 } ds_measure;
 
 /* top [n]: words by falling coefficient, n >= 1. */

@@ -281,6 +281,13 @@ static const ds_option options[] = {
       .kind = DS_OPTION_FLAG,
       .offset = FIELD(resume),
       .help = "go on with the searches in the run folder" },
+    { .name = "beside",
+      .kind = DS_OPTION_FILE,
+      .offset = FIELD(beside),
+      .arg = "DIR",
+      .help = "run folder of another search: what its mixtures of the same words are worth on the "
+              "held-out "
+              "pictures of this one" },
     { .name = "draws",
       .kind = DS_OPTION_FILE,
       .offset = FIELD(draws),
@@ -309,7 +316,8 @@ const ds_method ds__method_concept = {
                "--out run",
     .results =
         "concepts: [{word, tokens: [{token, id, share, alpha, shares}], groups, held_out: {full, "
-        "top_n, top10, top5, single, concept, empty, random}, text_only: {cosine, nnls, encoder}, "
+        "top_n, top10, top5, single, concept, empty, random, beside}, text_only: {cosine, nnls, "
+        "encoder}, "
         "restarts, overlap5, overlap10}]\n"
         "dictionary: {words, untrained, kappa}\n"
         "cost: {bank, forward, backward, pictures, decodes, encodes, passes, published, "

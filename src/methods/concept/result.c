@@ -128,6 +128,8 @@ static json_t *held_json(const concept_work *w, const concept_lane *l)
     json_object_set_new(random, "token", json_string(m->random_text));
     json_object_set_new(random, "loss", ds__json_value(m->random_word, NULL));
     json_object_set_new(o, "random", random);
+    if (l->beside != NULL)
+        json_object_set_new(o, "beside", ds__json_value(m->beside, NULL));
     json_object_set_new(o, "triples", json_integer(l->held.count));
     return o;
 }

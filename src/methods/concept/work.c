@@ -109,6 +109,13 @@ static ds_status make_lane(concept_work *w, int64_t i, ds_error *err)
         return ds_fail(err, DS_E_NOMEM, "no memory for %s", l->word);
     l->n_allowed = ds__dictionary_allow(l->allowed, w->dictionary, l->word, &w->templates,
                                         keep_bits(&w->o->keep));
+    if (w->o->beside != NULL) {
+        ds_status st = ds__decomposition_open(&l->beside, w->o->beside, l->word, w->job->model,
+                                              w->tokenizer, err);
+
+        if (st != DS_OK)
+            return st;
+    }
     if (l->n_allowed < 2)
         return ds_fail(err, DS_E_ARG,
                        "%s: %lld words of the dictionary are left: expected 2 or more", l->word,
@@ -161,6 +168,7 @@ void ds__concept_clear(concept_work *w)
         ds__bank_free(l->held_bank);
         ds__frozen_clear(&l->held);
         ds__text_only_clear(&l->text_only);
+        ds__decomposition_close(l->beside);
         ds_free(l->allowed);
         ds_free(l->top);
         ds_free(l->share);
@@ -373,16 +381,16 @@ static ds_status choose(concept_work *w, concept_lane *l, ds_error *err)
 static ds_status measure(concept_work *w, concept_lane *l, ds_error *err)
 {
     const concept_options *o = w->o;
-    const ds_measure m = { .model = w->job->model,
-                           .dictionary = w->dictionary,
-                           .sentences = l->held_bank->sentences,
-                           .held = &l->held,
-                           .rows = o->batch,
-                           .height = w->latent_height,
-                           .width = w->latent_width,
-                           .seed = o->seed,
-                           .cost = &w->cost,
-                           .cancel = w->job->o.cancel };
+    ds_measure m = { .model = w->job->model,
+                     .dictionary = w->dictionary,
+                     .sentences = l->held_bank->sentences,
+                     .held = &l->held,
+                     .rows = o->batch,
+                     .height = w->latent_height,
+                     .width = w->latent_width,
+                     .seed = o->seed,
+                     .cost = &w->cost,
+                     .cancel = w->job->o.cancel };
     const ds_fit_options f = { .steps = 200,
                                .tokens = o->tokens,
                                .eta = o->eta,
@@ -391,9 +399,19 @@ static ds_status measure(concept_work *w, concept_lane *l, ds_error *err)
                                .ramp_from = 0.2,
                                .ramp_to = 0.5,
                                .seed = o->seed };
-    ds_status st = ds__measure(&l->measured, &m, l->fit[l->best].alpha, l->top, l->n_top,
-                               l->allowed, l->word, err);
+    const int64_t width = ds__words_width(&w->dictionary->words);
+    float *beside = l->beside != NULL ? ds_calloc((size_t)width, sizeof *beside) : NULL;
+    ds_status st = DS_OK;
 
+    if (l->beside != NULL && beside == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a token");
+    if (st == DS_OK && l->beside != NULL)
+        st = ds__decomposition_token(beside, l->beside, NULL, err);
+    m.beside = beside;
+    if (st == DS_OK)
+        st = ds__measure(&l->measured, &m, l->fit[l->best].alpha, l->top, l->n_top, l->allowed,
+                         l->word, err);
+    ds_free(beside);
     return st == DS_OK ? ds__text_only(&l->text_only, &m, w->tokenizer, l->word, l->allowed, &f,
                                        l->measured.empty.value, err)
                        : st;

@@ -4,13 +4,14 @@
 #define DS_METHODS_CONCEPT_WORK_H
 
 #include "job/job.h"
+#include "methods/concept/decomposition.h"
 #include "methods/concept/measure.h"
 
 #define DS_MOST_RESTARTS 16
 
 typedef struct concept_options {
     ds_texts word, prompt, keep;
-    const char *draws, *dictionary;
+    const char *draws, *dictionary, *beside;
     int solver, target; /* ds_solver, ds_target */
     int64_t steps, batch, tokens, restarts, pictures, held_out, bank_steps, check_every;
     double eta, rho, lambda, from, bank_cfg, accept;
@@ -32,9 +33,10 @@ typedef struct concept_lane {
     ds_fit_lane fit[DS_MOST_RESTARTS];
     double *share; /* [restarts,D] */
     bool accepted[DS_MOST_RESTARTS];
-    int64_t best;  /* restart */
-    int64_t *top;  /* [N]: words of the best restart, largest share first */
-    int64_t n_top; /* those with a share above 0, at most N */
+    int64_t best;             /* restart */
+    int64_t *top;             /* [N]: words of the best restart, largest share first */
+    int64_t n_top;            /* those with a share above 0, at most N */
+    ds_decomposition *beside; /* another run's mixture of the same word; NULL */
     ds_measured measured;
     ds_text_only text_only;
 } concept_lane;

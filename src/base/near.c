@@ -7,29 +7,34 @@
 
 enum { LENGTH = 160, NEAREST = 3 };
 
-/* Edits between two names; a star of the pattern stands for anything at no cost. */
-static int distance(const char *pattern, const char *name)
+static int least(int a, int b)
 {
-    int row[LENGTH + 1];
-    int n = (int)strnlen(name, LENGTH);
+    return a < b ? a : b;
+}
 
-    for (int j = 0; j <= n; j++)
-        row[j] = j;
-    for (; *pattern != '\0'; pattern++) {
-        int diagonal = row[0];
+/* Optimal string alignment, two rows back, with stars. */
+int ds__edits(const char *pattern, const char *name)
+{
+    int d[3][LENGTH + 1];
+    const int n = (int)strnlen(pattern, LENGTH), m = (int)strnlen(name, LENGTH);
 
-        row[0] += *pattern != '*';
-        for (int j = 1; j <= n; j++) {
-            int keep = diagonal + (*pattern != name[j - 1]);
-            int best = row[j] + (*pattern != '*');
-            int skip = row[j - 1] + (*pattern != '*');
+    for (int j = 0; j <= m; j++)
+        d[0][j] = j;
+    for (int i = 1; i <= n; i++) {
+        const int *last = d[(i + 2) % 3], *before = d[(i + 1) % 3];
+        const int star = pattern[i - 1] == '*', cost = star ? 0 : 1;
+        int *now = d[i % 3];
 
-            diagonal = row[j];
-            best = best < skip ? best : skip;
-            row[j] = *pattern != '*' && keep < best ? keep : best;
+        now[0] = last[0] + cost;
+        for (int j = 1; j <= m; j++) {
+            now[j] = least(last[j] + cost, now[j - 1] + cost);
+            if (!star)
+                now[j] = least(now[j], last[j - 1] + (pattern[i - 1] != name[j - 1]));
+            if (i > 1 && j > 1 && pattern[i - 1] == name[j - 2] && pattern[i - 2] == name[j - 1])
+                now[j] = least(now[j], before[j - 2] + 1);
         }
     }
-    return row[n];
+    return d[n % 3][m];
 }
 
 /* Puts i among the nearest so far, each with its distance; the earlier of equals stays in front. */
@@ -57,7 +62,7 @@ ds_status ds__no_match(const char *what, const char *pattern, ds_name_at *name, 
     char near[400] = "";
 
     for (int64_t i = 0; i < count; i++)
-        keep(best, far, i, distance(pattern, name(user, i)));
+        keep(best, far, i, ds__edits(pattern, name(user, i)));
     for (int k = 0; k < NEAREST && best[k] >= 0; k++)
         snprintf(near + strlen(near), sizeof near - strlen(near), "%s%s", k == 0 ? "" : ", ",
                  name(user, best[k]));

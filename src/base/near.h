@@ -5,6 +5,10 @@
 
 #include <diffuscope/base.h>
 
+/* Letters to insert, drop, change or swap with a neighbour to make one name of another; a star of the
+ * pattern stands for anything at no cost. Bytes behind the 160th do not count. */
+int ds__edits(const char *pattern, const char *name);
+
 /* Name i of a list. */
 typedef const char *ds_name_at(const void *user, int64_t i);
 

@@ -2,8 +2,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "job/option.h"
 
@@ -15,18 +18,56 @@ static bool flag(const ds_option_set *s, const char *name)
     return i >= 0 && ds_option_flag(s, i);
 }
 
+/* Whether something can be made in the folder, or in the nearest one above that is there: by making it.
+ * Rights alone do not tell (disks, quotas, the superuser). */
+static ds_status check_writable(const char *folder, bool above, ds_error *err)
+{
+    char probe[4200], path[4096];
+    struct stat there;
+    char *slash;
+
+    if (snprintf(path, sizeof path, "%s", folder[0] != '\0' ? folder : ".") >= (int)sizeof path)
+        return ds_fail(err, DS_E_ARG, "expected a path below %zu bytes", sizeof path);
+    while (above && stat(path, &there) != 0 && errno == ENOENT) {
+        slash = strrchr(path, '/');
+        if (slash == NULL)
+            snprintf(path, sizeof path, ".");
+        else
+            slash[slash == path ? 1 : 0] = '\0';
+    }
+    snprintf(probe, sizeof probe, "%s/.diffuscope-XXXXXX", path);
+    if (mkdtemp(probe) == NULL)
+        return ds_fail(err, DS_E_IO, "%s: nothing can be written there: %s", path, strerror(errno));
+    rmdir(probe);
+    return DS_OK;
+}
+
+/* Of a file that may be made: the folder that it is to lie in. */
+static ds_status check_parent(const char *path, ds_error *err)
+{
+    char folder[4096];
+    char *slash;
+
+    snprintf(folder, sizeof folder, "%s", path);
+    slash = strrchr(folder, '/');
+    if (slash == NULL)
+        return check_writable(".", false, err);
+    slash[slash == folder ? 1 : 0] = '\0';
+    return check_writable(folder, false, err);
+}
+
 ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_error *err)
 {
     struct stat file;
 
     if (stat(path, &file) != 0)
-        return DS_OK; /* whoever opens it says what is wrong with the path */
+        return strcmp(path, "-") == 0 ? DS_OK : check_parent(path, err);
     if (S_ISDIR(file.st_mode))
         return ds_fail(err, DS_E_ARG, "expected a file to write, found the folder %s", path);
     if (S_ISREG(file.st_mode) && !flag(s, "force"))
         return ds_fail(err, DS_E_ARG, "%s is there already; give %sforce to overwrite it", path,
                        s->dashes ? "--" : "");
-    return DS_OK;
+    return S_ISREG(file.st_mode) ? check_parent(path, err) : DS_OK;
 }
 
 static ds_status is_empty(bool *empty, const char *path, ds_error *err)
@@ -54,7 +95,9 @@ static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error
     bool empty;
     ds_status st = is_empty(&empty, path, err);
 
-    if (st != DS_OK || empty || flag(s, "force"))
+    if (st == DS_OK && (empty || flag(s, "force")))
+        return check_writable(path, true, err);
+    if (st != DS_OK)
         return st;
     if (!can_resume)
         return ds_fail(err, DS_E_ARG,
@@ -65,7 +108,7 @@ static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error
                        "the folder %s is not empty; give %sresume to go on with the run in it, or "
                        "%sforce to write into it all the same",
                        path, dashes, dashes);
-    return DS_OK;
+    return check_writable(path, true, err);
 }
 
 ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err)

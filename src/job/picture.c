@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "pipeline/run.h"
+
 static ds_status copy_floats(ds_tensor *to, void **memory, const float *from, int rank,
                              const int64_t *dim, ds_error *err)
 {
@@ -42,12 +44,18 @@ static ds_status check_side(const ds_job *j, const char *option, int64_t side, d
 
 ds_status ds__draw_check(const ds_job *j, const draw_options *d, ds_error *err)
 {
+    ds_run_options o = DS_RUN_OPTIONS_INIT;
     ds_rng_kind kind;
     ds_status st = check_side(j, "width", d->width, err);
 
     if (st == DS_OK)
         st = check_side(j, "height", d->height, err);
-    return st == DS_OK ? ds_rng_kind_parse(&kind, d->rng, err) : st;
+    if (st == DS_OK)
+        st = ds_rng_kind_parse(&kind, d->rng, err);
+    if (st != DS_OK || j->model == NULL)
+        return st;
+    ds__draw_run_options(&o, j, d);
+    return ds__run_check(j->model, &o, err);
 }
 
 ds_status ds__picture_check(const ds_job *j, const look_options *l, const draw_options *d,

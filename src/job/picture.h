@@ -55,7 +55,7 @@ typedef struct look_options {
 } look_options;
 extern const ds_option ds__look_rows[];
 
-/* For check: sizes and names that a run would refuse. */
+/* For check: sizes, sampler and schedule that a run would refuse. */
 ds_status ds__draw_check(const ds_job *j, const draw_options *d, ds_error *err);
 
 /* Fills what they say into the options of a run, with the job's cancellation. */

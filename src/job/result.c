@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/one_more.h"
 #include "job/folder.h"
 
 static ds_status no_memory(const char *what, ds_error *err)
@@ -63,18 +64,6 @@ void ds__result_free(ds_result *r)
     ds_free(r->part);
     ds_free(r->name);
     ds_free(r);
-}
-
-/* Room for one more of an array of `count`; NULL: no memory, and the old one stays. */
-static void *grow(void *old, int count, size_t size)
-{
-    void *more = ds_calloc((size_t)count + 1, size);
-
-    if (more != NULL && count > 0)
-        memcpy(more, old, (size_t)count * size);
-    if (more != NULL)
-        ds_free(old);
-    return more;
 }
 
 /* ---- filling ---------------------------------------------------------------------------------- */
@@ -138,7 +127,7 @@ static ds_status copy_texts(result_figure *f, const ds_png_text *text, int64_t t
 ds_status ds__result_figure_with(ds_result *r, const char *name, ds_image *image, bool shown,
                                  const ds_png_text *text, int64_t texts, ds_error *err)
 {
-    result_figure *all = grow(r->figure, r->figures, sizeof *all), *f;
+    result_figure *all = ds__one_more(r->figure, r->figures, sizeof *all), *f;
 
     if (all == NULL) {
         ds_image_clear(image);
@@ -159,7 +148,7 @@ ds_status ds__result_figure(ds_result *r, const char *name, ds_image *image, boo
 
 ds_status ds__result_file(ds_result *r, const char *name, char *data, size_t bytes, ds_error *err)
 {
-    result_file *all = data != NULL ? grow(r->file, r->files, sizeof *all) : NULL;
+    result_file *all = data != NULL ? ds__one_more(r->file, r->files, sizeof *all) : NULL;
 
     if (all == NULL) {
         ds_free(data);
@@ -192,7 +181,7 @@ void ds__result_say(ds_result *r, const char *fmt, ...)
 
 ds_status ds__result_warn(ds_result *r, const char *text, ds_error *err)
 {
-    char **all = grow(r->warning, r->warnings, sizeof *all);
+    char **all = ds__one_more(r->warning, r->warnings, sizeof *all);
 
     if (all == NULL)
         return no_memory("a warning", err);
@@ -232,7 +221,7 @@ ds_status ds__result_part_done(ds_result *r, ds_result *part, const char *folder
         ds__result_free(part);
         return st;
     }
-    all = grow(r->part, r->parts, sizeof(ds_result *));
+    all = ds__one_more(r->part, r->parts, sizeof(ds_result *));
     if (all == NULL) {
         ds__result_free(part);
         return no_memory("a part", err);

@@ -108,7 +108,7 @@ static ds_status write_tensor(ds_create *c, ds_out_file *f, const law *l, int64_
         st = ds__out_write(f, stored, (size_t)n * ds_dtype_size(type), err);
         c->done += n;
         if (st == DS_OK && ds_cancel_requested(c->options->cancel))
-            st = ds_fail(err, DS_E_CANCELLED, "cancelled while weights were written");
+            st = ds_fail(err, DS_E_CANCELLED, "interrupted while weights were written");
         if (st == DS_OK && c->options->progress != NULL)
             st = c->options->progress(c->options->user,
                                       &(ds_progress){ "writing", c->done, c->total }, err);

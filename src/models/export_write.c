@@ -76,7 +76,7 @@ static ds_status write_part(ds_out_file *f, const ds_tensor *t, ds_dtype type, c
         const char *from = (const char *)t->data + (size_t)at * size;
 
         if (ds_cancel_requested(o->cancel))
-            return ds_fail(err, DS_E_CANCELLED, "cancelled while weights were written");
+            return ds_fail(err, DS_E_CANCELLED, "interrupted while weights were written");
         if (t->dtype == type)
             st = ds__out_write(f, from, (size_t)n * size, err);
         else {

@@ -475,7 +475,7 @@ static ds_status run(ds_plan *p, int first, int end, const ds_cancel *cancel, ds
         ds_node *n = p->node[i];
 
         if (ds_cancel_requested(cancel))
-            st = ds_fail(err, DS_E_CANCELLED, "cancelled before operator %d of %d", i, p->count);
+            st = ds_fail(err, DS_E_CANCELLED, "interrupted");
         if (st == DS_OK && n->op->run != NULL)
             st = p->timer != NULL ? run_timed(p, n, err) : n->op->run(n, err);
         if (n->release != NULL)

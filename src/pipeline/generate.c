@@ -343,6 +343,21 @@ ds_status ds__run_measure(ds_run_sizes *out, ds_model *m, const ds_run_options *
     return st;
 }
 
+ds_status ds__run_check(ds_model *m, const ds_run_options *o, ds_error *err)
+{
+    ds_run *r = ds_calloc(1, sizeof *r);
+    ds_status st = r != NULL ? check_options(o, err) : no_memory(err);
+
+    if (r != NULL)
+        r->model = m;
+    if (st == DS_OK)
+        st = choose_sizes(r, o, err);
+    if (st == DS_OK)
+        st = make_samplers(r, o, err);
+    ds_run_free(r);
+    return st;
+}
+
 /* ---- the object ------------------------------------------------------------------------------ */
 
 static ds_status build(ds_run *r, const ds_run_options *o, const ds_watcher *watcher, ds_error *err)

@@ -26,6 +26,9 @@ typedef struct ds_run_sizes {
 } ds_run_sizes;
 ds_status ds__run_measure(ds_run_sizes *out, ds_model *m, const ds_run_options *o, ds_error *err);
 
+/* What ds_run_new would refuse of sizes, sampler, schedule and steps, without encoding or planning. */
+ds_status ds__run_check(ds_model *m, const ds_run_options *o, ds_error *err);
+
 enum { DS_SITE_X, DS_SITE_EPS, DS_SITE_X0, DS_RUN_SITES };
 extern const char *const ds__run_sites[DS_RUN_SITES];
 

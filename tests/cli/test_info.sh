@@ -26,7 +26,11 @@ expect 2 'is not a word of the prompt; its words are a, bed, in, a, bedroom' $(i
     --word room
 expect 2 'expected a share' $(info) -p "$p" --word bed --se 2x
 expect 2 'expected I/N' $(info) -p "$p" --word bed --part 3/3
-expect 2 'the first level needs' $(info) -p "$p" --word bed --max-calls 10
+expect 2 'the first level needs' $(info) -p "$p" --word bed --max-calls 10 --progress json
+grep -q '"sampling"' "$out" && fail 'the picture was drawn before calls were counted'
+expect 2 'is given twice' $(info) -p "$p" --word bed bed
+expect 2 'found an empty one' $(info) -p ''
+expect 2 'unknown sampler "dimm"' $(info) -p "$p" --word bed --sampler dimm --image no.png
 
 expect 0 'bed              cmi' $(info) -p "$p" --word bed --out "$dir/whole" --save-draws "$dir/draws"
 grep -qF '"without": "a  in a bedroom"' "$dir/whole/result.json" || fail 'bedroom was damaged'

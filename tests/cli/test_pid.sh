@@ -13,8 +13,15 @@ small_model
 m=$dir/model
 fast="--steps 3 --replicates 4 --nodes 2 --pilot 0"
 
-# ---- two words
+# ---- what can be refused is refused before anything is drawn
 p="a cow and a pig"
+expect 2 'is given twice' pid -m "$m" -p "$p" --words cow cow
+expect 2 'found an empty one' pid -m "$m" -p ' ' --words cow pig
+expect 2 'the first level needs' pid -m "$m" -p "$p" --words cow pig --max-calls 10 --progress json
+grep -q '"sampling"' "$out" && fail 'the picture was drawn before calls were counted'
+expect 2 'unknown sampler' pid bias -m "$m" --attributes woman man --occupations nurse --sampler dimm
+
+# ---- two words
 expect 0 'atoms (mmi-pixel)' pid -m "$m" -p "$p" --words cow pig $fast --out "$dir/a"
 for f in image.png pid.png informations.png sweep.svg report.html result.json run.json \
     tensors.safetensors; do

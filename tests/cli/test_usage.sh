@@ -9,16 +9,25 @@ expect 0 'diffuscope 0.' --version
 expect 0 '"version": "' version --json
 expect 2 'unknown command "vresion"; did you mean version?' vresion
 expect 2 'unknown command "qqqqqq"' qqqqqq
-expect 2 'diffuscope new: expected one of model' new
+expect 2 'new model' new
 expect 2 'diffuscope new-model: --like' new model
-expect 2 'diffuscope new: expected one of model' new moddel
+expect 2 'did you mean new model?' new moddel
+expect 2 'did you mean pid bias?' pid bais
+expect 0 'component redirect' component --help
+expect 0 'component redirect' help component
+expect 0 'usage: diffuscope component-score' help component score
+expect 0 'usage: diffuscope component-score' help 'component score'
+expect 2 'no command is called "component scor"' help component scor
+expect 3 'nothing can be written there' generate -p x --out /proc/none
+expect 3 'nothing can be written there' generate -p x -o /proc/none.png
+expect 3 'nothing can be written there' generate -p x -o no/such/folder.png
 expect 2 'unknown option --jsom; did you mean --json?' version --jsom
 expect 2 'unknown option --mann' help --mann=3
 expect 2 'unknown option -x' help -x
 expect 2 '--man takes no value' help --man=3
 expect 2 '--completion: expected bash|zsh, found nothing' help --completion
 expect 2 'expected one of bash|zsh, found "fsh"; did you mean zsh?' help --completion fsh
-expect 2 'found one more: "b"' help a b
+expect 2 'no command is called "a b"' help a b
 expect 2 'no command is called "nonsense"' help nonsense
 expect 2 'no command is called "--man"' help -- --man
 

@@ -57,11 +57,14 @@ static ds_status print_schema(const ds_command *only, ds_error *err)
 static ds_status run(const ds_args *a, ds_error *err)
 {
     const char *shell = opt_text(a, "completion");
-    const char *name = opts_positional(a, 0);
-    const ds_command *c = name != NULL ? command_find(name) : NULL;
+    const char *name = opts_positional(a, 0), *second = opts_positional(a, 1);
+    const ds_command *c = name != NULL ? command_of_words(name, second) : NULL;
 
+    if (c == NULL && name != NULL && second == NULL && command_group(stdout, name))
+        return DS_OK;
     if (name != NULL && c == NULL)
-        return ds_fail(err, DS_E_ARG, "no command is called \"%s\"", name);
+        return ds_fail(err, DS_E_ARG, "no command is called \"%s%s%s\"", name,
+                       second != NULL ? " " : "", second != NULL ? second : "");
     if (opt_flag(a, "schema"))
         return print_schema(c, err);
     if (opt_flag(a, "names"))
@@ -83,9 +86,9 @@ static ds_status run(const ds_args *a, ds_error *err)
 const ds_command cmd_help = {
     .name = "help",
     .purpose = "list the commands, or explain one",
-    .positional = "[COMMAND]",
+    .positional = "[COMMAND [SECOND WORD]]",
     .example = ". <(diffuscope help --completion bash)",
     .options = options,
-    .most = 1,
+    .most = 2,
     .run = run,
 };

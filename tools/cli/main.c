@@ -71,45 +71,79 @@ const ds_command *command_find(const char *name)
     return NULL;
 }
 
-/* `eval daam` is the command eval-daam, so that manual pages and completions need no second level.
- */
-static const ds_command *command_of_two_words(const char *first, const char *second)
+const ds_command *command_of_words(const char *first, const char *second)
 {
     char name[64];
-    int n = snprintf(name, sizeof name, "%s-%s", first, second);
+    int n = second != NULL ? snprintf(name, sizeof name, "%s-%s", first, second)
+                           : snprintf(name, sizeof name, "%s", first);
 
+    for (char *c = name; *c != '\0'; c++)
+        *c = *c == ' ' ? '-' : *c;
     return n > 0 && (size_t)n < sizeof name ? command_find(name) : NULL;
 }
 
-/* Where a word is the first of two: names those that may follow. */
-static bool half_a_command(const char *word)
+/* The second word of a command whose first is this one; NULL for others. */
+static const char *second_of(const ds_command *c, const char *first)
 {
-    size_t n = strlen(word);
+    const size_t n = strlen(first);
+
+    return strncmp(c->name, first, n) == 0 && c->name[n] == '-' ? c->name + n + 1 : NULL;
+}
+
+bool command_group(FILE *to, const char *first)
+{
+    const ds_command *c;
     bool any = false;
 
-    for (int i = 0; command_at(i) != NULL; i++) {
-        const char *name = command_at(i)->name;
-
-        if (strncmp(name, word, n) != 0 || name[n] != '-')
+    for (int i = 0; (c = command_at(i)) != NULL; i++) {
+        if (second_of(c, first) == NULL)
             continue;
         if (!any)
-            fprintf(stderr, "diffuscope %s: expected one of", word);
-        fprintf(stderr, "%s %s", any ? "," : "", name + n + 1);
+            fprintf(to, "diffuscope %s is the first word of these commands:\n", first);
+        fprintf(to, "  %s %-14s %s\n", first, second_of(c, first), c->purpose);
         any = true;
     }
     if (any)
-        fputc('\n', stderr);
+        fprintf(to, "\n\"diffuscope %s WORD --help\" explains one.\n", first);
     return any;
 }
 
-static int unknown_command(const char *word)
+/* What a misspelt second word may have meant; NULL. */
+static const char *near_second(const char *first, const char *second)
+{
+    const char *names[64];
+    const ds_command *c;
+    int n = 0;
+
+    for (int i = 0; n < (int)DS_COUNT(names) && (c = command_at(i)) != NULL; i++)
+        if (second_of(c, first) != NULL)
+            names[n++] = second_of(c, first);
+    return second != NULL && second[0] != '-' ? ds_near_match(second, names, n) : NULL;
+}
+
+/* Only the first of two words is a name: what may follow. */
+static int half_a_command(const char *first, const char *second)
+{
+    const bool asked =
+        second != NULL && (strcmp(second, "--help") == 0 || strcmp(second, "-h") == 0);
+    const char *near = near_second(first, second);
+
+    if (near != NULL) {
+        fprintf(stderr, "diffuscope %s: unknown \"%s\"; did you mean %s %s?\n", first, second,
+                first, near);
+        return EXIT_USAGE;
+    }
+    return command_group(asked ? stdout : stderr, first) ? asked ? 0 : EXIT_USAGE : -1;
+}
+
+static int unknown_command(const char *word, const char *second)
 {
     const char *names[64];
     const char *near;
-    int n = 0;
+    int n = 0, code = half_a_command(word, second);
 
-    if (half_a_command(word))
-        return EXIT_USAGE;
+    if (code >= 0)
+        return code;
     while (n < (int)DS_COUNT(names) && command_at(n) != NULL) {
         names[n] = command_at(n)->name;
         n++;
@@ -164,6 +198,8 @@ static int run_command(const ds_command *c, int argc, char **argv)
         st = run_parsed(a, &err);
     if (st != DS_OK)
         code = report_failure(c->name, st, &err);
+    if (st == DS_E_CANCELLED && opt_declared(a, "resume") && opt_given(a, "out"))
+        fputs("what was measured is kept: the same command with --resume goes on\n", stderr);
     if (a == NULL)
         fprintf(stderr, "\"diffuscope %s --help\" lists its options\n", c->name);
     opts_free(a);
@@ -201,8 +237,12 @@ int main(int argc, char **argv)
         argv[1] = (char *)"help";
     else if (strcmp(argv[1], "--version") == 0)
         argv[1] = (char *)"version";
-    if (argc > 2 && (c = command_of_two_words(argv[1], argv[2])) != NULL)
+    if (argc > 2 && (c = command_of_words(argv[1], argv[2])) != NULL)
         return run_command(c, argc - 2, argv + 2);
-    c = command_find(argv[1]);
-    return c != NULL ? run_command(c, argc - 1, argv + 1) : unknown_command(argv[1]);
+    c = command_of_words(argv[1], NULL);
+    if (c == NULL)
+        return unknown_command(argv[1], argc > 2 ? argv[2] : NULL);
+    if (argc > 2 && c->positional == NULL && near_second(argv[1], argv[2]) != NULL)
+        return half_a_command(argv[1], argv[2]);
+    return run_command(c, argc - 1, argv + 1);
 }

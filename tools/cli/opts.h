@@ -45,6 +45,13 @@ typedef struct ds_command {
 const ds_command *command_at(int i);
 const ds_command *command_find(const char *name); /* NULL if unknown */
 
+/* `eval daam` is the command eval-daam, so that manual pages and completions need no second level; so is
+ * "eval daam" as one word (second: NULL). */
+const ds_command *command_of_words(const char *first, const char *second);
+
+/* Lists the commands whose first word this is; false if there are none. */
+bool command_group(FILE *to, const char *first);
+
 /* Parses and runs; argv[0] is the command's name. */
 ds_status command_run(const ds_command *c, int argc, char **argv, ds_error *err);
 

@@ -34,10 +34,11 @@ int report_failure(const char *command, ds_status st, const ds_error *err)
     bool told = err != NULL && err->code != DS_OK;
 
     fprintf(stderr, "diffuscope%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
-    if (st == DS_E_CANCELLED && !told)
+    if (st == DS_E_CANCELLED)
         fputs("interrupted", stderr);
     else
         fputs(told ? err->text : ds_status_name(st), stderr);
+    told = told && st != DS_E_CANCELLED;
     if (told && err->name[0] != '\0' && strstr(err->text, err->name) == NULL)
         fprintf(stderr, " [%s]", err->name);
     if (told && err->offset >= 0)

@@ -305,6 +305,16 @@ static bool wants_more(ds_estimator *e, const ds_goal *goal)
     return true;
 }
 
+ds_status ds__estimate_allow(int64_t needed, int64_t allowed, ds_error *err)
+{
+    if (allowed == 0 || needed <= allowed)
+        return DS_OK;
+    return ds_fail(err, DS_E_ARG,
+                   "%lld calls at most, but the first level needs %lld: allow more, or take fewer "
+                   "log-SNRs or replicates",
+                   (long long)allowed, (long long)needed);
+}
+
 ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_watch *watch,
                            void *user, const ds_cancel *cancel, ds_error *err)
 {
@@ -315,11 +325,8 @@ ds_status ds__estimate_run(ds_estimator *e, const ds_goal *goal, ds_estimate_wat
                        "one part of %lld cannot tell when the error of all is small enough: give "
                        "the number of log-SNRs instead",
                        (long long)e->plan.parts);
-    if (goal->max_calls > 0 && e->level == 0 && ds__estimate_calls(e, 1) > goal->max_calls)
-        return ds_fail(err, DS_E_ARG,
-                       "%lld calls at most, but the first level needs %lld: allow more, or take "
-                       "fewer log-SNRs or replicates",
-                       (long long)goal->max_calls, (long long)ds__estimate_calls(e, 1));
+    if (e->level == 0)
+        st = ds__estimate_allow(ds__estimate_calls(e, 1), goal->max_calls, err);
     while (st == DS_OK && (e->next > 0 || wants_more(e, goal))) {
         while (st == DS_OK && e->next < ds__plan_draws(&e->plan, e->level)) {
             if (ds_cancel_requested(cancel))

@@ -126,6 +126,9 @@ ds_estimate_state ds__estimate_state(const ds_estimator *e);
 /* Calls that a run to this level needs in all (level 1: plan.nodes). */
 int64_t ds__estimate_calls(const ds_estimator *e, int64_t level);
 
+/* DS_E_ARG where the first level needs more calls than are allowed (0: any number). */
+ds_status ds__estimate_allow(int64_t needed, int64_t allowed, ds_error *err);
+
 /* Of pair p, one form, mean over the replicates first .. first + count - 1 (count 0: all). The map
  * is [h,w]. Nats. */
 double ds__estimate_total(const ds_estimator *e, int64_t pair, ds_info_form form, int64_t first,

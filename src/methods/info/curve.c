@@ -168,7 +168,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     ds_status st = ds__info_check(&o->work, j, &o->common, err);
 
     o->work.est.options.design = DS_INFO_UNIFORM;
-    return st == DS_OK ? ds__info_ask(&o->work, j, &o->common, &o->ask, err) : st;
+    if (st == DS_OK)
+        st = ds__info_ask(&o->work, j, &o->common, &o->ask, err);
+    return st == DS_OK ? ds__info_ready(&o->work, j, &o->common, err) : st;
 }
 
 static ds_status keep_curves(curve_job *o, ds_job *j, curve *all, ds_error *err)

@@ -51,7 +51,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     if (o->common.prompt == NULL)
         return ds_fail(err, DS_E_ARG, "%s TEXT is needed", ds__job_name(j, "prompt"));
     st = ds__info_check(&o->work, j, &o->common, err);
-    return st == DS_OK ? ask(o, j, err) : st;
+    if (st == DS_OK)
+        st = ask(o, j, err);
+    return st == DS_OK ? ds__info_ready(&o->work, j, &o->common, err) : st;
 }
 
 /* ---- the flow --------------------------------------------------------------------------------- */

@@ -299,6 +299,30 @@ static ds_status build(ds_info *n, const ds_info_options *o, ds_error *err)
     return st;
 }
 
+/* Whether the run begins with a pilot. */
+static bool has_pilot(const ds_info_options *o)
+{
+    return o->pilot > 0 && o->design == DS_INFO_LATTICE && o->draws == NULL;
+}
+
+ds_status ds__info_foresee(const ds_info_options *o, const ds_tokenizer *t, ds_error *err)
+{
+    ds_info *n = ds_calloc(1, sizeof *n);
+    struct stat there;
+    ds_status st = n != NULL ? check_options(o, err) : ds_fail(err, DS_E_NOMEM, "no memory");
+
+    if (st == DS_OK)
+        st = collect_prompts(n, o, t, err);
+    if (st == DS_OK)
+        make_plan(n, o);
+    if (st == DS_OK && o->draws == NULL && (o->state == NULL || stat(o->state, &there) != 0))
+        st = ds__estimate_allow(n->conditions *
+                                    (ds__plan_draws(&n->plan, 0) + (has_pilot(o) ? o->pilot : 0)),
+                                o->max_calls, err);
+    ds_info_free(n);
+    return st;
+}
+
 ds_status ds_info_new(ds_info **out, ds_model *m, const ds_info_options *given, ds_error *err)
 {
     const ds_info_options defaults = DS_INFO_OPTIONS_INIT;
@@ -421,8 +445,7 @@ ds_status ds_info_run(ds_info *n, ds_error *err)
     ds_status st = DS_OK, saved;
 
     n->saved = time(NULL);
-    if (o->pilot > 0 && o->design == DS_INFO_LATTICE && o->draws == NULL &&
-        ds__estimate_state(n->estimate).calls == 0)
+    if (has_pilot(o) && ds__estimate_state(n->estimate).calls == 0)
         st = run_pilot(n, err);
     if (st == DS_OK)
         st = ds__estimate_run(n->estimate, &goal, on_call, n, o->cancel, err);

@@ -7,6 +7,10 @@
 
 #include "methods/estimate/estimate.h"
 
+/* For check, before there is a picture: what ds_info_new and the run would refuse of texts and calls.
+ * Image, latent and draws of the options are not looked at. */
+ds_status ds__info_foresee(const ds_info_options *o, const ds_tokenizer *t, ds_error *err);
+
 /* Pair p of the information is pair p of the estimate. */
 const ds_estimator *ds__info_estimate(const ds_info *info);
 

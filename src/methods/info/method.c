@@ -16,7 +16,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     info_job *o = options;
     ds_status st = ds__info_check(&o->work, j, &o->common, err);
 
-    return st == DS_OK ? ds__info_ask(&o->work, j, &o->common, &o->ask, err) : st;
+    if (st == DS_OK)
+        st = ds__info_ask(&o->work, j, &o->common, &o->ask, err);
+    return st == DS_OK ? ds__info_ready(&o->work, j, &o->common, err) : st;
 }
 
 static ds_status run(ds_job *j, void *options, ds_error *err)
@@ -93,10 +95,11 @@ static ds_status check_words(ds_job *j, void *options, ds_error *err)
     st = ds__info_check(&o->work, j, &o->common, err);
     if (st == DS_OK)
         st = ds__job_tokenizer(j, &t, err);
-    return st == DS_OK ? ds__questions_all_words(&o->work.questions, t, o->common.prompt,
-                                                 (unsigned)o->kinds.kind + 1,
-                                                 (ds_removal)o->kinds.removal, err)
-                       : st;
+    if (st == DS_OK)
+        st =
+            ds__questions_all_words(&o->work.questions, t, o->common.prompt,
+                                    (unsigned)o->kinds.kind + 1, (ds_removal)o->kinds.removal, err);
+    return st == DS_OK ? ds__info_ready(&o->work, j, &o->common, err) : st;
 }
 
 static ds_status run_words(ds_job *j, void *options, ds_error *err)

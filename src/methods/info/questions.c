@@ -6,24 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/one_more.h"
 #include "base/text.h"
-
-/* Room for one more of an array; the old elements are kept. */
-static void *grow(void *old, int64_t count, size_t size)
-{
-    void *new = ds_calloc((size_t)count + 1, size);
-
-    if (new != NULL && count > 0)
-        memcpy(new, old, (size_t)count * size);
-    if (new != NULL)
-        ds_free(old);
-    return new;
-}
 
 /* Takes over `text`, which may be NULL after a failure. */
 static ds_status add_text(info_questions *q, char *text, ds_error *err)
 {
-    char **all = text != NULL ? grow(q->text, q->texts, sizeof *all) : NULL;
+    char **all = text != NULL ? ds__one_more(q->text, q->texts, sizeof *all) : NULL;
 
     if (all == NULL) {
         ds_free(text);
@@ -59,10 +48,10 @@ static ds_status add_question(info_questions *q, const char *kind, const char *w
         st = add_text(q, without, err);
     if (st != DS_OK)
         return st;
-    all = grow(q->question, q->count, sizeof *all);
+    all = ds__one_more(q->question, q->count, sizeof *all);
     if (all != NULL)
         q->question = all;
-    pair = grow(q->pair, q->count, sizeof *pair);
+    pair = ds__one_more(q->pair, q->count, sizeof *pair);
     if (pair != NULL)
         q->pair = pair;
     if (all == NULL || pair == NULL)

@@ -78,7 +78,7 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         if (st == DS_OK)
             snprintf(q->question[i].key, sizeof q->question[i].key, "caption%lld", (long long)i);
     }
-    return st;
+    return st == DS_OK ? ds__info_ready(&o->work, j, &o->common, err) : st;
 }
 
 static ds_status run(ds_job *j, void *options, ds_error *err)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "methods/info/info.h"
+
 /* ---- options ---------------------------------------------------------------------------------- */
 
 const ds_option ds__info_rows[] = {
@@ -120,6 +122,19 @@ ds_status ds__info_check(info_work *w, ds_job *j, const info_common *c, ds_error
     return st == DS_OK ? ds__picture_check(j, &c->look, &c->drawing, drawn_text(c), err) : st;
 }
 
+ds_status ds__info_ready(info_work *w, ds_job *j, const info_common *c, ds_error *err)
+{
+    ds_info_options *o = &w->est.options;
+    ds_tokenizer *t;
+    ds_status st = ds__job_tokenizer(j, &t, err);
+
+    o->prompt = (const char *const *)w->questions.text;
+    o->prompts = w->questions.texts;
+    o->pair = w->questions.pair;
+    o->pairs = w->questions.count;
+    return st == DS_OK && c->merge.count == 0 ? ds__info_foresee(o, t, err) : st;
+}
+
 ds_status ds__info_ask(info_work *w, ds_job *j, const info_common *c, const info_ask *ask,
                        ds_error *err)
 {
@@ -136,8 +151,16 @@ ds_status ds__info_ask(info_work *w, ds_job *j, const info_common *c, const info
         return ds_fail(err, DS_E_ARG, "%s TEXT is needed, but for %s W... with %s mi",
                        ds__job_name(j, "prompt"), ds__job_name(j, "word"), ds__job_name(j, "kind"));
     if (ask->word.count == 0)
-        return ds__questions_text(&w->questions, c->prompt,
-                                  ask->against != NULL ? ask->against : "", err);
+        return ask->against == NULL && c->prompt[strspn(c->prompt, " ")] == '\0'
+                   ? ds_fail(err, DS_E_ARG, "%s: expected a text, found an empty one",
+                             ds__job_name(j, "prompt"))
+                   : ds__questions_text(&w->questions, c->prompt,
+                                        ask->against != NULL ? ask->against : "", err);
+    for (int64_t i = 0; i < ask->word.count; i++)
+        for (int64_t k = 0; k < i; k++)
+            if (strcmp(ask->word.text[i], ask->word.text[k]) == 0)
+                return ds_fail(err, DS_E_ARG, "%s: \"%s\" is given twice", ds__job_name(j, "word"),
+                               ask->word.text[i]);
     for (int64_t i = 0; st == DS_OK && i < ask->word.count; i++)
         st = ds__questions_word(&w->questions, t, c->prompt, ask->word.text[i], kinds,
                                 (ds_removal)ask->removal, err);
@@ -192,10 +215,6 @@ ds_status ds__info_measure(info_work *w, ds_job *j, const info_common *c, ds_err
         return st;
     o->latent = w->picture.latent.data != NULL ? &w->picture.latent : NULL;
     o->image = o->latent == NULL ? &w->picture.image : NULL;
-    o->prompt = (const char *const *)w->questions.text;
-    o->prompts = w->questions.texts;
-    o->pair = w->questions.pair;
-    o->pairs = w->questions.count;
     st = ds_info_new(&w->info, j->model, o, err);
     if (st == DS_OK)
         st = run_or_merge(w, c, err);

@@ -50,6 +50,9 @@ ds_status ds__info_check(info_work *w, ds_job *j, const info_common *c, ds_error
 ds_status ds__info_ask(info_work *w, ds_job *j, const info_common *c, const info_ask *ask,
                        ds_error *err);
 
+/* At the end of check, when all is asked: what the measurement would refuse. */
+ds_status ds__info_ready(info_work *w, ds_job *j, const info_common *c, ds_error *err);
+
 /* For run: finds the picture, answers the questions, or merges what others answered. */
 ds_status ds__info_measure(info_work *w, ds_job *j, const info_common *c, ds_error *err);
 

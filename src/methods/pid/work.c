@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "methods/info/info.h"
 #include "methods/pid/texts.h"
 #include "methods/pid/word_numbers.h"
 
@@ -141,19 +142,44 @@ ds_pid_options ds__pid_options(const pid_common *c, const char *prompt, const ch
     return o;
 }
 
+/* Nothing is said by nothing, and a word says all that it says itself. */
+static ds_status refuse_trivial(const pid_work *w, const ds_pid_options *o, ds_error *err)
+{
+    for (int64_t i = 0; i < o->words; i++)
+        for (int64_t k = 0; k < i; k++)
+            if (strcmp(o->word[i], o->word[k]) == 0)
+                return ds_fail(err, DS_E_ARG,
+                               "%s: \"%s\" is given twice: all that it tells would be "
+                               "redundant",
+                               ds__job_name(w->job, "words"), o->word[i]);
+    if (o->prompt != NULL && o->prompt[strspn(o->prompt, " ")] == '\0')
+        return ds_fail(err, DS_E_ARG, "%s: expected a text, found an empty one",
+                       ds__job_name(w->job, "prompt"));
+    return DS_OK;
+}
+
 ds_status ds__pid_check_texts(pid_work *w, const ds_pid_options *o, ds_error *err)
 {
     ds_pid_texts texts = { .texts = 0 };
+    ds_info_options info = w->est.options;
     ds_tokenizer *t;
     double delta;
-    ds_status st = ds__job_tokenizer(w->job, &t, err);
+    ds_status st = refuse_trivial(w, o, err);
 
+    if (st == DS_OK)
+        st = ds__job_tokenizer(w->job, &t, err);
     if (st == DS_OK)
         st = ds__pid_texts(&texts, t, o, err);
     if (st == DS_OK && texts.warning != NULL)
         st = ds__job_warn(w->job, texts.warning, err);
     if (st == DS_OK)
         st = ds__job_warn_of_emphasis(w->job, o->prompt, err);
+    info.prompt = texts.text;
+    info.prompts = texts.texts;
+    info.pair = texts.pair;
+    info.pairs = texts.pairs;
+    if (st == DS_OK)
+        st = ds__info_foresee(&info, t, err);
     ds__pid_texts_free(&texts);
     for (int64_t i = 1; st == DS_OK && i < o->words; i++)
         st = ds__pid_delta(w, &delta, o->word[0], o->word[i], err);

@@ -52,6 +52,10 @@ typedef struct ds_method {
     size_t fields;  /* ... and where, in it, what is no option begins */
     unsigned parts; /* DS_JOB_... */
 
+    /* What can be refused before the model is opened, which takes seconds for a large one. May be
+     * NULL. */
+    ds_status (*early)(ds_job *job, void *options, ds_error *err);
+
     /* All that can be refused, before anything costly runs: after it, only files, memory, the
      * network's own values and cancellation can fail. The model is open. May be NULL. */
     ds_status (*check)(ds_job *job, void *options, ds_error *err);

@@ -299,6 +299,8 @@ ds_status ds_job_check(ds_job *j, ds_error *err)
         ds_set_threads((int)j->common.threads);
     if (st == DS_OK)
         st = ds__record_begin(j, err);
+    if (st == DS_OK && j->method->early != NULL)
+        st = j->method->early(j, j->options, err);
     if (st == DS_OK)
         st = open_model(j, err);
     j->checked = true; /* from here on, clear has something to free */

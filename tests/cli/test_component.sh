@@ -15,6 +15,12 @@ expect 2 'lies outside of a picture of 64 by 64' $(score) --concept cat --region
 expect 2 'expected X,Y,WIDTH,HEIGHT' $(score) --concept cat --region 1,2
 expect 2 'goes with --objective amplify' $(score) --concept cat --image x.png
 expect 2 'is needed: how much is removed' component edit --scores "$dir/s"
+expect 2 'equals its base' $(score) --concept ''
+expect 2 'equals its base' $(score) --concept 'a {cat|dog}' --base 'a dog'
+
+# Refused before a model is looked for.
+expect 3 'nosuch/result.json' component edit -m "$dir/nomodel" --scores "$dir/nosuch" --count 1
+expect 3 'nosuch/result.json' component redirect -m "$dir/nomodel" --concept cat --to dog --within "$dir/nosuch" --heads 2
 
 expect 0 'halves share' $(score) --concept 'a {red|blue} cat' --base 'a dog' --weights --out "$dir/s"
 for f in run.json result.json tensors.safetensors report.html where.png; do
@@ -26,6 +32,9 @@ expect 0 'halves share' $(score) --concept 'a cat' --objective amplify --out "$d
 
 # An edit, what it does, and what it is in other files.
 expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --draws 4 --yes --out "$dir/e"
+expect 2 'components of kind neuron' component edit --scores "$dir/s" -g neuron --count 100000
+all=$("$d" component edit --scores "$dir/s" -g neuron --count 100000 2>&1 | sed 's/.*has \([0-9]*\) components.*/\1/')
+expect 0 'have a score that is positive' component edit --scores "$dir/s" -g neuron --count "$all" --draws 0 --pictures 0
 expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --rounds 3 --draws 0 --pictures 0 \
     --out "$dir/rounds"
 expect 0 'weights' component edit --scores "$dir/s" --select global --count 40 --draws 0 --pictures 0 --out "$dir/w"
@@ -45,6 +54,9 @@ CHECK
 expect 0 'weights of' component save --edit "$dir/e" --lora "$dir/e.safetensors" --export "$dir/edited"
 expect 0 'weights of' component save --edit "$dir/w" --diff "$dir/w.safetensors"
 expect 0 '"parameters": 131163' inspect -m "$dir/edited" --json
+expect 0 'weights of' component save --edit "$dir/e" --export "$dir/edited.safetensors"
+[ -f "$dir/edited.safetensors" ] || fail 'a name that ends in .safetensors is a single file'
+expect 2 'is there already' component save --edit "$dir/e" --export "$dir/edited.safetensors"
 expect 2 'was made for another model' component save -m "$dir/edited" --edit "$dir/e" --lora "$dir/x.safetensors"
 printf 'a house\ntwo birds\na tree\n' >"$dir/keep"
 expect 0 'is read as "dog"' component redirect -m "$m" --concept cat --to dog --keep "$dir/keep" --out "$dir/r"

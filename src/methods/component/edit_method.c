@@ -58,19 +58,53 @@ static ds_status load(edit_job *o, ds_job *j, ds_error *err)
     return st;
 }
 
+/* Of both commands, whose options begin alike. */
+static ds_status early(ds_job *j, void *options, ds_error *err)
+{
+    const choice_options *c = options;
+
+    if (c->ratio <= 0.0 && c->count <= 0)
+        return ds_fail(err, DS_E_ARG, "%s or %s is needed: how much is removed",
+                       ds__job_name(j, "ratio"), ds__job_name(j, "count"));
+    return ds__component_scores_there(c->scores, err);
+}
+
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     edit_job *o = options;
+    int64_t all;
+    ds_status st;
 
-    if (o->c.ratio <= 0.0 && o->c.count <= 0)
-        return ds_fail(err, DS_E_ARG, "%s or %s is needed: how much is removed",
-                       ds__job_name(j, "ratio"), ds__job_name(j, "count"));
     if (o->anchors != NULL && o->c.granularity == DS_WEIGHTS)
         return ds_fail(err, DS_E_ARG,
                        "%s goes with components, not with single weights: their scores come from "
                        "activations alone",
                        ds__job_name(j, "anchors"));
-    return load(o, j, err);
+    st = load(o, j, err);
+    if (st != DS_OK || o->c.granularity == DS_WEIGHTS)
+        return st;
+    all = ds__components_of(NULL, 0, o->w.sites, (ds_granularity)o->c.granularity);
+    return o->c.count <= all
+               ? DS_OK
+               : ds_fail(err, DS_E_ARG, "%s %lld: the model has %lld components of kind %s",
+                         ds__job_name(j, "count"), (long long)o->c.count, (long long)all,
+                         ds__granularity_names[o->c.granularity]);
+}
+
+/* Scores of the wrong sign, and of zero, are left alone: fewer than were asked for may be left. */
+static ds_status tell_fewer(const edit_job *o, ds_job *j, ds_error *err)
+{
+    const char *sign = o->amplify || o->c.sign == DS_KEEP_NEGATIVE ? "negative"
+                       : o->c.sign == DS_KEEP_POSITIVE             ? "positive"
+                                                                   : "other than zero";
+    char text[200];
+
+    if (o->c.granularity == DS_WEIGHTS || o->c.count <= o->chosen ||
+        o->c.control != DS_CONTROL_NONE)
+        return DS_OK;
+    snprintf(text, sizeof text, "%lld components were asked for; %lld have a score that is %s",
+             (long long)o->c.count, (long long)o->chosen, sign);
+    return ds__job_warn(j, text, err);
 }
 
 /* ---- anchors --------------------------------------------------------------------------------- */
@@ -333,6 +367,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
     for (int64_t k = 0; st == DS_OK && k < o->rounds; k++)
         st = one_round(o, j, k, masks, err);
     if (st == DS_OK)
+        st = tell_fewer(o, j, err);
+    if (st == DS_OK)
         st = measure_effect(o, j, err);
     if (st == DS_OK)
         st = compare_sets(o, j, o->chosen, err);
@@ -512,6 +548,7 @@ const ds_method ds__method_component_edit = {
     .size = sizeof(edit_job),
     .fields = offsetof(edit_job, w),
     .parts = PARTS,
+    .early = early,
     .check = check,
     .run = run,
     .clear = clear,
@@ -557,6 +594,7 @@ const ds_method ds__method_component_check = {
     .size = sizeof(edit_job),
     .fields = offsetof(edit_job, rounds),
     .parts = PARTS,
+    .early = early,
     .check = check,
     .run = run_check,
     .clear = clear,

@@ -2,10 +2,15 @@
 
 #include "methods/component/edits.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <diffuscope/export.h>
+
+#include "methods/component/remove.h"
 #include "methods/component/work.h"
 
 /* ---- the model ------------------------------------------------------------------------------- */
@@ -48,6 +53,24 @@ ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err)
     if (st == DS_OK && j->model == NULL)
         st = ds_fail(err, DS_E_ARG, "%s names no model: give one with %s", folder,
                      ds__job_name(j, "model"));
+    return st;
+}
+
+ds_status ds__component_scores_there(const char *folder, ds_error *err)
+{
+    static const char *const files[] = { "result.json", "tensors.safetensors" };
+    ds_status st = DS_OK;
+
+    for (size_t i = 0; st == DS_OK && i < DS_COUNT(files); i++) {
+        char *path = ds__component_path(folder, files[i]);
+
+        if (path == NULL)
+            st = ds_fail(err, DS_E_NOMEM, "no memory for a path");
+        else if (access(path, R_OK) != 0)
+            st = ds_fail(err, DS_E_IO, "%s: %s; expected the folder of `component score --out`",
+                         path, strerror(errno));
+        ds_free(path);
+    }
     return st;
 }
 
@@ -201,5 +224,17 @@ ds_status ds__edit_diff(ds_bundle *b, const ds_edit *e, ds_error *err)
         for (int64_t k = 0; st == DS_OK && k < p->count; k++)
             ((float *)t->data)[p->index[k]] = p->after[k] - p->before[k];
     }
+    return st;
+}
+
+ds_status ds__edit_export(const char *to, ds_model *m, const ds_edit *e, ds_error *err)
+{
+    ds_model *edited;
+    ds_status st = ds__edit_overlay(&edited, m, e, err);
+
+    if (st != DS_OK)
+        return st;
+    st = ds_model_export(edited, to, NULL, err);
+    ds_model_close(edited);
     return st;
 }

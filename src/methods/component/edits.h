@@ -12,6 +12,9 @@ char *ds__component_model_path(const char *folder);
 /* Without -m, the job looks at the model that the folder's question was asked of. */
 ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err);
 
+/* For early checks: DS_E_IO unless `folder` is one of `component score`. */
+ds_status ds__component_scores_there(const char *folder, ds_error *err);
+
 /* A folder of `component edit`, `redirect` or `overlap`, or a file of its kind. */
 ds_status ds__edit_open(ds_edit *e, const char *path, ds_error *err);
 
@@ -24,7 +27,7 @@ int64_t ds__edit_extent(const ds_edit_part *p, bool by_row, uint8_t *mark);
 ds_status ds__edit_lora(ds_bundle *b, const ds_edit *e, int64_t most, ds_error *err);
 ds_status ds__edit_diff(ds_bundle *b, const ds_edit *e, ds_error *err);
 
-/* Copies a diffusers folder with the edit in its weights. */
-ds_status ds__edit_export(const char *to, const char *from, const ds_edit *e, ds_error *err);
+/* Writes the model with the edit in its weights (ds_model_export). */
+ds_status ds__edit_export(const char *to, ds_model *m, const ds_edit *e, ds_error *err);
 
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "methods/component/edits.h"
+#include "methods/component/work.h"
 #include "methods/methods.h"
 
 /* ---- overlap --------------------------------------------------------------------------------- */
@@ -111,6 +112,22 @@ static ds_status open_model(save_job *o, ds_job *j, ds_error *err)
     return ds_model_open(&o->m, o->path, NULL, err);
 }
 
+/* Nothing is overwritten unless "force" says so: a single file, or a folder with a model in it. */
+static ds_status check_export(const save_job *o, const ds_job *j, ds_error *err)
+{
+    const char *end = strrchr(o->folder, '.');
+    char *index;
+    ds_status st;
+
+    if (end != NULL && strcmp(end, ".safetensors") == 0)
+        return ds_option_check_outfile(j->set, o->folder, err);
+    index = ds__component_path(o->folder, "model_index.json");
+    st = index == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a path")
+                       : ds_option_check_outfile(j->set, index, err);
+    ds_free(index);
+    return st;
+}
+
 static ds_status check_save(ds_job *j, void *options, ds_error *err)
 {
     save_job *o = options;
@@ -119,6 +136,8 @@ static ds_status check_save(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->lora == NULL && o->diff == NULL && o->folder == NULL)
         st = ds_fail(err, DS_E_ARG, "%s, %s or %s is needed", ds__job_name(j, "lora"),
                      ds__job_name(j, "diff"), ds__job_name(j, "export"));
+    if (st == DS_OK && o->folder != NULL)
+        st = check_export(o, j, err);
     if (st == DS_OK)
         st = open_model(o, j, err);
     return st == DS_OK ? ds__edit_check(&o->e, o->m, err) : st;
@@ -148,7 +167,7 @@ static ds_status run_save(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->diff != NULL)
         st = write_file(o, o->diff, false, err);
     if (st == DS_OK && o->folder != NULL)
-        st = ds__edit_export(o->folder, o->path, &o->e, err);
+        st = ds__edit_export(o->folder, o->m, &o->e, err);
     if (st == DS_OK)
         st = ds__result_set(j->result, "saved",
                             json_pack("{s:I, s:I, s:f, s:s?, s:s?, s:s?}", "parameters",
@@ -206,10 +225,11 @@ static const ds_option save_options[] = {
       .arg = "FILE",
       .help = "whole differences (LyCORIS's full), for any edit" },
     { .name = "export",
-      .kind = DS_OPTION_OUTDIR,
+      .kind = DS_OPTION_TEXT,
       .offset = AT(folder),
-      .arg = "DIR",
-      .help = "a copy of the model's folder with the edit in its weights" },
+      .arg = "MODEL",
+      .help = "the model with the edit in its weights: a single file where the name ends in "
+              ".safetensors, else a folder" },
     { .name = "strength",
       .kind = DS_OPTION_REAL,
       .offset = AT(strength),

@@ -89,6 +89,16 @@ static ds_status list_texts(redirect_job *o, ds_job *j, ds_error *err)
     return st;
 }
 
+static ds_status early(ds_job *j, void *options, ds_error *err)
+{
+    const redirect_job *o = options;
+
+    if (o->within != NULL && o->heads < 1)
+        return ds_fail(err, DS_E_ARG, "%s goes with %s N", ds__job_name(j, "within"),
+                       ds__job_name(j, "heads"));
+    return o->within != NULL ? ds__component_scores_there(o->within, err) : DS_OK;
+}
+
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     redirect_job *o = options;
@@ -98,9 +108,6 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         st = list_texts(o, j, err);
     if (st == DS_OK)
         st = ds__component_sites(&o->sites, j->model, o->info.side, o->info.side, err);
-    if (st == DS_OK && o->within != NULL && o->heads < 1)
-        st = ds_fail(err, DS_E_ARG, "%s goes with %s N", ds__job_name(j, "within"),
-                     ds__job_name(j, "heads"));
     if (st == DS_OK && o->keep == NULL && o->recipe == RECIPE_REDIRECT)
         st = ds__job_warn(
             j, "without captions to keep, everything near the concept changes with it", err);
@@ -540,6 +547,7 @@ const ds_method ds__method_component_redirect = {
     .size = sizeof(redirect_job),
     .fields = offsetof(redirect_job, from),
     .parts = DS_JOB_FOLDER | DS_JOB_MODEL | DS_JOB_THREADS,
+    .early = early,
     .check = check,
     .run = run,
     .clear = clear,

@@ -162,7 +162,13 @@ static ds_status add_pairs(component_work *w, const char *concept_, ds_error *er
             "the base stands for %lld texts, the concept for %lld: expected one, or as many",
             (long long)b.count, (long long)c.count);
     for (int64_t i = 0; st == DS_OK && i < c.count; i++) {
-        st = ds__alternatives_add(&w->texts, c.text[i], err);
+        if (w->q.goal == DS_GOAL_ERASE && strcmp(c.text[i], b.text[b.count == 1 ? 0 : i]) == 0)
+            st = ds_fail(err, DS_E_ARG,
+                         "the concept \"%.80s\" equals its base: expected two texts whose "
+                         "predictions differ",
+                         c.text[i]);
+        if (st == DS_OK)
+            st = ds__alternatives_add(&w->texts, c.text[i], err);
         if (st == DS_OK)
             st = ds__alternatives_add(&w->texts, b.text[b.count == 1 ? 0 : i], err);
         w->pairs++;

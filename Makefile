@@ -40,7 +40,7 @@ REPORT_SRC := src/optional/use.c src/optional/pango.c \
             $(if $(LINK_GRAMMAR),src/optional/link_grammar.c src/optional/links.c)
 SIMD_SRC := $(wildcard src/kernels/simd/*.c)
 CLI_SRC  := $(wildcard tools/cli/*.c tools/cli/*/*.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
+LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o) $(BUILD)/gen/layout.o
 CLI_OBJ  := $(CLI_SRC:%.c=$(BUILD)/%.o)
 REPORT_OBJ := $(REPORT_SRC:%.c=$(BUILD)/%.o)
 
@@ -123,6 +123,15 @@ $(BUILD)/src/models/tokenizer_clip.o $(BUILD)/src/report/letters.o: CPPFLAGS += 
 
 $(BUILD)/src/kernels/choose.o: CPPFLAGS += $(ISAS:%=-DDS_HAVE_ISA_%)
 
+# Sizes and offsets of the public structs, for other languages; without Python, none.
+$(BUILD)/gen/layout.c: scripts/declarations $(wildcard include/diffuscope/*.h)
+	@mkdir -p $(@D)
+	$(Q)if command -v python3 >/dev/null; then scripts/declarations "$(CC)" layout $@; else \
+	    echo '#include <diffuscope/base.h>' > $@; \
+	    echo 'const ds_struct_field *ds_struct_field_at(int i) { (void)i; return NULL; }' >> $@; fi
+$(BUILD)/gen/layout.o: $(BUILD)/gen/layout.c
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
 $(STATIC): $(LIB_OBJ) $(SIMD_OBJ)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
@@ -152,6 +161,7 @@ include examples/examples.mk
 include tests/tests.mk
 include bench/bench.mk
 include fuzz/fuzz.mk
+include python/python.mk
 
 SHARE = $(DESTDIR)$(PREFIX)/share
 install: all ## copy program, specimen, libraries, headers, manual to $(DESTDIR)$(PREFIX)

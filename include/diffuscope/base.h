@@ -117,6 +117,23 @@ typedef ds_status ds_progress_fn(void *user, const ds_progress *p, ds_error *err
 DS_API void ds_cancel_request(ds_cancel *c);
 DS_API bool ds_cancel_requested(const ds_cancel *c); /* NULL is allowed: no */
 
+/* For an interpreter, whose own handlers wait until a call is over: from here on SIGINT also requests
+ * the cancellation of c, before whatever handled it does so; NULL ends that. One c in a process; it lives
+ * until the end. DS_E_INTERNAL if the system refuses. */
+DS_API ds_status ds_cancel_on_interrupt(ds_cancel *c, ds_error *err);
+
+/* ---- for other languages --------------------------------------------------------------------- */
+
+/* How the compiler laid out the structs of these headers, so that who declares them in another
+ * language can compare: each struct, followed by its fields. NULL past the end. */
+typedef struct ds_struct_field {
+    const char *type;  /* "ds_tensor" */
+    const char *field; /* NULL: the struct itself */
+    size_t size, offset;
+    const void *init; /* of a struct with an initialiser (DS_RUN_OPTIONS_INIT): its value; NULL */
+} ds_struct_field;
+DS_API const ds_struct_field *ds_struct_field_at(int i);
+
 #ifdef __cplusplus
 }
 #endif

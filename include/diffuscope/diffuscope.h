@@ -6,7 +6,7 @@
  *   verbs, probe                          encode, denoise, pull back, decode; look inside, change
  *   daam, info, pid, ...                  instruments
  *   image, figure, chart, page, terminal  pictures of results
- *   stats, score, truth, ...              evaluation
+ *   stats, score, truth, scenes ...       evaluation
  *   letters, syntax, optional             text of figures and grammar, by a second library or the caller */
 
 #ifndef DIFFUSCOPE_DIFFUSCOPE_H
@@ -40,6 +40,7 @@
 #include <diffuscope/rng.h>
 #include <diffuscope/run.h>
 #include <diffuscope/sampler.h>
+#include <diffuscope/scenes.h>
 #include <diffuscope/score.h>
 #include <diffuscope/stats.h>
 #include <diffuscope/syntax.h>

@@ -35,7 +35,7 @@ enum {
     DS_JOB_COMPUTE = 1 << 2,        /* compute f32|bf16|ref */
     DS_JOB_THREADS = 1 << 3,        /* threads */
     DS_JOB_FOLDER = 1 << 4,         /* out: the run folder */
-    DS_JOB_FOLDER_NEEDED = 1 << 5,  /* the same, and it must be given */
+    DS_JOB_FOLDER_NEEDED = 1 << 5,  /* the same, and a command line must give it */
     DS_JOB_OWN_EMBEDDING = 1 << 6   /* "embedding" is an option of its own: a file that it writes */
 };
 
@@ -99,7 +99,9 @@ typedef struct ds_job_options {
     void (*remark)(void *user, const char *text, bool warning); /* a line for a person; or NULL */
     void *user;                                                 /* of both */
     const ds_cancel *cancel;                                    /* or NULL */
-    bool dashes; /* options are named as on a command line in messages */
+    bool dashes;               /* options are named as on a command line in messages */
+    const struct ds_tap *taps; /* on every picture that the job draws (probe.h); borrowed */
+    int n_taps;
 } ds_job_options;
 
 #define DS_JOB_OPTIONS_INIT                                                                        \

@@ -39,12 +39,16 @@ typedef struct ds_model_options {
         *prediction; /* "epsilon" or "v" instead of what the model says; NULL: what it says */
     const char *vae, *text_encoder, *text_encoder_2; /* files or folders that replace that part */
     ds_emphasis emphasis; /* how all prompts to this model are read: see tokenizer.h */
+    const ds_bundle
+        *weights; /* parameters by their names ("unet.conv_in.weight"), in place of the files of
+                                 each component of which it has any, all of them then. The data are
+                                 borrowed and must outlive the model; or NULL */
 } ds_model_options;
 
 #define DS_MODEL_OPTIONS_INIT                                                                      \
     {                                                                                              \
         sizeof(ds_model_options), DS_DTYPE_F32, NULL, DS_PRODUCTS_AUTO, NULL, NULL, NULL, NULL,    \
-            NULL, DS_EMPHASIS_NONE                                                                 \
+            NULL, DS_EMPHASIS_NONE, NULL                                                           \
     }
 
 /* Opens every component that the folder has, and checks each parameter's presence, shape and type

@@ -38,6 +38,9 @@ DS_API const char *ds_result_text(const ds_result *r, const char *path);
 /* All of it, as result.json has it; free with ds_free. */
 DS_API ds_status ds_result_json(const ds_result *r, char **out, ds_error *err);
 
+/* The record, as run.json has it; free with ds_free. */
+DS_API ds_status ds_result_record(const ds_result *r, char **json, ds_error *err);
+
 /* What a program is told on standard output, in one line: result.json, except where a command says
  * something shorter. Free with ds_free. */
 DS_API ds_status ds_result_answer(const ds_result *r, char **out, ds_error *err);

@@ -80,6 +80,11 @@ DS_API ds_status ds_bundle_save(const ds_bundle *b, const char *path, ds_error *
 DS_API ds_status ds_bundle_add(ds_bundle *b, const char *name, ds_dtype dtype, int rank,
                                const int64_t *dim, ds_tensor **out, ds_error *err);
 
+/* Adds a tensor whose data stay the caller's, and must live as long as the bundle. DS_E_ARG if the name is
+ * taken. */
+DS_API ds_status ds_bundle_borrow(ds_bundle *b, const char *name, const ds_tensor *t,
+                                  ds_error *err);
+
 /* A string of the file's __metadata__; value is copied. */
 DS_API ds_status ds_bundle_set_meta(ds_bundle *b, const char *key, const char *value,
                                     ds_error *err);

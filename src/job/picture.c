@@ -138,6 +138,8 @@ void ds__draw_run_options(ds_run_options *o, const ds_job *j, const draw_options
     o->vae_tiling = d->vae_tiling ? 1 : -1;
     o->chunks = d->long_prompt != 0;
     o->cancel = j->o.cancel;
+    o->taps = j->o.taps;
+    o->n_taps = j->o.n_taps;
 }
 
 ds_status ds__run_all(ds_job *j, ds_run *run, ds_error *err)

@@ -371,6 +371,11 @@ bool ds_result_figure_shown(const ds_result *r, int i)
     return i >= 0 && i < r->figures && r->figure[i].shown;
 }
 
+ds_status ds_result_record(const ds_result *r, char **json, ds_error *err)
+{
+    return ds_record_dump(r->record, json, err);
+}
+
 ds_status ds_result_answer(const ds_result *r, char **out, ds_error *err)
 {
     char *text = json_dumps(r->answer != NULL ? r->answer : r->root, 0);

@@ -15,6 +15,7 @@ const ds_store_options *ds__model_where(ds_store_options *out, const ds_model_op
     out->variant = o->variant;
     out->config = o->config;
     out->prediction = o->prediction;
+    out->memory = o->weights;
     out->part[DS_VAE] = o->vae;
     out->part[DS_TEXT_ENCODER] = o->text_encoder;
     out->part[DS_TEXT_ENCODER_2] = o->text_encoder_2;

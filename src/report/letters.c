@@ -222,7 +222,9 @@ static ds_status letters_draw(void *state, ds_image *on, int64_t x, int64_t y, c
                               const ds_lettering *how, ds_error *err)
 {
     const alphabet *a = state;
-    const double share = how->align == DS_ALIGN_RIGHT ? 1.0 : how->align == DS_ALIGN_CENTRE ? 0.5 : 0.0;
+    const double share = how->align == DS_ALIGN_RIGHT    ? 1.0
+                         : how->align == DS_ALIGN_CENTRE ? 0.5
+                                                         : 0.0;
     layout l;
 
     (void)err;

@@ -138,37 +138,71 @@ static ds_status check_name(const ds_bundle *b, const char *name, ds_error *err)
     return DS_OK;
 }
 
-ds_status ds_bundle_add(ds_bundle *b, const char *name, ds_dtype dtype, int rank,
-                        const int64_t *dim, ds_tensor **out, ds_error *err)
+/* A tensor of these sizes under a name that is free, its bytes counted. */
+static ds_status describe(ds_tensor *t, size_t *bytes, const ds_bundle *b, const char *name,
+                          ds_dtype dtype, int rank, const int64_t *dim, ds_error *err)
 {
-    ds_tensor t = { .dtype = dtype, .rank = rank };
-    ds_bundle_entry *e;
     ds_status st;
-    size_t bytes;
-    int64_t at;
 
-    *out = NULL;
+    *t = (ds_tensor){ .dtype = dtype, .rank = rank };
     if (rank < 0 || rank > DS_MAX_RANK || (unsigned)dtype >= DS_DTYPES)
         return ds_fail(err, DS_E_ARG,
                        "tensor '%.120s': rank %d, type %d: expected 0 to %d, 0 to %d", name, rank,
                        (int)dtype, DS_MAX_RANK, DS_DTYPES - 1);
     for (int i = 0; i < rank; i++)
-        t.dim[i] = dim[i];
-    if ((st = check_name(b, name, err)) != DS_OK ||
-        (st = ds_tensor_bytes(&t, &bytes, err)) != DS_OK ||
+        t->dim[i] = dim[i];
+    st = check_name(b, name, err);
+    return st == DS_OK ? ds_tensor_bytes(t, bytes, err) : st;
+}
+
+/* A new entry in its place among the names; NULL when memory is exhausted. Room is there. */
+static ds_bundle_entry *insert(ds_bundle *b, const char *name, const ds_tensor *t)
+{
+    int64_t at = lower_bound(b, b->count, name);
+    ds_bundle_entry *e = ds__bundle_append(b, name);
+
+    if (e == NULL)
+        return NULL;
+    memmove(b->by_name + at + 1, b->by_name + at, (size_t)(b->count - 1 - at) * sizeof *b->by_name);
+    b->by_name[at] = e;
+    e->owned = NULL;
+    e->tensor = *t;
+    return e;
+}
+
+ds_status ds_bundle_add(ds_bundle *b, const char *name, ds_dtype dtype, int rank,
+                        const int64_t *dim, ds_tensor **out, ds_error *err)
+{
+    ds_tensor t;
+    ds_bundle_entry *e;
+    ds_status st;
+    size_t bytes;
+
+    *out = NULL;
+    if ((st = describe(&t, &bytes, b, name, dtype, rank, dim, err)) != DS_OK ||
         (st = ds__bundle_reserve(b, 1, err)) != DS_OK)
         return st;
-    at = lower_bound(b, b->count, name);
-    if ((t.data = ds_calloc(bytes, 1)) == NULL || (e = ds__bundle_append(b, name)) == NULL) {
+    if ((t.data = ds_calloc(bytes, 1)) == NULL || (e = insert(b, name, &t)) == NULL) {
         ds_free(t.data);
         return ds_fail(err, DS_E_NOMEM, "tensor '%.120s': no memory for %zu bytes", name, bytes);
     }
-    memmove(b->by_name + at + 1, b->by_name + at, (size_t)(b->count - 1 - at) * sizeof *b->by_name);
-    b->by_name[at] = e;
     e->owned = t.data;
-    e->tensor = t;
     *out = &e->tensor;
     return DS_OK;
+}
+
+ds_status ds_bundle_borrow(ds_bundle *b, const char *name, const ds_tensor *given, ds_error *err)
+{
+    ds_tensor t;
+    size_t bytes;
+    ds_status st = describe(&t, &bytes, b, name, given->dtype, given->rank, given->dim, err);
+
+    t.data = given->data;
+    if (st == DS_OK)
+        st = ds__bundle_reserve(b, 1, err);
+    if (st == DS_OK && insert(b, name, &t) == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "tensor '%.120s': no memory for its name", name);
+    return st;
 }
 
 static ds_bundle_pair *find_meta(const ds_bundle *b, const char *key)

@@ -110,7 +110,15 @@ ds_status ds__store_weights(const ds_store *s, const char *component, ds_weights
                             ds_error *err)
 {
     const ds_store *from = source(s, component);
+    char prefix[64];
+    ds_status st = DS_OK;
 
+    *out = NULL;
+    snprintf(prefix, sizeof prefix, "%s.", component);
+    if (s->memory != NULL)
+        st = ds__weights_borrow(out, s->memory, prefix, err);
+    if (st != DS_OK || *out != NULL)
+        return st;
     return from->kind->weights(from->self, component, out, err);
 }
 

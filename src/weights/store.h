@@ -21,6 +21,8 @@ typedef struct ds_store_options {
     const char *config;  /* folder with the configurations and tokenizers of a single file */
     const char *part[DS_COMPONENTS]; /* replaces that part: a folder or a file; NULL: none */
     const char *prediction; /* "epsilon", "v" or "v_prediction" instead of what the model says */
+    const ds_bundle
+        *memory; /* weights by "component.name", in place of a component's files; borrowed */
 } ds_store_options;
 
 /* `model` is a folder, "owner/name" in the hub cache, or a file. options may be NULL.
@@ -102,6 +104,7 @@ struct ds_store {
     void *self;
     char *path;
     bool is_file, is_sd2;
+    const ds_bundle *memory; /* see ds_store_options */
     ds_store *part[DS_COMPONENTS];
     ds_prediction_note prediction;
     char remark[400];

@@ -76,6 +76,8 @@ ds_status ds__store_open(ds_store **out, const char *model, const ds_store_optio
 
     *out = NULL;
     if (st == DS_OK)
+        s->memory = o->memory;
+    if (st == DS_OK)
         st = is_regular(model) ? ds__store_open_file(s, o, err)
                                : ds__store_open_folder(s, model, o, err);
     if (st == DS_OK && o->config != NULL && !s->is_file)

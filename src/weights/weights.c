@@ -238,6 +238,54 @@ ds_status ds__weights_open(ds_weights **out, const char *folder, const char *pre
     return DS_OK;
 }
 
+/* ---- from memory ----------------------------------------------------------------------------- */
+
+static ds_status borrow_all(ds_weights *w, const ds_bundle *from, const char *prefix, ds_error *err)
+{
+    const size_t n = strlen(prefix);
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < from->count; i++) {
+        const ds_bundle_entry *e = from->entry[i];
+
+        if (strncmp(e->name, prefix, n) == 0)
+            st = ds_bundle_borrow(w->file[0]->bundle, e->name + n, &e->tensor, err);
+    }
+    for (int64_t i = 0; st == DS_OK && i < w->file[0]->bundle->count; i++) {
+        const ds_bundle_entry *e = w->file[0]->bundle->entry[i];
+
+        st = ds__weights_add(w, e->name, &e->tensor, err);
+    }
+    return st == DS_OK ? ds__weights_seal(w, err) : st;
+}
+
+ds_status ds__weights_borrow(ds_weights **out, const ds_bundle *from, const char *prefix,
+                             ds_error *err)
+{
+    ds_weights *w = ds_calloc(1, sizeof *w);
+    ds_bundle *b = NULL;
+    char label[NAME_SIZE];
+    ds_status st;
+
+    *out = NULL;
+    snprintf(label, sizeof label, "memory:%.*s", (int)strlen(prefix) - 1, prefix);
+    if (w == NULL || (w->file = ds__arena_alloc(&w->arena, sizeof *w->file)) == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "%s: no memory", label);
+    else
+        st = ds_bundle_new(&b, err);
+    if (st == DS_OK)
+        st = ds__weights_file_new(&w->file[0], label, b, err);
+    if (st == DS_OK) {
+        w->files = 1;
+        st = borrow_all(w, from, prefix, err);
+    }
+    if (st == DS_OK && w->params > 0)
+        *out = w;
+    else
+        ds__weights_close(w);
+    return st;
+}
+
 void ds__weights_close(ds_weights *w)
 {
     if (w == NULL)
@@ -372,16 +420,53 @@ const char *ds__weights_file_path(const ds_weights *w, int64_t i)
     return w->file[i]->path;
 }
 
+/* Tensors that lie in no file. */
+static bool in_memory(const ds_weights_file *f)
+{
+    return f->bundle->map == NULL;
+}
+
 int64_t ds__weights_file_bytes(const ds_weights *w, int64_t i)
 {
-    return (int64_t)w->file[i]->bundle->map_size;
+    const ds_bundle *b = w->file[i]->bundle;
+    int64_t sum = (int64_t)b->map_size;
+    size_t bytes;
+
+    for (int64_t k = 0; in_memory(w->file[i]) && k < b->count; k++)
+        sum += ds_tensor_bytes(&b->entry[k]->tensor, &bytes, NULL) == DS_OK ? (int64_t)bytes : 0;
+    return sum;
+}
+
+/* SHA-256 over all tensors in the order of their names: name, type, shape, a line end, and the bytes. */
+static void hash_memory(char hex[65], const ds_bundle *b)
+{
+    ds_sha256 all;
+
+    ds__sha256_begin(&all);
+    for (int64_t k = 0; k < b->count; k++) {
+        const ds_bundle_entry *e = b->by_name[k];
+        char line[NAME_SIZE + 200], shape[160];
+        size_t bytes = 0;
+        int n =
+            snprintf(line, sizeof line, "%.250s %s %s\n", e->name, ds_dtype_name(e->tensor.dtype),
+                     ds_tensor_shape(&e->tensor, shape, sizeof shape));
+
+        ds__sha256_add(&all, line, (size_t)n);
+        if (ds_tensor_bytes(&e->tensor, &bytes, NULL) == DS_OK)
+            ds__sha256_add(&all, e->tensor.data, bytes);
+    }
+    ds__sha256_end(&all, hex);
 }
 
 ds_status ds__weights_file_hash(ds_weights *w, int64_t i, const char **hex, ds_error *err)
 {
     ds_weights_file *f = w->file[i];
-    ds_status st = f->hash[0] != '\0' ? DS_OK : ds__sha256_file(f->hash, f->path, err);
+    ds_status st = DS_OK;
 
+    if (f->hash[0] == '\0' && in_memory(f))
+        hash_memory(f->hash, f->bundle);
+    else if (f->hash[0] == '\0')
+        st = ds__sha256_file(f->hash, f->path, err);
     *hex = st == DS_OK ? f->hash : NULL;
     return st;
 }

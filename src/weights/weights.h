@@ -17,6 +17,11 @@ typedef struct ds_weights ds_weights;
 ds_status ds__weights_open(ds_weights **out, const char *folder, const char *prefer, ds_error *err);
 void ds__weights_close(ds_weights *w);
 
+/* Weights that lie in memory: the tensors of `from` whose names begin with `prefix`, a component's with its
+ * point, under the names behind it. The data stay the caller's. *out is NULL where there is none. */
+ds_status ds__weights_borrow(ds_weights **out, const ds_bundle *from, const char *prefix,
+                             ds_error *err);
+
 /* A file that several components share: mapped once, hashed once. Takes over the bundle, also on
  * failure; the path is copied. It must outlive the weights that are made from it. */
 typedef struct ds_weights_file ds_weights_file;

@@ -1,9 +1,10 @@
-# tests.mk - every C file in tests/<tier>/ is one cmocka program; every *.sh there is one too.
+# tests.mk - every C file in tests/<tier>/ is one cmocka program; every *.sh there is one too (of Python
+# there is one that runs them all).
 #
 # Tiers: unit and grad (seconds), golden (tests/data/golden; a larger set from ../shared/golden, or says
 # loudly that it is absent), fault, cli, contract. tests/slow/ runs in `make test-all` only.
 
-TIERS      := unit grad golden fault cli contract
+TIERS      := unit grad golden fault cli contract python
 TEST_SRC   := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.c))
 SLOW_SRC   := $(wildcard tests/slow/*.c)
 TEST_COMMON := $(BUILD)/tests/support.o $(BUILD)/tests/analytic.o
@@ -28,7 +29,7 @@ test: ## build and test, below 20 minutes on two cores
 	@scripts/install-deps
 	@$(MAKE) --no-print-directory $(JOBS) run-tests
 
-run-tests: $(PROGRAM) $(TEST_BIN) $(EXAMPLE_BIN) check-layers
+run-tests: $(PROGRAM) $(TEST_BIN) $(EXAMPLE_BIN) check-layers $(if $(SAN),,python)
 	@BUILD=$(BUILD) scripts/run-tests $(TEST_BIN) $(TEST_SH)
 	@scripts/check-format || [ -z "$$CI" ] # at home it is said, in CI it fails
 

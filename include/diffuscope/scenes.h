@@ -20,10 +20,11 @@ DS_API void ds_scenes_close(ds_scenes *s); /* NULL is allowed */
 
 /* One scene; all zero: empty. */
 typedef struct ds_scene_truth {
-    ds_image picture;     /* 64 by 64 */
-    int64_t entities;     /* what can be pointed at, in the order of the JSON's "entities" */
-    unsigned char *masks; /* [entities, height, width], 1 where it covers more than half of a pixel */
-    char *json;           /* caption, links from words to entities, entities, factors */
+    ds_image picture; /* 64 by 64 */
+    int64_t entities; /* what can be pointed at, in the order of the JSON's "entities" */
+    unsigned char
+        *masks; /* [entities, height, width], 1 where it covers more than half of a pixel */
+    char *json; /* caption, links from words to entities, entities, factors */
 } ds_scene_truth;
 
 /* Scene `index` (from 0, without an end) of a split: "train", "single", "test", "heldout", "icon", "pair",

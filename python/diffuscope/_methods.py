@@ -56,10 +56,11 @@ def identifier(name):
 def signature(method, leading=()):
     params = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in leading if n == "self"]
     rows = options_of(method)
-    for o in rows:
-        if o["name"] in leading:
-            params.append(inspect.Parameter(identifier(o["name"]), inspect.Parameter.POSITIONAL_OR_KEYWORD,
-                                            default=inspect.Parameter.empty if o["required"] else None))
+    optional = False
+    for o in sorted((o for o in rows if o["name"] in leading), key=lambda o: leading.index(o["name"])):
+        optional = optional or not o["required"]
+        params.append(inspect.Parameter(identifier(o["name"]), inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                                        default=None if optional else inspect.Parameter.empty))
     for o in rows:
         if o["name"] not in leading:
             params.append(inspect.Parameter(identifier(o["name"]), inspect.Parameter.KEYWORD_ONLY, default=default(o)))
@@ -95,7 +96,8 @@ def documentation(method):
         lines.append(textwrap.fill(f"{identifier(o['name'])} ({', '.join(notes)}): {o['help']}", 110,
                                    initial_indent="    ", subsequent_indent="        "))
     if m["results"]:
-        lines += ["", "The result holds"] + ["    " + row for row in m["results"].split("\n")]
+        lines += ["", "The result holds"] + [textwrap.fill(row, 110, initial_indent="    ", subsequent_indent="        ")
+                                               for row in m["results"].split("\n")]
     return "\n".join(lines)
 
 

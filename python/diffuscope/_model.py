@@ -225,6 +225,20 @@ class Bundle(Handle):
             call("bundle_borrow", self, name.encode(), ctypes.byref(t))
 
 
+def load(path):
+    """The tensors of a safetensors file, by name; mapped, not read."""
+    return _tensors(Handle(out("bundle_load", fsencode(path)), "bundle_free"))
+
+
+def save(path, arrays):
+    """Writes arrays to a safetensors file."""
+    call("bundle_save", Bundle(arrays), fsencode(path))
+
+
+def _tensors(handle):
+    return Tensors(handle, handle)
+
+
 class Pipe:
     """An open model. It may be shared by threads: each call has its own state.
 
@@ -377,7 +391,7 @@ class Pipe:
                 cancel=ctypes.pointer(watching.cancel))
         with watching:
             call("model_forward_with", self._model, module.encode(), given, result, ctypes.byref(o), watch=watching)
-        return Tensors(result, result)
+        return _tensors(result)
 
     def forward(self, module, inputs, watch=None):
         """Runs one network ("unet", "text_encoder", "vae.decode" ...) on arrays with diffusers' argument names:

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <string.h>
 
-static ds_cancel *cancelled;   /* read by the handler */
+static ds_cancel *cancelled;    /* read by the handler */
 static struct sigaction before; /* what handled the signal until now */
 
 static void on_interrupt(int number, siginfo_t *info, void *context)

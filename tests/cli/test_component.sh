@@ -38,6 +38,9 @@ expect 0 'have a score that is positive' component edit --scores "$dir/s" -g neu
 expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --rounds 3 --draws 0 --pictures 0 \
     --out "$dir/rounds"
 expect 0 'weights' component edit --scores "$dir/s" --select global --count 40 --draws 0 --pictures 0 --out "$dir/w"
+expect 0 'of kind weight' component edit --scores "$dir/s" --select prune --ratio 0.1 --pictures 0 --out "$dir/prune"
+expect 2 'prune takes weights' component edit --scores "$dir/s" --select prune --count 3
+expect 2 'expected scores of erase' component edit --scores "$dir/amplify" --select prune --ratio 0.1
 expect 0 'random sets' component check --scores "$dir/s" -g head --count 1 --draws 6 --draws-at 2
 printf 'a house\ntwo birds\n' >"$dir/anchors"
 expect 0 'of kind head' component edit --scores "$dir/s" -g head --count 1 --anchors "$dir/anchors" \

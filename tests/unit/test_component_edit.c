@@ -8,6 +8,7 @@
 
 #include "methods/component/closed.h"
 #include "methods/component/edit.h"
+#include "methods/component/prune.h"
 #include "methods/component/select.h"
 
 /* ---- selection ------------------------------------------------------------------------------- */
@@ -105,6 +106,24 @@ static void counts_are_those_of_the_published_rule(void **state)
                      (long long)row, (long long)flat, (long long)want[i].row,
                      (long long)want[i].flat);
     }
+}
+
+/* ConceptPrune by hand. |x| of the concept (2,1,1), of the base (1,2,1). Scores of the concept: (2,3,2) and
+ * (8,1,1.5); the first of each row: 3, whose unit is larger under the base, and 8, whose unit is not. */
+static void prune_keeps_what_the_concept_uses_more(void **state)
+{
+    const float w[6] = { 1, -3, 2, 4, 1, -1.5f };
+    const double concept_[3] = { 2, 1, 1 }, base[3] = { 1, 2, 1 };
+    uint8_t chosen[6] = { 0 };
+    ds_error err = { 0 };
+
+    (void)state;
+    ts_ok(ds__prune_mark(chosen, w, 2, 3, concept_, base, 0.34, &err), &err);
+    assert_memory_equal(chosen, ((const uint8_t[]){ 0, 0, 0, 1, 0, 0 }), 6);
+    /* Two of three: 2 (unit 0 comes before unit 2 with the same score), and 1.5, whose unit is as large
+     * under the base. A second time step adds to what is there. */
+    ts_ok(ds__prune_mark(chosen, w, 2, 3, concept_, base, 0.67, &err), &err);
+    assert_memory_equal(chosen, ((const uint8_t[]){ 1, 0, 0, 1, 0, 0 }), 6);
 }
 
 static void first_of_lists(void **state)
@@ -274,6 +293,7 @@ int main(void)
         cmocka_unit_test(rows_matrices_and_signs),
         cmocka_unit_test(equal_scores_go_by_place),
         cmocka_unit_test(counts_are_those_of_the_published_rule),
+        cmocka_unit_test(prune_keeps_what_the_concept_uses_more),
         cmocka_unit_test(first_of_lists),
         cmocka_unit_test(unions_do_not_depend_on_the_order),
         cmocka_unit_test(files_give_edits_back),

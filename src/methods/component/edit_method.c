@@ -10,7 +10,10 @@
 #include "methods/component/choose.h"
 #include "methods/component/edit_page.h"
 #include "methods/component/edits.h"
+#include "methods/component/prune.h"
 #include "methods/methods.h"
+
+enum { SELECT_PRUNE = DS_PICK_GLOBAL + 1 }; /* of --select: ConceptPrune, without scores */
 
 /* Options of both (block). */
 typedef struct choice_options {
@@ -23,7 +26,7 @@ typedef struct choice_options {
 
 typedef struct edit_job {
     choice_options c;
-    int64_t rounds, pictures;
+    int64_t rounds, pictures, prune_steps;
     const char *anchors;
     double penalty;
     bool amplify, yes;
@@ -80,7 +83,15 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
                        "%s goes with components, not with single weights: their scores come from "
                        "activations alone",
                        ds__job_name(j, "anchors"));
+    if (o->c.select == SELECT_PRUNE &&
+        (o->c.granularity != DS_WEIGHTS || o->c.ratio <= 0.0 || o->rounds > 1))
+        return ds_fail(err, DS_E_ARG, "%s prune takes weights, a %s and one round",
+                       ds__job_name(j, "select"), ds__job_name(j, "ratio"));
     st = load(o, j, err);
+    if (st == DS_OK && o->c.select == SELECT_PRUNE && o->w.q.goal != DS_GOAL_ERASE)
+        st = ds_fail(err, DS_E_ARG,
+                     "%s prune compares a concept with its base: expected scores of erase",
+                     ds__job_name(j, "select"));
     if (st != DS_OK || o->c.granularity == DS_WEIGHTS)
         return st;
     all = ds__components_of(NULL, 0, o->w.sites, (ds_granularity)o->c.granularity);
@@ -220,6 +231,17 @@ static ds_status gradients_again(edit_job *o, ds_job *j, ds_error *err)
     return DS_OK;
 }
 
+/* Sizes of hidden units predict no fall of J. */
+static ds_status prune(ds_edit *step, double *predicted, int64_t *chosen, edit_job *o, ds_job *j,
+                       ds_bundle *masks, ds_error *err)
+{
+    ds_status st = ds__component_prepare(&o->w, j, err);
+
+    *predicted = NAN;
+    return st == DS_OK ? ds__prune(step, chosen, &o->w, o->c.ratio, o->prune_steps, masks, err)
+                       : st;
+}
+
 /* One round: choose in the model as it is now, and lay the edit over it. */
 static ds_status one_round(edit_job *o, ds_job *j, int64_t round, ds_bundle *masks, ds_error *err)
 {
@@ -243,7 +265,9 @@ static ds_status one_round(edit_job *o, ds_job *j, int64_t round, ds_bundle *mas
         st = weights ? gradients_again(o, j, err) : measure_again(o, j, o->units, err);
     if (st == DS_OK && o->anchors != NULL)
         st = subtract_anchors(o, j, o->units, err);
-    if (st == DS_OK)
+    if (st == DS_OK && o->c.select == SELECT_PRUNE)
+        st = prune(&step, &predicted, &chosen, o, j, masks, err);
+    else if (st == DS_OK)
         st = ds__choose(&step, &predicted, &chosen, o->w.model, o->w.sites,
                         &(component_values){ v.units, o->scores }, &c,
                         o->rounds == 1 ? masks : NULL, err);
@@ -290,7 +314,7 @@ static ds_status compare_sets(edit_job *o, ds_job *j, int64_t dose, ds_error *er
     ds_status st;
 
     o->pearson = o->spearman = NAN;
-    if (n < 3)
+    if (n < 3 || o->c.select == SELECT_PRUNE)
         return DS_OK;
     o->x = ds_calloc((size_t)n, sizeof *o->x);
     o->y = ds_calloc((size_t)n, sizeof *o->y);
@@ -424,10 +448,10 @@ static const ds_option choice_rows[] = {
     { .name = "select",
       .kind = DS_OPTION_CHOICE,
       .offset = CH(select),
-      .choices = "row|flat|global",
+      .choices = "row|flat|global|prune",
       .standard = "row",
-      .help =
-          "weights compete within a row, a matrix, or all matrices; components always with all" },
+      .help = "weights compete within a row, a matrix, or all matrices; components always with "
+              "all; prune: ConceptPrune, by sizes of hidden units instead of scores" },
     { .name = "keep-sign",
       .kind = DS_OPTION_CHOICE,
       .offset = CH(sign),
@@ -490,6 +514,14 @@ static const ds_option options[] = {
       .min = 1,
       .max = 10000,
       .help = "remove in so many rounds, scoring the edited model again before each" },
+    { .name = "prune-steps",
+      .kind = DS_OPTION_INT,
+      .offset = AT(prune_steps),
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 1000,
+      .help = "of --select prune: only the first N time steps of the draws; 0: all" },
     { .name = "anchors",
       .kind = DS_OPTION_FILE,
       .offset = AT(anchors),

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "methods/component/edits.h"
 #include "methods/component/work.h"
@@ -122,8 +123,9 @@ static ds_status check_export(const save_job *o, const ds_job *j, ds_error *err)
     if (end != NULL && strcmp(end, ".safetensors") == 0)
         return ds_option_check_outfile(j->set, o->folder, err);
     index = ds__component_path(o->folder, "model_index.json");
-    st = index == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a path")
-                       : ds_option_check_outfile(j->set, index, err);
+    st = index == NULL              ? ds_fail(err, DS_E_NOMEM, "no memory for a path")
+         : access(index, F_OK) == 0 ? ds_option_check_outfile(j->set, index, err)
+                                    : DS_OK;
     ds_free(index);
     return st;
 }

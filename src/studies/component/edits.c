@@ -15,7 +15,7 @@
 
 const char *const ds__eval_edit_names[EVAL_EDITS] = {
     "base",          "one-shot", "uce", "redirect", "random",    "within",
-    "within-random", "rounds",   "row", "flat",     "magnitude",
+    "within-random", "rounds",   "row", "flat",     "magnitude", "prune",
 };
 
 /* What each edit is, as options of `component edit`. `stop`: by the published score. */
@@ -29,6 +29,7 @@ static const recipe recipes[EVAL_EDITS] = {
     [EVAL_ROW] = { true, "row", NULL, "0.02", "none", "1" },
     [EVAL_FLAT] = { true, "flat", NULL, "0.001", "none", "1" },
     [EVAL_ROUNDS] = { false, "global", "1000", NULL, "none", "10" },
+    [EVAL_PRUNE] = { false, "prune", NULL, "0.01", "none", "1" },
     [EVAL_RANDOM] = { false, "global", "1000", NULL, "random", "1" },
     [EVAL_MAGNITUDE] = { false, "global", "1000", NULL, "magnitude", "1" },
 };

@@ -27,6 +27,7 @@ typedef enum eval_edit {
     EVAL_ROW,
     EVAL_FLAT,
     EVAL_MAGNITUDE,
+    EVAL_PRUNE,
     EVAL_EDITS,
     EVAL_EDIT_NUMBERS = 32 /* room in the numbers of lines */
 } eval_edit;

@@ -32,7 +32,7 @@ static ds_status choose_edits(component_eval *e, ds_job *j, ds_error *err)
         if (k == EVAL_EDITS)
             return ds_fail(err, DS_E_ARG,
                            "%s \"%.*s\": expected all, or some of base, one-shot, row, flat, "
-                           "rounds, uce, redirect, within, within-random, random, magnitude",
+                           "rounds, uce, redirect, within, within-random, random, magnitude, prune",
                            ds__job_name(j, "edits"), (int)n, at);
         e->wanted[k] = true;
         at += n + (at[n] == ',');
@@ -170,7 +170,7 @@ static const ds_option rows[] = {
       .arg = "LIST",
       .standard = "all",
       .help = "which edits: one-shot,row,flat,rounds,uce,redirect,within,within-random,random,"
-              "magnitude" },
+              "magnitude,prune" },
     { .name = "rounds",
       .kind = DS_OPTION_INT,
       .offset = AT(rounds),
@@ -240,7 +240,8 @@ const ds_method ds__method_eval_component = {
         "in ten rounds, the gradient through both rows), uce (as published, with 60 kept words), "
         "redirect (hundreds of kept captions), within (redirect in the heads that attribution "
         "names "
-        "alone) and within-random (as many others); controls: random and magnitude, 1,000 weights "
+        "alone) and within-random (as many others), prune (ConceptPrune, 1 % of each row of the "
+        "second matrices); controls: random and magnitude, 1,000 weights "
         "each. The same captions and noise under every edit.\n\n"
         "Kinds of pictures: the concept; its other name, or another wording, which no edit reads; "
         "the guide and the concept's neighbours; others, which no edit reads.\n\n"

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "job/specimen.h"
+#include "models/model.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
 
@@ -28,7 +29,8 @@ static ds_status make_options(ds_job *j, ds_error *err)
     if (st != DS_OK)
         return st;
     ds_common_options(j->rows_of_common, j->method->parts);
-    for (int i = 0; !j->o.dashes && i < DS_COMMON_OPTIONS; i++) /* a caller may keep all in memory */
+    for (int i = 0; !j->o.dashes && i < DS_COMMON_OPTIONS;
+         i++) /* a caller may keep all in memory */
         j->rows_of_common[i].required = false;
     st = ds_option_set_add(j->set, j->rows_of_common, &j->common, err);
     j->rows = ds_option_count(j->set);
@@ -67,7 +69,6 @@ void ds_job_free(ds_job *j)
         return;
     if (j->method->clear != NULL && j->checked)
         j->method->clear(j->options);
-    ds_tokenizer_close(j->tokenizer);
     if (j->model_is_ours)
         ds_model_close(j->model);
     ds_option_set_free(j->set);
@@ -199,17 +200,7 @@ static ds_model_options model_options(const ds_job *j)
 
 ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err)
 {
-    const ds_model_options o = model_options(j);
-    ds_status st = DS_OK;
-
-    if (j->tokenizer == NULL)
-        st = j->model != NULL
-                 ? ds_model_tokenizer(j->model, &j->tokenizer, 1, err)
-                 : ds_model_tokenizer_open(&j->tokenizer, ds__job_model_path(j), 1, &o, err);
-    if (st == DS_OK)
-        ds_tokenizer_set_emphasis(j->tokenizer, o.emphasis);
-    *out = j->tokenizer;
-    return st;
+    return ds__model_reader(j->model, out, 1, err);
 }
 
 const char *ds__job_model_path(const ds_job *j)
@@ -272,17 +263,9 @@ static ds_status open_model(ds_job *j, ds_error *err)
     return text != NULL ? ds__job_warn(j, text, err) : st;
 }
 
-ds_status ds__job_reopen(ds_job *j, const char *model, ds_error *err)
+ds_status ds__job_use_model(ds_job *j, const char *path, ds_error *err)
 {
-    ds_status st = ds_option_resolve(j->set, ds_option_find(j->set, "model"), model, err);
-
-    if (st != DS_OK)
-        return st;
-    if (j->model_is_ours)
-        ds_model_close(j->model);
-    j->model = NULL;
-    j->model_is_ours = false;
-    return open_model(j, err);
+    return ds_option_resolve(j->set, ds_option_find(j->set, "model"), path, err);
 }
 
 ds_status ds_job_check(ds_job *j, ds_error *err)

@@ -33,7 +33,6 @@ struct ds_job {
     job_common common;
     ds_model *model; /* NULL: the method has none */
     bool model_is_ours;
-    ds_tokenizer *tokenizer; /* of ds__job_tokenizer */
     ds_record *record;       /* the result's */
     ds_result *result;
     double start; /* seconds of the monotonic clock */
@@ -64,11 +63,11 @@ ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t t
 /* Adds the seconds that passed since the job began to the record, as timings.NAME. */
 ds_status ds__job_time(ds_job *j, const char *name, ds_error *err);
 
-/* The first tokenizer of the model, opened once; borrowed. */
+/* The first tokenizer of the model; borrowed. */
 ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err);
 
-/* For check: another model in place of the one that the options name. */
-ds_status ds__job_reopen(ds_job *j, const char *model, ds_error *err);
+/* For early: another model in place of the one that the options name. */
+ds_status ds__job_use_model(ds_job *j, const char *path, ds_error *err);
 
 /* Path of the model; "" for one that was handed in without a path. */
 const char *ds__job_model_path(const ds_job *j);

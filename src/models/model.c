@@ -31,6 +31,8 @@ void ds_model_close(ds_model *m)
     base = m->base;
     ds__params_free(m->params);
     json_decref(m->applied);
+    for (int i = 0; i < 2; i++)
+        ds_tokenizer_close(atomic_load(&m->tokenizer[i]));
     for (ds_learned *l = m->learned, *next; l != NULL; l = next) {
         next = l->next;
         ds_free(l);

@@ -34,8 +34,13 @@ struct ds_model {
     ds_params *params;   /* of all components, "unet.conv_in.weight" */
     ds_dtype compute;
     ds_products products;
-    ds_emphasis emphasis; /* how prompts are read */
+    ds_emphasis emphasis;                 /* how prompts are read */
+    _Atomic(ds_tokenizer *) tokenizer[2]; /* opened by the first who asks; constant from then on */
 };
+
+/* The model's own tokenizer (number 1 or 2), which reads emphasis as the model does; borrowed, and shared by
+ * threads. */
+ds_status ds__model_reader(ds_model *m, ds_tokenizer **out, int number, ds_error *err);
 
 /* The part of the options that says where a model lies; o may be NULL. */
 const ds_store_options *ds__model_where(ds_store_options *out, const ds_model_options *o);

@@ -500,3 +500,25 @@ ds_status ds_model_tokenizer(const ds_model *m, ds_tokenizer **out, int number, 
     }
     return st;
 }
+
+/* Whoever comes second closes what it opened. */
+ds_status ds__model_reader(ds_model *m, ds_tokenizer **out, int number, ds_error *err)
+{
+    _Atomic(ds_tokenizer *) *place = &m->tokenizer[number == 2];
+    ds_tokenizer *own, *none = NULL;
+    ds_status st;
+
+    *out = atomic_load(place);
+    if (*out != NULL)
+        return DS_OK;
+    st = ds_model_tokenizer(m, &own, number, err);
+    if (st != DS_OK)
+        return st;
+    ds_tokenizer_set_emphasis(own, m->emphasis);
+    if (!atomic_compare_exchange_strong(place, &none, own)) {
+        ds_tokenizer_close(own);
+        own = none;
+    }
+    *out = own;
+    return DS_OK;
+}

@@ -20,10 +20,9 @@ static ds_status open_encoder(ds_text *t, int i, ds_error *err)
     ds_status st = ds__module_need(t->model, modules[i], err);
 
     if (st == DS_OK)
-        st = ds_model_tokenizer(t->model, &t->tokenizer[i], i + 1, err);
+        st = ds__model_reader(t->model, &t->tokenizer[i], i + 1, err);
     if (st != DS_OK)
         return st;
-    ds_tokenizer_set_emphasis(t->tokenizer[i], t->model->emphasis);
     info = ds_tokenizer_describe(t->tokenizer[i]);
     if (info.size > c->vocab)
         return ds_fail(err, DS_E_SHAPE,
@@ -91,8 +90,6 @@ void ds__text_close(ds_text *t)
 {
     if (t == NULL)
         return;
-    for (int i = 0; i < DS_ENCODERS; i++)
-        ds_tokenizer_close(t->tokenizer[i]);
     ds__conditions_free(t->empty);
     ds_free(t);
 }

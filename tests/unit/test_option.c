@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <diffuscope/daam.h>
 #include <diffuscope/methods.h>
+#include <diffuscope/pid.h>
 #include <jansson.h>
 
-#include "job/job.h"
+#include "job/picture.h"
 
 static size_t field_size(ds_option_kind kind)
 {
@@ -208,6 +210,131 @@ static void texts_are_parsed(void **state)
 }
 
 /* run.json tells every option after defaults, in the type that it has, and nothing of its caller's. */
+/* A job whose options are all left alone. */
+static ds_job *left_alone(const char *method)
+{
+    const ds_method *m;
+    ds_error err = { 0 };
+    ds_option_set *s;
+    ds_job *j;
+
+    ts_ok(ds_method_find(&m, method, &err), &err);
+    ts_ok(ds_job_new(&j, m, NULL, &err), &err);
+    s = ds_job_options_of(j);
+    for (int k = 0; k < ds_option_count(s); k++)
+        if (ds_option_at(s, k)->required)
+            ts_ok(ds_job_set(j, ds_option_at(s, k)->name, "x", &err), &err);
+    ts_ok(ds_option_set_finish(s, &err), &err);
+    return j;
+}
+
+static double default_of(const ds_job *j, const char *name)
+{
+    const int i = ds_option_find(j->set, name);
+
+    assert_true(i >= 0);
+    switch (ds_option_at(j->set, i)->kind) {
+    case DS_OPTION_REAL:
+    case DS_OPTION_SHARE:
+        return ds_option_real(j->set, i);
+    case DS_OPTION_FLAG:
+        return ds_option_flag(j->set, i);
+    case DS_OPTION_CHOICE:
+        return ds_option_choice(j->set, i);
+    case DS_OPTION_SEED:
+        return (double)ds_option_seed(j->set, i);
+    default:
+        return (double)ds_option_int(j->set, i);
+    }
+}
+
+/* What the rows say and what DS_..._INIT says is one truth: options that are left alone fill the struct
+ * with the very values that it starts with. */
+static void tables_and_structs_have_the_same_defaults(void **state)
+{
+    const ds_run_options run = DS_RUN_OPTIONS_INIT;
+    const ds_info_options info = DS_INFO_OPTIONS_INIT;
+    const ds_pid_options pid = DS_PID_OPTIONS_INIT;
+    const ds_pid_question question = DS_PID_QUESTION_INIT;
+    const ds_daam_picture picture = DS_DAAM_PICTURE_INIT;
+    const ds_daam_map_options map = DS_DAAM_MAP_OPTIONS_INIT;
+    const ds_counterfactual_options edit = DS_COUNTERFACTUAL_OPTIONS_INIT;
+    const struct {
+        const char *method, *option;
+        double value;
+    } row[] = {
+        { "generate", "steps", run.steps },
+        { "generate", "cfg-scale", run.cfg_scale },
+        { "generate", "seed", (double)run.seed },
+        { "generate", "strength", run.strength },
+        { "generate", "long-prompt", run.chunks },
+        { "info", "replicates", (double)info.replicates },
+        { "info", "nodes", (double)info.nodes },
+        { "info", "se", info.se },
+        { "info", "se-floor", info.floor },
+        { "info", "max-calls", (double)info.max_calls },
+        { "info", "pilot", (double)info.pilot },
+        { "info", "design", info.design },
+        { "info", "no-antithetic", !info.antithetic },
+        { "info", "exact-snr", info.exact_snr },
+        { "info", "batch", (double)info.batch },
+        { "info", "seed", (double)info.seed },
+        { "info-edit", "ode-steps", (double)edit.steps },
+        { "pid", "given", pid.given },
+        { "pid", "joint", pid.joint },
+        { "pid", "removal", pid.removal },
+        { "pid", "redundancy", question.redundancy },
+        { "pid", "form", question.form },
+        { "pid", "plain", question.plain },
+        { "daam", "approach", picture.approach },
+        { "daam", "levels", picture.levels },
+        { "daam", "level-from", picture.from },
+        { "daam", "level-to", picture.to },
+        { "daam", "seed", (double)picture.seed },
+        { "daam", "normalize", map.normalize },
+        { "eval-daam", "level-from", picture.from },
+        { "eval-daam", "level-to", picture.to },
+    };
+    int differing = 0;
+
+    (void)state;
+    for (size_t i = 0; i < DS_COUNT(row); i++) {
+        ds_job *j = left_alone(row[i].method);
+
+        if (default_of(j, row[i].option) != row[i].value) {
+            print_message("%s %s: %g in the table, %g in the struct\n", row[i].method,
+                          row[i].option, default_of(j, row[i].option), row[i].value);
+            differing++;
+        }
+        ds_job_free(j);
+    }
+    assert_int_equal(differing, 0);
+}
+
+/* The same of all that a run takes: the block of drawing fills the struct as it starts. */
+static void drawing_left_alone_is_a_run_left_alone(void **state)
+{
+    static const ds_run_options start = DS_RUN_OPTIONS_INIT; /* static: its padding is zero */
+    ds_run_options o;
+    ds_option_set *s;
+    draw_options d = { 0 };
+    ds_error err = { 0 };
+    ds_job *j = left_alone("generate");
+
+    (void)state;
+    ts_ok(ds_option_set_new(&s, false, &err), &err);
+    ts_ok(ds_option_set_add(s, ds__draw_rows, &d, &err), &err);
+    ts_ok(ds_option_set_finish(s, &err), &err);
+    memcpy(&o, &start, sizeof o);
+    ds__draw_run_options(&o, j, &d);
+    assert_string_equal(o.compat, "0.42"); /* which NULL stands for */
+    assert_int_equal(o.set_alpha_to_one, -1);
+    o.compat = start.compat;
+    assert_memory_equal(&o, &start, sizeof o);
+    ds_option_set_free(s);
+    ds_job_free(j);
+}
+
 static void the_record_has_every_option(void **state)
 {
     static const ds_option talk[] = { { .name = "quiet", .kind = DS_OPTION_FLAG }, { 0 } };
@@ -273,9 +400,14 @@ static void the_schema_is_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_field_has_a_row),       cmocka_unit_test(defaults_parse),
-        cmocka_unit_test(one_name_is_one_option),      cmocka_unit_test(texts_are_parsed),
-        cmocka_unit_test(the_record_has_every_option), cmocka_unit_test(the_schema_is_json),
+        cmocka_unit_test(every_field_has_a_row),
+        cmocka_unit_test(defaults_parse),
+        cmocka_unit_test(one_name_is_one_option),
+        cmocka_unit_test(texts_are_parsed),
+        cmocka_unit_test(tables_and_structs_have_the_same_defaults),
+        cmocka_unit_test(drawing_left_alone_is_a_run_left_alone),
+        cmocka_unit_test(the_record_has_every_option),
+        cmocka_unit_test(the_schema_is_json),
     };
 
     return cmocka_run_group_tests_name("options", tests, NULL, NULL);

@@ -115,7 +115,7 @@ int64_t ds__edit_extent(const ds_edit_part *p, bool by_row, uint8_t *mark)
     return count;
 }
 
-/* "lora_unet_down_blocks_0_..._to_k" of "unet.down_blocks.0....to_k.weight". */
+/* "lora_PART_down_blocks_0_..._to_k.SUFFIX" of "PART.down_blocks.0....to_k.weight". */
 static void kohya_name(char *buf, size_t size, const char *name, const char *suffix)
 {
     const char *end = strrchr(name, '.');

@@ -55,6 +55,9 @@ typedef struct daam_job {
     ds_image *shown; /* [images] */
 } daam_job;
 
+/* For early: a saved trace is read with its own model, unless another is named. */
+ds_status ds__daam_job_early(daam_job *o, ds_job *j, ds_error *err);
+
 /* For check: everything that the options may have wrong. */
 ds_status ds__daam_job_check(daam_job *o, ds_job *j, ds_error *err);
 

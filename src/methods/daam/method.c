@@ -369,6 +369,11 @@ static ds_status keep_all(daam_job *o, json_t *pictures, ds_error *err)
     return st == DS_OK ? keep_numbers(o, pictures, err) : st;
 }
 
+static ds_status early(ds_job *j, void *options, ds_error *err)
+{
+    return ds__daam_job_early(options, j, err);
+}
+
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     return ds__daam_job_check(options, j, err);
@@ -418,6 +423,7 @@ const ds_method ds__method_daam = {
     .size = sizeof(daam_job),
     .fields = offsetof(daam_job, job),
     .parts = DS_JOB_FOLDER_NEEDED | DS_JOB_MODEL_OPTIONAL | DS_JOB_THREADS | DS_JOB_COMPUTE,
+    .early = early,
     .check = check,
     .run = run,
     .clear = clear,

@@ -149,19 +149,17 @@ static ds_status check_grammar(const daam_job *o, ds_error *err)
     return st;
 }
 
-/* Without a model, a saved trace's own is opened. */
-static ds_status check_model(daam_job *o, ds_error *err)
+ds_status ds__daam_job_early(daam_job *o, ds_job *j, ds_error *err)
 {
-    ds_job *j = o->job;
     char path[PATH_SIZE], *none;
     json_t *root = NULL;
     const char *model, *emphasis;
     ds_emphasis read = DS_EMPHASIS_NONE;
     ds_status st;
 
-    if (o->trace == NULL && j->model == NULL)
+    if (o->trace == NULL && j->common.model == NULL && j->o.model == NULL)
         return ds_specimen_find(&none, err); /* which says where it was looked for */
-    if (o->trace == NULL || ds__job_given(j, "model"))
+    if (o->trace == NULL || ds__job_given(j, "model") || j->o.model != NULL)
         return DS_OK;
     st = ds__run_file(path, sizeof path, o->trace, "run.json", err);
     if (st == DS_OK)
@@ -179,7 +177,7 @@ static ds_status check_model(daam_job *o, ds_error *err)
     else if (st == DS_OK && strcmp(model, "specimen") == 0)
         model = j->common.model;
     if (st == DS_OK)
-        st = ds__job_reopen(j, model, err);
+        st = ds__job_use_model(j, model, err);
     json_decref(root);
     return st;
 }
@@ -194,11 +192,9 @@ ds_status ds__daam_job_check(daam_job *o, ds_job *j, ds_error *err)
     if (st == DS_OK)
         st = check_trace(o, err);
     if (st == DS_OK)
-        st = ds__draw_check(j, &o->drawing, err);
-    if (st == DS_OK)
         st = check_grammar(o, err);
     if (st == DS_OK)
-        st = check_model(o, err);
+        st = ds__draw_check(j, &o->drawing, err);
     if (st == DS_OK && o->image != NULL && o->prompts.prompt.count != 1)
         st = ds_fail(err, DS_E_ARG, "%s goes with one %s: what the picture shows",
                      ds__job_name(j, "image"), ds__job_name(j, "prompt"));

@@ -13,6 +13,7 @@ expect 2 'TEXT is needed' component score -m "$m"
 expect 2 'braces do not match' $(score) --concept 'a {cat'
 expect 2 'lies outside of a picture of 64 by 64' $(score) --concept cat --region 70,0,4,4
 expect 2 'expected X,Y,WIDTH,HEIGHT' $(score) --concept cat --region 1,2
+expect 2 'does not stand in' $(score) --concept cat --region word:dog
 expect 2 'goes with --objective amplify' $(score) --concept cat --image x.png
 expect 2 'is needed: how much is removed' component edit --scores "$dir/s"
 expect 2 'equals its base' $(score) --concept ''
@@ -29,6 +30,19 @@ done
 expect 0 'halves share' $(score) --concept 'a {red|blue} cat' --base 'a dog' --weights --out "$dir/s2"
 cmp -s "$dir/s/tensors.safetensors" "$dir/s2/tensors.safetensors" || fail 'same seeds, other scores'
 expect 0 'halves share' $(score) --concept 'a cat' --objective amplify --out "$dir/amplify"
+
+# A word's own map as region: between 0 and 1, with both ends, and edits ask with the same one.
+expect 0 'halves share' $(score) --concept 'a red cat' --region word:cat --out "$dir/region"
+expect 0 '2 of kind neuron' component edit --scores "$dir/region" -g neuron --count 2 --draws 0 --pictures 0 --out "$dir/region-e"
+python3 - "$dir/region" "$dir/region-e" <<'CHECK' || fail 'the region of a word'
+import json, struct, sys
+d = open(sys.argv[1] + "/tensors.safetensors", "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])
+m = h["draws.mask"]; a, b = m["data_offsets"]
+m = struct.unpack(f"<{(b - a) // 4}f", d[8 + n + a:8 + n + b])
+j = json.load(open(sys.argv[1] + "/result.json"))["concepts"][0]["objective"]["value"]
+e = json.load(open(sys.argv[2] + "/result.json"))["edit"]["objective_before"]
+sys.exit(not (min(m) == 0 and abs(max(m) - 1) < 1e-5 and 2 < sum(m) < 62 and abs(j - e) < 1e-4 * j))
+CHECK
 
 # An edit, what it does, and what it is in other files.
 expect 0 '3 of kind neuron' component edit --scores "$dir/s" -g neuron --count 3 --draws 4 --yes --out "$dir/e"

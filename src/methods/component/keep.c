@@ -31,6 +31,8 @@ ds_status ds__component_keep_draws(const component_work *w, ds_result *r, ds_err
     ds_tensor *t;
     ds_status st = ds__result_floats(r, "draws.latent", DS_DIMS(n, c, h, x), d->z, err);
 
+    if (st == DS_OK && w->mask != NULL)
+        st = ds__result_floats(r, "draws.mask", DS_DIMS(h, x), w->mask, err);
     if (st == DS_OK)
         st = ds__result_floats(r, "draws.timestep", DS_DIMS(n), d->t, err);
     if (st == DS_OK && d->eps != NULL)
@@ -156,6 +158,18 @@ static ds_status read_draws(component_work *w, const ds_bundle *b, ds_error *err
     return st;
 }
 
+/* A word's map is measured once; a rectangle or a picture was read again. */
+static ds_status read_mask(component_work *w, const ds_bundle *b, ds_error *err)
+{
+    const int64_t n = w->height * w->width;
+
+    if (w->q.region == NULL || w->mask != NULL)
+        return DS_OK;
+    w->mask = ds_calloc((size_t)n, sizeof *w->mask);
+    return w->mask == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a mask")
+                           : read_floats(w->mask, b, "draws.mask", n, err);
+}
+
 ds_status ds__component_reload(component_work *w, ds_job *j, ds_model *m, const char *folder,
                                ds_error *err)
 {
@@ -186,6 +200,8 @@ ds_status ds__component_reload(component_work *w, ds_job *j, ds_model *m, const 
     }
     if (st == DS_OK)
         st = read_draws(w, b, err);
+    if (st == DS_OK)
+        st = read_mask(w, b, err);
     ds_bundle_free(b);
     json_decref(root);
     ds_free(result);

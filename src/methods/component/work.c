@@ -54,8 +54,9 @@ const ds_option ds__component_rows[] = {
     { .name = "region",
       .kind = DS_OPTION_TEXT,
       .offset = AT(region),
-      .arg = "X,Y,W,H",
-      .help = "only this rectangle of the picture, in pixels" },
+      .arg = "X,Y,W,H|word:WORD",
+      .help = "only this rectangle of the picture, in pixels; or where a word of the concept's "
+              "text acts, by its word map" },
     { .name = "mask",
       .kind = DS_OPTION_FILE,
       .offset = AT(mask),
@@ -196,64 +197,6 @@ static ds_status list_texts(component_work *w, ds_job *j, ds_error *err)
     return st == DS_OK ? ds__alternatives_add(&w->texts, "", err) : st; /* none, for guidance */
 }
 
-/* ---- region ---------------------------------------------------------------------------------- */
-
-static ds_status region_mask(component_work *w, ds_job *j, ds_error *err)
-{
-    const int64_t f = w->info.factor;
-    double x, y, dx, dy;
-    char end;
-    bool any = false;
-
-    if (sscanf(w->q.region, "%lf,%lf,%lf,%lf%c", &x, &y, &dx, &dy, &end) != 4 || !(dx > 0) ||
-        !(dy > 0))
-        return ds_fail(err, DS_E_ARG, "%s %.60s: expected X,Y,WIDTH,HEIGHT in pixels",
-                       ds__job_name(j, "region"), w->q.region);
-    for (int64_t i = 0; i < w->height * w->width; i++) {
-        double left = (double)(i % w->width * f), top = (double)(i / w->width * f);
-
-        w->mask[i] = x < left + (double)f && left < x + dx && y < top + (double)f && top < y + dy;
-        any = any || w->mask[i] > 0.0f;
-    }
-    return any ? DS_OK
-               : ds_fail(err, DS_E_ARG, "%s %.60s lies outside of a picture of %lld by %lld",
-                         ds__job_name(j, "region"), w->q.region, (long long)(w->width * f),
-                         (long long)(w->height * f));
-}
-
-static ds_status picture_mask(component_work *w, ds_error *err)
-{
-    ds_image file, small = { 0 };
-    bool any = false;
-    ds_status st = ds_image_load(&file, w->q.mask, err);
-
-    if (st == DS_OK)
-        st = ds_image_resize(&small, &file, w->width, w->height, DS_FILTER_BICUBIC, err);
-    for (int64_t i = 0; st == DS_OK && i < w->height * w->width; i++) {
-        w->mask[i] =
-            (float)(small.rgb[3 * i] + small.rgb[3 * i + 1] + small.rgb[3 * i + 2]) / 765.0f;
-        any = any || w->mask[i] > 0.0f;
-    }
-    ds_image_clear(&file);
-    ds_image_clear(&small);
-    if (st == DS_OK && !any)
-        st = ds_fail(err, DS_E_ARG, "mask %s is black everywhere", w->q.mask);
-    return st;
-}
-
-static ds_status make_mask(component_work *w, ds_job *j, ds_error *err)
-{
-    if (w->q.region == NULL && w->q.mask == NULL)
-        return DS_OK;
-    if (w->q.region != NULL && w->q.mask != NULL)
-        return ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "region"),
-                       ds__job_name(j, "mask"));
-    w->mask = ds_calloc((size_t)(w->height * w->width), sizeof *w->mask);
-    if (w->mask == NULL)
-        return ds_fail(err, DS_E_NOMEM, "no memory for a mask");
-    return w->q.region != NULL ? region_mask(w, j, err) : picture_mask(w, err);
-}
-
 /* ---- recorded draws -------------------------------------------------------------------------- */
 
 static ds_status read_sizes(component_work *w, ds_error *err)
@@ -338,7 +281,7 @@ ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
     if (st == DS_OK && q->draws != NULL)
         st = read_sizes(w, err);
     w->plane = w->info.channels * w->height * w->width;
-    return st == DS_OK ? make_mask(w, j, err) : st;
+    return st == DS_OK ? ds__component_mask(w, j, err) : st;
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
@@ -373,7 +316,7 @@ static ds_status prepare(component_work *w, ds_job *j, ds_error *err)
         st = ds_encoder_new(&w->encoder, w->model, &e, err);
     if (st == DS_OK)
         st = ds_encode(w->encoder, err);
-    return st;
+    return st == DS_OK ? ds__component_word_mask(w, j, err) : st;
 }
 
 static void fill_options(component_work *w, ds_job *j, const char *const *weights, int n,

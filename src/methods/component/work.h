@@ -58,6 +58,11 @@ ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
 ds_status ds__component_measure(component_work *w, ds_job *j, const char *const *weights, int n,
                                 bool components, ds_error *err);
 
+/* The mask of the question's region: what can be known before the model runs, and a word's own map, which
+ * cannot (called by the two below). */
+ds_status ds__component_mask(component_work *w, ds_job *j, ds_error *err);
+ds_status ds__component_word_mask(component_work *w, ds_job *j, ds_error *err);
+
 /* For run, without gradients: encodes, so that objectives at recorded draws can be asked for. */
 ds_status ds__component_prepare(component_work *w, ds_job *j, ds_error *err);
 

@@ -79,6 +79,16 @@ printf 'a house\ntwo birds\na tree\n' >"$dir/keep"
 expect 0 'is read as "dog"' component redirect -m "$m" --concept cat --to dog --keep "$dir/keep" --out "$dir/r"
 expect 0 'is read as "dog"' component redirect -m "$m" --concept cat --to dog --keep "$dir/keep" \
     --within "$dir/s" --heads 2 --out "$dir/r2"
+printf 'cat\nkitten\ndog\nhouse\ntree\n' >"$dir/words"
+expect 2 'WORD is needed' component redirect -m "$m" --concept cat --keep "$dir/keep"
+expect 0 'is read as' component redirect -m "$m" --concept cat --among "$dir/words" --keep "$dir/keep" --out "$dir/near"
+python3 - "$dir/near/result.json" <<'CHECK' || fail 'the guide'
+import json, statistics, sys
+r = json.load(open(sys.argv[1])); near = r["near"]; j = [n["objective"] for n in near]
+far = [n["word"] for n in near if n["objective"] >= statistics.median(j) / 2]
+sys.exit(not (j == sorted(j) and j[0] > 0 and {n["word"] for n in near} == {"kitten", "dog", "house", "tree"}
+              and r["redirect"]["to"] == far[0]))
+CHECK
 expect 2 'are the same text' component redirect -m "$m" --concept cat --to cat --keep "$dir/keep"
 
 # The contract for outside checks: selections equal to the CAD code's.

@@ -8,6 +8,7 @@
 
 #include "methods/component/closed.h"
 #include "methods/component/edit.h"
+#include "methods/component/near.h"
 #include "methods/component/prune.h"
 #include "methods/component/select.h"
 
@@ -124,6 +125,18 @@ static void prune_keeps_what_the_concept_uses_more(void **state)
      * under the base. A second time step adds to what is there. */
     ts_ok(ds__prune_mark(chosen, w, 2, 3, concept_, base, 0.67, &err), &err);
     assert_memory_equal(chosen, ((const uint8_t[]){ 1, 0, 0, 1, 0, 0 }), 6);
+}
+
+/* A word far nearer than the median is another name of the same thing. */
+static void a_guide_is_near_but_no_other_name(void **state)
+{
+    const double other_name[5] = { 1, 6, 9, 11, 12 }, none[4] = { 5, 6, 7, 8 };
+    const int64_t padded[6] = { 1, 7, 8, 2, 2, 2 };
+
+    (void)state;
+    assert_int_equal(ds__near_guide(other_name, 5), 1);
+    assert_int_equal(ds__near_guide(none, 4), 0);
+    assert_int_equal(ds__last_word(padded, 6), 2);
 }
 
 static void first_of_lists(void **state)
@@ -294,6 +307,7 @@ int main(void)
         cmocka_unit_test(equal_scores_go_by_place),
         cmocka_unit_test(counts_are_those_of_the_published_rule),
         cmocka_unit_test(prune_keeps_what_the_concept_uses_more),
+        cmocka_unit_test(a_guide_is_near_but_no_other_name),
         cmocka_unit_test(first_of_lists),
         cmocka_unit_test(unions_do_not_depend_on_the_order),
         cmocka_unit_test(files_give_edits_back),

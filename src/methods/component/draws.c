@@ -122,6 +122,8 @@ static ds_status keep(ds_draws *d, walk *w, ds_error *err)
     memcpy(d->pair + d->count, w->pair, (size_t)n * sizeof *d->pair);
     memcpy(d->group + d->count, w->group, (size_t)n * sizeof *d->group);
     memcpy(d->j + d->count, ds__measure_objective(w->s), (size_t)n * sizeof *d->j);
+    if (d->score == NULL && ds__measure_gradients(w->s) == 0)
+        return DS_OK; /* J alone is asked for */
     return ds__measure_backward(w->s, d->score != NULL ? d->score + d->count * d->units : NULL,
                                 NULL, err);
 }

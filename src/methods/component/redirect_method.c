@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <diffuscope/rng.h>
 #include <diffuscope/verbs.h>
@@ -10,20 +11,22 @@
 #include "methods/component/choose.h"
 #include "methods/component/closed.h"
 #include "methods/component/edits.h"
+#include "methods/component/near.h"
 #include "methods/methods.h"
 
 enum { RECIPE_REDIRECT = 0, RECIPE_UCE, RECIPE_LOCOEDIT };
 enum { CHUNK = 32, PLACES = 256 };
 
 typedef struct redirect_job {
-    const char *concept_, *to, *keep, *within;
+    const char *concept_, *to, *among, *keep, *within;
     ds_texts frames;
     int recipe;
     double weight, ridge, ratio;
     int64_t heads, first, layers;
     bool random;
     uint64_t seed;
-    ds_alternatives from, guide, kept;
+    ds_alternatives from, guide, kept, words;
+    ds_near near;
     ds_component_sites *sites;
     ds_denoiser_info info;
     ds_closed closed;
@@ -43,24 +46,6 @@ static const char *const frames_by_default[] = { "*",
                                                  "a * on the left",
                                                  "a close view of a *" };
 
-/* Every '*' of the frame replaced by the word. */
-static ds_status frame(ds_alternatives *out, const char *pattern, const char *word, ds_error *err)
-{
-    char text[1200];
-    size_t n = 0;
-
-    for (const char *p = pattern; *p != '\0' && n + strlen(word) + 2 < sizeof text; p++) {
-        if (*p == '*') {
-            memcpy(text + n, word, strlen(word));
-            n += strlen(word);
-        } else {
-            text[n++] = *p;
-        }
-    }
-    text[n] = '\0';
-    return ds__alternatives_add(out, text, err);
-}
-
 static ds_status list_texts(redirect_job *o, ds_job *j, ds_error *err)
 {
     const bool own = o->frames.count > 0;
@@ -77,15 +62,34 @@ static ds_status list_texts(redirect_job *o, ds_job *j, ds_error *err)
         if (strchr(f, '*') == NULL)
             return ds_fail(err, DS_E_ARG, "%s \"%.80s\": expected a * for the concept",
                            ds__job_name(j, "frame"), f);
-        st = frame(&o->from, f, o->concept_, err);
+        st = ds__frame(&o->from, f, o->concept_, err);
         if (st == DS_OK)
-            st = frame(&o->guide, f, o->to, err);
+            st = ds__frame(&o->guide, f, o->to, err);
     }
     if (st == DS_OK && o->from.count != o->guide.count)
         st = ds_fail(err, DS_E_ARG,
                      "the concept and its guide stand for different numbers of texts");
-    if (st == DS_OK && o->keep != NULL)
-        st = ds__alternatives_load(&o->kept, o->keep, err);
+    return st;
+}
+
+/* Words to choose a guide from: a file, or what the model's folder says that it knows. */
+static ds_status list_words(redirect_job *o, ds_job *j, ds_error *err)
+{
+    char *path = o->among != NULL ? ds_strdup(o->among)
+                                  : ds__component_path(ds__job_model_path(j), "words.txt");
+    ds_status st = path == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a path") : DS_OK;
+
+    if (st == DS_OK && o->among == NULL && access(path, R_OK) != 0)
+        st = ds_fail(err, DS_E_ARG,
+                     "%s WORD is needed, or %s FILE with words of which the nearest is taken: the "
+                     "model's folder has no words.txt",
+                     ds__job_name(j, "to"), ds__job_name(j, "among"));
+    if (st == DS_OK)
+        st = ds__alternatives_load(&o->words, path, err);
+    if (st == DS_OK && o->words.count < DS_NEAR_LEAST + 1)
+        st = ds_fail(err, DS_E_ARG, "%s holds %lld words: expected more than %d", path,
+                     (long long)o->words.count, DS_NEAR_LEAST);
+    ds_free(path);
     return st;
 }
 
@@ -105,7 +109,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     ds_status st = ds_denoiser_describe(&o->info, j->model, err);
 
     if (st == DS_OK)
-        st = list_texts(o, j, err);
+        st = o->to != NULL ? list_texts(o, j, err) : list_words(o, j, err);
+    if (st == DS_OK && o->keep != NULL)
+        st = ds__alternatives_load(&o->kept, o->keep, err);
     if (st == DS_OK)
         st = ds__component_sites(&o->sites, j->model, o->info.side, o->info.side, err);
     if (st == DS_OK && o->keep == NULL && o->recipe == RECIPE_REDIRECT)
@@ -139,17 +145,6 @@ static int64_t parting(const int64_t *a, const int64_t *b, int64_t tokens)
     return i;
 }
 
-/* The last token of a text: what stands before the first of the equal ones that fill it up, and its end
- * token. */
-static int64_t last_word(const int64_t *ids, int64_t tokens)
-{
-    int64_t i = tokens - 1;
-
-    while (i > 1 && ids[i] == ids[tokens - 1])
-        i--;
-    return i == tokens - 2 || i < 1 ? 1 : i;
-}
-
 static ds_status add_targets(redirect_job *o, ds_job *j, double a, ds_error *err)
 {
     ds_encoder *x = NULL, *y = NULL;
@@ -167,9 +162,9 @@ static ds_status add_targets(redirect_job *o, ds_job *j, double a, ds_error *err
         int64_t end = tokens;
 
         if (o->recipe == RECIPE_UCE) {
-            int64_t l = last_word(ds_conditions_ids(cx, k), tokens);
+            int64_t l = ds__last_word(ds_conditions_ids(cx, k), tokens);
 
-            guide += (last_word(ds_conditions_ids(cy, k), tokens) - l) * width;
+            guide += (ds__last_word(ds_conditions_ids(cy, k), tokens) - l) * width;
             at = l;
             end = l + 1;
         }
@@ -204,7 +199,7 @@ static ds_status add_kept(redirect_job *o, ds_job *j, ds_error *err)
             int64_t at = 0, rows = tokens;
 
             if (o->recipe == RECIPE_UCE && first >= 0) {
-                at = last_word(ds_conditions_ids(c, k), tokens);
+                at = ds__last_word(ds_conditions_ids(c, k), tokens);
                 rows = 1;
             }
             if (o->closed.left == NULL)
@@ -379,13 +374,37 @@ static ds_status solve(redirect_job *o, ds_job *j, ds_error *err)
     return st == DS_OK ? ds__closed_solve(o->transform, &o->closed, o->ridge, err) : st;
 }
 
+/* The guide, where none was named: told with what else was near. */
+static ds_status choose_guide(redirect_job *o, ds_job *j, ds_error *err)
+{
+    const char *frame = o->frames.count > 0 ? o->frames.text[0] : "a *";
+    json_t *list = json_array();
+    ds_status st = ds__near(&o->near, j, o->concept_, frame, &o->words, err);
+
+    for (int64_t i = 0; st == DS_OK && i < o->near.count; i++)
+        json_array_append_new(list, json_pack("{s:s, s:o}", "word", o->near.word[i], "objective",
+                                              ds__json_real(o->near.j[i])));
+    if (st != DS_OK) {
+        json_decref(list);
+        return st;
+    }
+    o->to = o->near.word[o->near.guide];
+    for (int64_t i = 0; i < o->near.guide; i++)
+        ds__result_say(j->result, "\"%s\" is taken for another name of \"%s\"\n", o->near.word[i],
+                       o->concept_);
+    st = ds__result_set(j->result, "near", list, err);
+    return st == DS_OK ? list_texts(o, j, err) : st;
+}
+
 static ds_status run(ds_job *j, void *options, ds_error *err)
 {
     static const char *const recipes[] = { "redirect", "uce", "locoedit" };
     redirect_job *o = options;
     ds_bundle *b;
-    ds_status st = solve(o, j, err);
+    ds_status st = o->to == NULL ? choose_guide(o, j, err) : DS_OK;
 
+    if (st == DS_OK)
+        st = solve(o, j, err);
     if (st == DS_OK)
         st = write_matrices(o, j, err);
     if (st == DS_OK)
@@ -420,6 +439,7 @@ static void clear(void *options)
     ds__alternatives_clear(&o->from);
     ds__alternatives_clear(&o->guide);
     ds__alternatives_clear(&o->kept);
+    ds__alternatives_clear(&o->words);
     ds__component_sites_free(o->sites);
     ds__closed_free(&o->closed);
     ds_free(o->transform);
@@ -439,8 +459,14 @@ static const ds_option options[] = {
       .kind = DS_OPTION_TEXT,
       .offset = AT(to),
       .arg = "WORD",
-      .required = true,
-      .help = "as what; a near thing costs the others least" },
+      .help = "as what; a near thing costs the others least. Without it, the nearest by the "
+              "model's predictions that is no other name of the concept" },
+    { .name = "among",
+      .kind = DS_OPTION_FILE,
+      .offset = AT(among),
+      .arg = "FILE",
+      .help = "words of which the nearest is taken, one a line; without it words.txt of the "
+              "model's folder" },
     { .name = "frame",
       .kind = DS_OPTION_TEXTS,
       .offset = AT(frames),
@@ -541,6 +567,7 @@ const ds_method ds__method_component_redirect = {
     .example = "diffuscope component redirect -m sd15 --concept cat --to fox --keep captions.txt "
                "--out edit",
     .results =
+        "near: [{word, objective}], where no guide was named\n"
         "redirect: {recipe, concept, to, target_rows, kept_rows, weight, ridge, matrix_rows, "
         "weights}",
     .options = options,

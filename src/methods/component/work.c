@@ -150,13 +150,13 @@ char *ds__component_path(const char *folder, const char *name)
 
 /* ---- texts ----------------------------------------------------------------------------------- */
 
-static ds_status add_pairs(component_work *w, const char *concept_, ds_error *err)
+static ds_status add_pairs(component_work *w, const char *concept_, const char *base, ds_error *err)
 {
     ds_alternatives c = { 0 }, b = { 0 };
     ds_status st = ds__alternatives_add(&c, concept_, err);
 
     if (st == DS_OK)
-        st = ds__alternatives_add(&b, w->q.base, err);
+        st = ds__alternatives_add(&b, base, err);
     if (st == DS_OK && b.count != 1 && b.count != c.count)
         st = ds_fail(
             err, DS_E_ARG,
@@ -179,7 +179,9 @@ static ds_status add_pairs(component_work *w, const char *concept_, ds_error *er
     return st;
 }
 
-static ds_status list_texts(component_work *w, ds_job *j, ds_error *err)
+/* bases: one of each concept's own; NULL: the question's. */
+static ds_status list_texts(component_work *w, ds_job *j, const ds_alternatives *bases,
+                            ds_error *err)
 {
     const ds_texts *c = &w->q.concept_;
     ds_status st = DS_OK;
@@ -191,7 +193,7 @@ static ds_status list_texts(component_work *w, ds_job *j, ds_error *err)
     if (w->first == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for a list of concepts");
     for (int64_t i = 0; st == DS_OK && i < c->count; i++) {
-        st = add_pairs(w, c->text[i], err);
+        st = add_pairs(w, c->text[i], bases != NULL ? bases->text[i] : w->q.base, err);
         w->first[i + 1] = w->pairs;
     }
     return st == DS_OK ? ds__alternatives_add(&w->texts, "", err) : st; /* none, for guidance */
@@ -262,8 +264,9 @@ static ds_status read_recorded(component_work *w, ds_error *err)
 
 /* ---- check ----------------------------------------------------------------------------------- */
 
-ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
-                              const component_question *q, ds_error *err)
+ds_status ds__component_check_pairs(component_work *w, ds_job *j, ds_model *m,
+                                    const component_question *q, const ds_alternatives *bases,
+                                    ds_error *err)
 {
     ds_status st;
 
@@ -276,12 +279,18 @@ ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
     if (w->height == 0)
         w->height = w->width = st == DS_OK ? w->info.side : 0;
     if (st == DS_OK)
-        st = list_texts(w, j, err);
+        st = list_texts(w, j, bases, err);
     w->given = w->given || q->draws != NULL;
     if (st == DS_OK && q->draws != NULL)
         st = read_sizes(w, err);
     w->plane = w->info.channels * w->height * w->width;
     return st == DS_OK ? ds__component_mask(w, j, err) : st;
+}
+
+ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
+                              const component_question *q, ds_error *err)
+{
+    return ds__component_check_pairs(w, j, m, q, NULL, err);
 }
 
 /* ---- run ------------------------------------------------------------------------------------- */
@@ -322,7 +331,7 @@ static ds_status prepare(component_work *w, ds_job *j, ds_error *err)
 static void fill_options(component_work *w, ds_job *j, const char *const *weights, int n,
                          bool components)
 {
-    const bool plain_base = w->q.base[0] == '\0';
+    const bool plain_base = w->texts.text[1][0] == '\0';
 
     w->o = (ds_measure_options){
         .objective = { (ds_component_goal)w->q.goal, (ds_component_rows)w->q.rows,

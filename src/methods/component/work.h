@@ -53,6 +53,11 @@ void ds__component_clear(component_work *w);
 ds_status ds__component_check(component_work *w, ds_job *j, ds_model *m,
                               const component_question *q, ds_error *err);
 
+/* The same with a base of its own for each concept. */
+ds_status ds__component_check_pairs(component_work *w, ds_job *j, ds_model *m,
+                                    const component_question *q, const ds_alternatives *bases,
+                                    ds_error *err);
+
 /* For run: encodes, plans, measures. weights: globs of parameters [n]; components: gates too. Draws that
  * are there already (ds__component_reload) are measured again. */
 ds_status ds__component_measure(component_work *w, ds_job *j, const char *const *weights, int n,

@@ -33,7 +33,7 @@ struct ds_job {
     job_common common;
     ds_model *model; /* NULL: the method has none */
     bool model_is_ours;
-    ds_record *record;       /* the result's */
+    ds_record *record; /* the result's */
     ds_result *result;
     double start; /* seconds of the monotonic clock */
     bool checked, done;

@@ -46,10 +46,10 @@ ds_status ds__draw_check(const ds_job *j, const draw_options *d, ds_error *err)
 {
     ds_run_options o = DS_RUN_OPTIONS_INIT;
     ds_rng_kind kind;
-    ds_status st = check_side(j, "width", d->width, err);
+    ds_status st = check_side(j, "width", d->size.width, err);
 
     if (st == DS_OK)
-        st = check_side(j, "height", d->height, err);
+        st = check_side(j, "height", d->size.height, err);
     if (st == DS_OK)
         st = ds_rng_kind_parse(&kind, d->rng, err);
     if (st != DS_OK || j->model == NULL)
@@ -96,7 +96,7 @@ static int64_t round_to_8(int64_t side)
 /* With a size, the middle of the picture fills it; without, sides are rounded to multiples of 8. */
 ds_status ds__picture_load(job_picture *out, const draw_options *d, const char *path, ds_error *err)
 {
-    const bool sized = d->width > 0 || d->height > 0;
+    const bool sized = d->size.width > 0 || d->size.height > 0;
     ds_image raw = { 0 };
     int64_t width, height;
     ds_status st = ds_image_load(&raw, path, err);
@@ -104,8 +104,8 @@ ds_status ds__picture_load(job_picture *out, const draw_options *d, const char *
     *out = (job_picture){ .drawn = false };
     if (st != DS_OK)
         return st;
-    width = d->width > 0 ? d->width : round_to_8(raw.width);
-    height = d->height > 0 ? d->height : round_to_8(raw.height);
+    width = d->size.width > 0 ? d->size.width : round_to_8(raw.width);
+    height = d->size.height > 0 ? d->size.height : round_to_8(raw.height);
     st = sized ? ds_image_fit(&out->shown, &raw, width, height, DS_FILTER_LANCZOS, err)
                : ds_image_resize(&out->shown, &raw, width, height, DS_FILTER_LANCZOS, err);
     ds_image_clear(&raw);
@@ -131,8 +131,8 @@ void ds__draw_run_options(ds_run_options *o, const ds_job *j, const draw_options
     o->set_alpha_to_one = d->alpha_to_one ? 1 : -1;
     o->eta = ds__job_given(j, "eta") ? d->eta : -1;
     o->compat = d->compat == 0 ? "0.42" : "0.21";
-    o->width = d->width;
-    o->height = d->height;
+    o->width = d->size.width;
+    o->height = d->size.height;
     o->seed = d->seed;
     ds_rng_kind_parse(&o->rng, d->rng, NULL); /* checked before */
     o->vae_tiling = d->vae_tiling ? 1 : -1;

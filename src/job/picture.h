@@ -8,6 +8,12 @@
 
 #include "job/job.h"
 
+/* In pixels (block ds__size_rows). */
+typedef struct picture_size {
+    int64_t width, height; /* 0: the model's own */
+} picture_size;
+extern const ds_option ds__size_rows[], ds__seed_rows[]; /* the latter of one uint64_t */
+
 /* How pictures are drawn (block ds__draw_rows). */
 typedef struct draw_options {
     const char *negative;
@@ -15,9 +21,9 @@ typedef struct draw_options {
     double cfg_scale;
     const char *sampler, *scheduler, *spacing; /* NULL: the model's own */
     bool alpha_to_one;
-    double eta;            /* not given: the sampler's own */
-    int compat;            /* 0: diffusers 0.42, 1: 0.21 */
-    int64_t width, height; /* 0: the model's own */
+    double eta; /* not given: the sampler's own */
+    int compat; /* 0: diffusers 0.42, 1: 0.21 */
+    picture_size size;
     uint64_t seed;
     const char *rng;
     bool vae_tiling; /* else above a million pixels */

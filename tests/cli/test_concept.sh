@@ -102,9 +102,9 @@ expect 2 'does not hold' concept -m "$m" -w q -p "a photo"
 expect 2 'own, inflections, function or template' concept -m "$m" -w q --keep all
 expect 2 'expected a word or a phrase' concept -m "$m" -w ""
 expect 2 'expected a word or a phrase' concept mix -m "$m" -w " "
-expect 2 '--height 7: expected a multiple of' concept -m "$m" -w q -H 7
+expect 2 '--height 9: expected a multiple of' concept -m "$m" -w q -H 9
 expect 2 '--width 9: expected a multiple of' concept mix -m "$m" -w q -W 9 --name a --name b
-expect 2 '--height 7: expected a multiple of' concept edit -m "$m" --run "$dir/a" --scale "$word=2" -H 7
+expect 2 '--height 9: expected a multiple of' concept edit -m "$m" --run "$dir/a" --scale "$word=2" -H 9
 expect 2 'nosuch' concept interpolate -m "$m" a b --sampler nosuch
 grep -q 'passes' "$out" && fail 'refused after the work began'
 expect 0 'for the searches, by the speed of' concept -m "$m" -w q -p "x <>" $fast --no-pictures

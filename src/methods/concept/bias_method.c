@@ -141,8 +141,8 @@ static ds_status judge_new(judge *g, ds_job *j, const bias_job *o, const ds_sent
     if (st == DS_OK && g->z == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for a latent");
     if (st == DS_OK) {
-        d.height = o->drawing.height / info.factor;
-        d.width = o->drawing.width / info.factor;
+        d.height = o->drawing.size.height / info.factor;
+        d.width = o->drawing.size.width / info.factor;
         d.cancel = j->o.cancel;
         st = ds_denoiser_new(&g->denoiser, j->model, &d, err);
     }
@@ -380,7 +380,7 @@ static const ds_option options[] = {
       .offset = FIELD(keep),
       .help = "leave them in the run folder, as before-0000.png and after-0000.png and so on, for "
               "other judges" },
-    PAINT_ROWS(bias_job),
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(bias_job, drawing), .block = ds__paint_rows },
     { 0 },
 };
 

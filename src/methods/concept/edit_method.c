@@ -201,7 +201,7 @@ static const ds_option edit_options[] = {
       .min = 0,
       .max = 1 << 20,
       .help = "which sentence of the run's templates" },
-    PAINT_ROWS(edit_job),
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(edit_job, drawing), .block = ds__paint_rows },
     { 0 },
 };
 

@@ -361,7 +361,7 @@ static const ds_option options[] = {
       .min = 0,
       .max = 1 << 20,
       .help = "which sentence of the run's templates" },
-    PAINT_ROWS(explain_job),
+    { .kind = DS_OPTION_BLOCK, .offset = offsetof(explain_job, drawing), .block = ds__paint_rows },
     { 0 },
 };
 

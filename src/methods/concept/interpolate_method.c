@@ -136,7 +136,9 @@ static const ds_option interpolate_options[] = {
       .min = 2,
       .max = 16,
       .help = "pictures, both ends included" },
-    PAINT_ROWS(interpolate_job),
+    { .kind = DS_OPTION_BLOCK,
+      .offset = offsetof(interpolate_job, drawing),
+      .block = ds__paint_rows },
     { 0 },
 };
 

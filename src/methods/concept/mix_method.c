@@ -7,7 +7,7 @@
 #include <diffuscope/chart.h>
 
 #include "base/file.h"
-#include "job/job.h"
+#include "job/picture.h"
 #include "methods/concept/dictionary.h"
 #include "methods/concept/mix.h"
 #include "methods/concept/refuse.h"
@@ -18,7 +18,8 @@ typedef struct mix_job {
     ds_texts word, prompt, name;
     const char *names, *cache;
     double time;
-    int64_t sentences, batch, neutral, tokens, height, width;
+    int64_t sentences, batch, neutral, tokens;
+    picture_size size;
     bool no_containing;
     uint64_t seed;
 
@@ -117,7 +118,7 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     mix_job *o = options;
     ds_status st = ds__concept_check_words(j, &o->word, err);
     if (st == DS_OK)
-        st = ds__concept_check_drawing(j, o->height, o->width, NULL, 1, err);
+        st = ds__concept_check_drawing(j, o->size.height, o->size.width, NULL, 1, err);
     if (st == DS_OK)
         st = ds__concept_warn(j, err);
     o->templates = o->prompt.count > 0 ? o->prompt : (ds_texts){ standard, 1 };
@@ -146,8 +147,8 @@ static ds_mix_design design_of(const mix_job *o, ds_job *j, const ds_denoiser_in
                             .seed = o->seed,
                             .batch = o->batch,
                             .neutral = o->neutral,
-                            .height = o->height / info->factor,
-                            .width = o->width / info->factor,
+                            .height = o->size.height / info->factor,
+                            .width = o->size.width / info->factor,
                             .cancel = j->o.cancel,
                             .progress = progress,
                             .user = j };
@@ -397,29 +398,8 @@ static const ds_option options[] = {
       .min = 1,
       .max = 64,
       .help = "names at once" },
-    { .name = "seed",
-      .letter = 's',
-      .kind = DS_OPTION_SEED,
-      .offset = FIELD(seed),
-      .arg = "N",
-      .standard = "42",
-      .help = "of the noise" },
-    { .name = "height",
-      .letter = 'H',
-      .kind = DS_OPTION_INT,
-      .offset = FIELD(height),
-      .arg = "PX",
-      .min = 0,
-      .max = 8192,
-      .help = "of pictures; without it the model's" },
-    { .name = "width",
-      .letter = 'W',
-      .kind = DS_OPTION_INT,
-      .offset = FIELD(width),
-      .arg = "PX",
-      .min = 0,
-      .max = 8192,
-      .help = "of pictures; without it the model's" },
+    { .kind = DS_OPTION_BLOCK, .offset = FIELD(seed), .block = ds__seed_rows },
+    { .kind = DS_OPTION_BLOCK, .offset = FIELD(size), .block = ds__size_rows },
     { 0 },
 };
 

@@ -4,9 +4,38 @@
 
 #include "methods/concept/refuse.h"
 
+#define AT(field) offsetof(paint_options, field)
+
+const ds_option ds__paint_rows[] = {
+    { .name = "steps",
+      .kind = DS_OPTION_INT,
+      .offset = AT(steps),
+      .arg = "N",
+      .standard = "20",
+      .min = 1,
+      .max = 1000,
+      .help = "sampler steps of a picture" },
+    { .name = "cfg-scale",
+      .kind = DS_OPTION_REAL,
+      .offset = AT(cfg),
+      .arg = "S",
+      .standard = "3",
+      .min = 1,
+      .max = 100,
+      .help = "guidance of the pictures" },
+    { .name = "sampler",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(sampler),
+      .arg = "NAME",
+      .help = "sampler; without it the model's own" },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(seed), .block = ds__seed_rows },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(size), .block = ds__size_rows },
+    { 0 },
+};
+
 ds_status ds__strip_check(ds_job *j, const paint_options *o, ds_error *err)
 {
-    return ds__concept_check_drawing(j, o->height, o->width, o->sampler, o->steps, err);
+    return ds__concept_check_drawing(j, o->size.height, o->size.width, o->sampler, o->steps, err);
 }
 
 ds_status ds__strip_painter(ds_painter *out, ds_job *j, const paint_options *o, ds_error *err)
@@ -20,8 +49,8 @@ ds_status ds__strip_painter(ds_painter *out, ds_job *j, const paint_options *o, 
                                            .steps = (int)o->steps,
                                            .guidance = o->cfg,
                                            .batch = 8,
-                                           .height = o->height / info.factor,
-                                           .width = o->width / info.factor,
+                                           .height = o->size.height / info.factor,
+                                           .width = o->size.width / info.factor,
                                            .seed = o->seed,
                                            .cancel = j->o.cancel } };
     return st;

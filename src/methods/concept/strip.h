@@ -5,59 +5,19 @@
 #define DS_METHODS_CONCEPT_STRIP_H
 
 #include "job/job.h"
+#include "job/picture.h"
 #include "methods/concept/decomposition.h"
 #include "methods/concept/pictures.h"
 
-/* How pictures are drawn; rows for a table of options of `type`, which has one as `drawing`. */
+/* How pictures are drawn (block ds__paint_rows). */
 typedef struct paint_options {
-    int64_t steps, height, width;
+    int64_t steps;
+    picture_size size;
     double cfg;
     const char *sampler;
     uint64_t seed;
 } paint_options;
-
-#define PAINT(type, field) offsetof(type, drawing) + offsetof(paint_options, field)
-#define PAINT_ROWS(type)                                                                           \
-    { .name = "steps",                                                                             \
-      .kind = DS_OPTION_INT,                                                                       \
-      .offset = PAINT(type, steps),                                                                \
-      .arg = "N",                                                                                  \
-      .standard = "20",                                                                            \
-      .min = 1,                                                                                    \
-      .max = 1000,                                                                                 \
-      .help = "sampler steps of a picture" },                                                      \
-        { .name = "cfg-scale",                                                                     \
-          .kind = DS_OPTION_REAL,                                                                  \
-          .offset = PAINT(type, cfg),                                                              \
-          .arg = "S",                                                                              \
-          .standard = "3",                                                                         \
-          .min = 1,                                                                                \
-          .max = 100,                                                                              \
-          .help = "guidance of the pictures" },                                                    \
-        { .name = "sampler",                                                                       \
-          .kind = DS_OPTION_TEXT,                                                                  \
-          .offset = PAINT(type, sampler),                                                          \
-          .arg = "NAME",                                                                           \
-          .help = "sampler; without it the model's own" },                                         \
-        { .name = "seed",                                                                          \
-          .letter = 's',                                                                           \
-          .kind = DS_OPTION_SEED,                                                                  \
-          .offset = PAINT(type, seed),                                                             \
-          .arg = "N",                                                                              \
-          .standard = "42",                                                                        \
-          .help = "of all pictures" },                                                             \
-        { .name = "height",                                                                        \
-          .letter = 'H',                                                                           \
-          .kind = DS_OPTION_INT,                                                                   \
-          .offset = PAINT(type, height),                                                           \
-          .arg = "PX",                                                                             \
-          .min = 0,                                                                                \
-          .max = 8192,                                                                             \
-          .help = "of pictures; without it the model's" },                                         \
-    {                                                                                              \
-        .name = "width", .letter = 'W', .kind = DS_OPTION_INT, .offset = PAINT(type, width),       \
-        .arg = "PX", .min = 0, .max = 8192, .help = "of pictures; without it the model's"          \
-    }
+extern const ds_option ds__paint_rows[];
 
 /* Which mixture: `run` and `word` of `type`. */
 #define RUN_ROWS(type)                                                                             \

@@ -68,8 +68,8 @@ static ds_status fill_size(concept_work *w, ds_error *err)
 
     if (st != DS_OK)
         return st;
-    w->latent_height = w->o->height > 0 ? w->o->height / info.factor : info.side;
-    w->latent_width = w->o->width > 0 ? w->o->width / info.factor : info.side;
+    w->latent_height = w->o->size.height > 0 ? w->o->size.height / info.factor : info.side;
+    w->latent_width = w->o->size.width > 0 ? w->o->size.width / info.factor : info.side;
     return DS_OK;
 }
 
@@ -135,7 +135,8 @@ ds_status ds__concept_check(concept_work *w, ds_job *j, const concept_options *o
     if (st == DS_OK)
         st = check_keep(w, err);
     if (st == DS_OK)
-        st = ds__concept_check_drawing(j, o->height, o->width, o->sampler, w->bank_steps, err);
+        st = ds__concept_check_drawing(j, o->size.height, o->size.width, o->sampler, w->bank_steps,
+                                       err);
     if (st == DS_OK)
         st = fill_size(w, err);
     if (st == DS_OK)

@@ -3,7 +3,7 @@
 #ifndef DS_METHODS_CONCEPT_WORK_H
 #define DS_METHODS_CONCEPT_WORK_H
 
-#include "job/job.h"
+#include "job/picture.h"
 #include "methods/concept/decomposition.h"
 #include "methods/concept/measure.h"
 
@@ -15,7 +15,7 @@ typedef struct concept_options {
     int solver, target; /* ds_solver, ds_target */
     int64_t steps, batch, tokens, restarts, pictures, held_out, bank_steps, check_every;
     double eta, rho, lambda, from, bank_cfg, accept;
-    int64_t height, width; /* of pictures, in pixels; 0: the model's */
+    picture_size size;
     bool resume, recompute, no_pictures;
     int64_t draw_steps, draw_count;
     double draw_cfg;

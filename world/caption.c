@@ -1,13 +1,13 @@
 /* caption.c - puts the causal choices of a scene into words, and remembers which word says what.
  *
- * Thread rule: reads the world, writes the caller's scene.                                      */
+ * Thread rule: reads the world, writes the caller's scene. */
 
 #include "world/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The caption as it grows. `full` is set when something did not fit.                            */
+/* The caption as it grows. `full` is set when something did not fit. */
 typedef struct writer {
     ds_scene *s;
     int length;
@@ -15,7 +15,7 @@ typedef struct writer {
 } writer;
 
 /* Appends a word or phrase, with a space before it unless it begins the text or is a comma or stop.
- * Returns where it starts.                                                                      */
+ * Returns where it starts. */
 static int say(writer *o, const char *text)
 {
     size_t n = strlen(text);
@@ -43,7 +43,7 @@ static void say_linked(writer *o, const char *text, ds_link_role role, int entit
     o->s->link[o->s->links++] = (ds_link){ role, entity, first, o->length };
 }
 
-/* "an" before a vowel sound; the few words of the world whose spelling misleads are listed.     */
+/* "an" before a vowel sound; the few words of the world whose spelling misleads are listed. */
 static const char *article(const char *next)
 {
     static const char *const odd[] = { "unicorn", "ufo", "uni" };
@@ -67,10 +67,10 @@ static const char *noun_of(const ds_world_tables *t, const ds_thing *x)
     return t->object[x->object].name[x->name];
 }
 
-enum { WORDS = 5 }; /* size, adjective, style, gender, noun                                      */
+enum { WORDS = 5 }; /* size, adjective, style, gender, noun */
 
 /* "a small twemoji woman judge with dark skin", or "a woman" alone. The style stands here in the
- * first phrase of a caption of that form.                                                       */
+ * first phrase of a caption of that form. */
 static void say_thing(writer *o, const ds_world_tables *t, int which)
 {
     const ds_factors *f = &o->s->factors;
@@ -96,7 +96,7 @@ static void say_thing(writer *o, const ds_world_tables *t, int which)
         say(o, x->object >= 0 && x->homonym < 0 && t->object[x->object].some ? "some"
                                                                              : article(first));
     for (int i = 0; i < WORDS; i++)
-        if (words[i] != NULL && roles[i] == DS_LINK_ROLES) /* says nothing about the picture     */
+        if (words[i] != NULL && roles[i] == DS_LINK_ROLES) /* says nothing about the picture */
             say(o, words[i]);
         else if (words[i] != NULL)
             say_linked(o, words[i], roles[i], roles[i] == DS_LINK_STYLE ? -1 : which);

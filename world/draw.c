@@ -2,7 +2,7 @@
  *
  * Every choice has a random stream of its own, named by (seed, split, index, choice, try): see
  * internal.h. A combination that is held out is drawn again with the next try. Thread rule: reads
- * the world only.                                                                               */
+ * the world only. */
 
 #include "world/internal.h"
 
@@ -13,7 +13,7 @@ typedef enum choice {
     OF_KIND = 1,
     OF_STYLE,
     OF_FORM,
-    OF_THING, /* + 1 for the second                                                              */
+    OF_THING, /* + 1 for the second */
     OF_THING_1,
     OF_NAME,
     OF_NAME_1,
@@ -29,7 +29,7 @@ typedef enum choice {
     OF_PROMPT
 } choice;
 
-enum { SERIES = 4 }; /* scenes of the split `series` that share all choices but the style        */
+enum { SERIES = 4 }; /* scenes of the split `series` that share all choices but the style */
 
 static ds__draws stream(const ds_world *w, const ds_factors *f, choice c, int attempt)
 {
@@ -42,7 +42,7 @@ static ds__draws stream(const ds_world *w, const ds_factors *f, choice c, int at
     return (ds__draws){ h };
 }
 
-/* Index of a member of a distribution.                                                          */
+/* Index of a member of a distribution. */
 static int pick(ds__draws *d, const double *p, int n)
 {
     double u = ds__draw_unit(d), sum = 0.0;
@@ -83,7 +83,7 @@ bool ds_world_is_heldout(const ds_world *w, int object, int style, int placed)
     return ds__mix(h) % of < (uint64_t)t->heldout_triple;
 }
 
-/* The same relation, seen from the other thing.                                                 */
+/* The same relation, seen from the other thing. */
 static int inverse(int placed)
 {
     static const int of[] = { DS_REL_RIGHT, DS_REL_LEFT, DS_REL_BELOW, DS_REL_ABOVE };
@@ -119,7 +119,7 @@ static int draw_style(const ds_world *w, const ds_factors *f, int attempt)
 
     for (int i = 0; i < f->things; i++)
         people |= f->thing[i].occupation >= 0;
-    if (f->split == DS_SPLIT_SERIES) { /* in turn; others in place of those that are held out    */
+    if (f->split == DS_SPLIT_SERIES) { /* in turn; others in place of those that are held out */
         int k = attempt == 0 ? (int)(f->index % SERIES) : SERIES + attempt - 1;
 
         d = stream(w, f, OF_STYLE, 0);
@@ -145,20 +145,20 @@ static void draw_person(const ds_world *w, const ds_factors *f, ds_thing *x)
     x->skin_named = ds__draw_unit(&d) < w->t.skin_named;
     x->gender_word = ds__draw_below(&d, 2);
     /* What the caption says is drawn evenly, so that it cannot be guessed from the occupation;
-     * what it leaves open follows the planted table.                                            */
+     * what it leaves open follows the planted table. */
     x->gender = ds__draw_unit(&d) < (x->gender_named ? 0.5 : o->p_woman) ? 0 : 1;
     x->skin =
         x->skin_named ? ds__draw_below(&d, DS_WORLD_SKINS) : pick(&d, o->p_skin, DS_WORLD_SKINS);
     x->name = o->names > 1 && ds__draw_unit(&d) < w->t.synonym_share;
 }
 
-/* Those where things are of one size and stand just where they belong.                           */
+/* Those where things are of one size and stand just where they belong. */
 static bool tidy(const ds_factors *f)
 {
     return f->split == DS_SPLIT_ICON || f->split == DS_SPLIT_PAIR;
 }
 
-/* The first phases of a training: style named, before a plain background.                        */
+/* The first phases of a training: style named, before a plain background. */
 static bool easy(const ds_factors *f)
 {
     return f->split == DS_SPLIT_SINGLE || tidy(f);
@@ -286,7 +286,7 @@ static void draw_things(const ds_world *w, ds_factors *f)
     }
 }
 
-/* A plain colour is taken only where every object stands out against it.                        */
+/* A plain colour is taken only where every object stands out against it. */
 static bool stands_out(const ds_world *w, const ds_factors *f, int background)
 {
     for (int i = 0; i < f->things; i++)
@@ -343,7 +343,7 @@ static void draw_words(const ds_world *w, ds_factors *f)
     }
 }
 
-/* A prompt says less than a caption, and begins in more ways.                                   */
+/* A prompt says less than a caption, and begins in more ways. */
 static void draw_prompt(const ds_world *w, ds_factors *f)
 {
     ds__draws d = stream(w, f, OF_PROMPT, 0);
@@ -381,7 +381,7 @@ static void extent(const ds_world *w, const ds_factors *f, const ds_thing *x, fl
  * the wider these are spread, the later does a small network learn what words look like. */
 #define REACH 3.0f
 
-/* A centre in [lo, hi] that keeps `length` inside, at most `reach` from the middle.             */
+/* A centre in [lo, hi] that keeps `length` inside, at most `reach` from the middle. */
 static float centre(ds__draws *d, float lo, float hi, float length, float reach)
 {
     float slack = 0.5f * (hi - lo - length);

@@ -1,6 +1,6 @@
 /* select.c - goes through a split and takes the scenes that fit a set, evenly over its classes.
  *
- * Thread rule: a selection belongs to one thread.                                               */
+ * Thread rule: a selection belongs to one thread. */
 
 #include "world/select.h"
 
@@ -8,10 +8,10 @@
 
 enum { CLASSES = 256 };
 
-/* Prompts have no split for testing: their set begins where no training comes.                  */
+/* Prompts have no split for testing: their set begins where no training comes. */
 #define FAR ((int64_t)1 << 40)
 
-/* Class of a scene within its set, or -1 if it does not belong to it.                           */
+/* Class of a scene within its set, or -1 if it does not belong to it. */
 typedef int classify(const ds_world_tables *t, const ds_factors *f);
 
 struct ds_selection {
@@ -22,7 +22,7 @@ struct ds_selection {
     int64_t taken[CLASSES];
 };
 
-/* The question can be read off the picture: style named, one colour behind it.                  */
+/* The question can be read off the picture: style named, one colour behind it. */
 static bool is_clear(const ds_world_tables *t, const ds_factors *f)
 {
     return f->style_form != DS_STYLE_UNNAMED && f->background_named &&
@@ -34,7 +34,7 @@ static int of_single(const ds_world_tables *t, const ds_factors *f)
     return f->kind == DS_SCENE_SINGLE && is_clear(t, f) ? 0 : -1;
 }
 
-/* What newcomers ask for: one thing, and nothing of its style, place or size.                   */
+/* What newcomers ask for: one thing, and nothing of its style, place or size. */
 static int of_prompt(const ds_world_tables *t, const ds_factors *f)
 {
     (void)t;

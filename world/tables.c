@@ -1,7 +1,7 @@
 /* tables.c - the words and numbers of the world, read from its JSON files.
  *
  * Every mistake in a file is an error that names the file and the entry. Thread rule: none of its
- * own; used while a world is opened.                                                            */
+ * own; used while a world is opened. */
 
 #include "world/internal.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where a reader stands: the file for messages, and the failure if there was one.               */
+/* Where a reader stands: the file for messages, and the failure if there was one. */
 typedef struct reader {
     const char *file;
     ds_error *err;
@@ -66,7 +66,7 @@ static double share_of(reader *r, const json_t *o, const char *key)
     return v;
 }
 
-/* The array `key`, with at most `most` members (and at least one, unless `empty` is allowed).   */
+/* The array `key`, with at most `most` members (and at least one, unless `empty` is allowed). */
 static const json_t *array_of(reader *r, const json_t *o, const char *key, size_t most, bool empty)
 {
     const json_t *a = json_object_get(o, key);
@@ -77,7 +77,7 @@ static const json_t *array_of(reader *r, const json_t *o, const char *key, size_
     return r->st == DS_OK ? a : NULL;
 }
 
-/* A list of words into rows of `width` bytes; returns their number.                             */
+/* A list of words into rows of `width` bytes; returns their number. */
 static int words_of(reader *r, char *out, size_t width, size_t most, const json_t *o,
                     const char *key, bool empty)
 {
@@ -95,7 +95,7 @@ static int words_of(reader *r, char *out, size_t width, size_t most, const json_
     return n;
 }
 
-/* `count` shares that add up to one.                                                            */
+/* `count` shares that add up to one. */
 static void shares_of(reader *r, double *out, size_t count, const json_t *o, const char *key)
 {
     const json_t *a = array_of(r, o, key, count, false);
@@ -339,7 +339,7 @@ static void read_sizes_and_relations(reader *r, ds_world_tables *t, const json_t
     }
 }
 
-/* Shares by name, in the order of `names`.                                                      */
+/* Shares by name, in the order of `names`. */
 static void named_shares(reader *r, double *out, const char *const *names, size_t count,
                          const json_t *root, const char *key)
 {

@@ -39,8 +39,7 @@ static void read_losses(ds_settings *s, ds_config *c, bool diffusion)
 
 ds_status ds__settings_read(ds_settings *s, const char *path, bool diffusion, ds_error *err)
 {
-    static const char *const others[] = { "data", "test", "world",
-                                          NULL }; /* the program's          */
+    static const char *const others[] = { "data", "test", "world", NULL }; /* the program's */
     ds_config c;
     const char *compute, *optimiser;
     ds_status st = ds__json_load(&s->json, path, err);

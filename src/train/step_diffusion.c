@@ -7,7 +7,7 @@
  *         u -> s u / (1 + (s - 1) u)                   (Esser et al., arXiv 2403.03206, section 5.3)
  *   target: e, or v = sqrt(a) e - sqrt(1 - a) z          (Salimans and Ho, arXiv 2202.00512)
  *   loss: mean squared difference, with min-SNR weights  (Hang et al., arXiv 2303.09556) if asked for:
- *         min(snr, gamma) / snr, or for v: min(snr, gamma) / (snr + 1),   snr = a / (1 - a)            */
+ *         min(snr, gamma) / snr, or for v: min(snr, gamma) / (snr + 1),   snr = a / (1 - a) */
 
 #include "train/train.h"
 #include "train/sheet.h"
@@ -54,7 +54,7 @@ static ds_status read_schedule(ds_trainer *t, ds_error *err)
     return t->alpha_bar != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a schedule");
 }
 
-/* The frozen half: its parameters are the model's own.                                                  */
+/* The frozen half: its parameters are the model's own. */
 static ds_status build_encoder(ds_trainer *t, ds_shard *p, ds_error *err)
 {
     ds_graph_options o = { .params = t->model->params,
@@ -86,7 +86,7 @@ static ds_status build(ds_trainer *t, ds_shard *p, ds_error *err)
         return st;
     p->ids = ds__graph_input(p->g, DS_DTYPE_I32, DS_DIMS(batch, t->tokens));
     end = ds__graph_input(p->g, DS_DTYPE_I32,
-                          DS_DIMS(batch)); /* of the pooled text, which nobody reads   */
+                          DS_DIMS(batch)); /* of the pooled text, which nobody reads */
     ds__clip_build(p->g, clip, &(ds_clip_inputs){ .ids = p->ids, .end = end }, &text);
     ds__scope_pop(p->g, mark);
     ds__scope_push(p->g, "unet");
@@ -115,7 +115,7 @@ static float weight_of(const ds_trainer *t, double a)
     return snr > gamma ? (float)(gamma / snr) : 1.0f;
 }
 
-/* moments [S,2L] -> x_t and target [S,L] of picture k of a shard; noise [2][S L]: of the latent, and e.   */
+/* moments [S,2L] -> x_t and target [S,L] of picture k of a shard; noise [2][S L]: of the latent, and e. */
 static void diffuse(const ds_trainer *t, ds_shard *p, int64_t k, const float *draw, const float *e)
 {
     int64_t l = t->model->vae.latent_channels, places = t->latent_side * t->latent_side;
@@ -138,7 +138,7 @@ static void diffuse(const ds_trainer *t, ds_shard *p, int64_t k, const float *dr
         }
 }
 
-/* Time steps of the shard's pictures: place k of a batch of B gets u = start + k / B modulo 1.            */
+/* Time steps of the shard's pictures: place k of a batch of B gets u = start + k / B modulo 1. */
 static void draw_times(const ds_trainer *t, float *time, int64_t first, int64_t count)
 {
     float shift = (float)t->settings.shift, start;

@@ -1,5 +1,5 @@
 /* train.c - the loop of a training: batch, run, step, and now and then a checkpoint and a sheet. The graph
- * is planned once; the loop allocates only where it writes files.                                      */
+ * is planned once; the loop allocates only where it writes files. */
 
 #include "train/train.h"
 
@@ -36,7 +36,7 @@ static ds_status copy_file(const char *from, const char *to, ds_error *err)
     return st;
 }
 
-/* Configuration and weights of a component of another model.                                             */
+/* Configuration and weights of a component of another model. */
 static ds_status copy_component(ds_trainer *t, const char *model, ds_component c, ds_error *err)
 {
     const char *name = ds__component_names[c];
@@ -54,7 +54,7 @@ static ds_status copy_component(ds_trainer *t, const char *model, ds_component c
     return st;
 }
 
-/* A tokenizer pads to what the text encoder has places for, if that is less than its files say.          */
+/* A tokenizer pads to what the text encoder has places for, if that is less than its files say. */
 static ds_status shorten_tokenizer(ds_trainer *t, ds_error *err)
 {
     char path[DS_TRAIN_PATH];
@@ -154,7 +154,7 @@ static ds_status check_sizes(ds_trainer *t, ds_error *err)
     return DS_OK;
 }
 
-/* Shares of a mean over the batch add up to it: each shard's loss counts by its number of pictures.        */
+/* Shares of a mean over the batch add up to it: each shard's loss counts by its number of pictures. */
 static ds_status build_shard(ds_trainer *t, int k, ds_error *err)
 {
     ds_graph_options o = { .params = t->state.params,
@@ -188,7 +188,7 @@ static void run_shard(void *user, int k)
         p->status = ds__plan_run(p->plan, t->o->cancel, &p->error);
 }
 
-/* Plans are made for the one thread that will run each.                                                    */
+/* Plans are made for the one thread that will run each. */
 static ds_status build(ds_trainer *t, bool fresh, ds_error *err)
 {
     int threads = ds_threads();
@@ -266,7 +266,7 @@ static ds_status save(ds_trainer *t, int64_t step, ds_error *err)
                           t->stage->name, &t->settings, step, err);
 }
 
-/* All shards' losses and gradients of a step.                                                              */
+/* All shards' losses and gradients of a step. */
 static ds_status run_step(ds_trainer *t, double *loss, ds_error *err)
 {
     ds__crew_run(t->crew);
@@ -330,7 +330,7 @@ static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
         t->o->progress(t->o->user, p);
 }
 
-/* What is due after step `done` (counted from 1).                                                         */
+/* What is due after step `done` (counted from 1). */
 static ds_status keep(ds_trainer *t, int64_t done, char *line, size_t room, ds_error *err)
 {
     const ds_settings *s = &t->settings;

@@ -278,7 +278,7 @@ static void icons_and_pairs_stand_in_their_middle(void **state)
     }
 }
 
-/* Four scenes of one thing: the same place, size and first words, in styles that differ.         */
+/* Four scenes of one thing: the same place, size and first words, in styles that differ. */
 static void a_series_differs_in_style_alone(void **state)
 {
     int alike = 0, all = 0;
@@ -298,10 +298,10 @@ static void a_series_differs_in_style_alone(void **state)
         alike += i % 4 != 0 && f.style == g.style;
         all += i % 4 != 0;
     }
-    assert_true(alike * 10 < all); /* where what is held out was left out                        */
+    assert_true(alike * 10 < all); /* where what is held out was left out */
 }
 
-/* Captions of prompts say little, in more ways; those of other splits are as they were.          */
+/* Captions of prompts say little, in more ways; those of other splits are as they were. */
 static void prompts_are_worded_as_newcomers_do(void **state)
 {
     const ds_world_tables *t;

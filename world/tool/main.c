@@ -1,6 +1,6 @@
 /* main.c - diffuscope-world: export scenes, look at them, compare counts with the tables.
  *
- * Exit codes as the main program's: 0 done, 1 failed, 2 misused.                                 */
+ * Exit codes as the main program's: 0 done, 1 failed, 2 misused. */
 
 #include "world/tool/bpe.h"
 #include "world/export.h"
@@ -59,7 +59,7 @@ static const char usage[] =
 
 typedef struct options {
     const char *command, *split, *select, *out, *folder, *model, *compute;
-    int64_t first, count, seeds, threads; /* -1: not given                                       */
+    int64_t first, count, seeds, threads; /* -1: not given */
     bool quick, real;
     ds_answer_options answer;
 } options;
@@ -93,7 +93,7 @@ static bool read_real(double *out, const char *text)
     return *end == '\0' && end != text && *out > -1000.0 && *out < 1000.0;
 }
 
-/* 0, or the exit code after a message.                                                          */
+/* 0, or the exit code after a message. */
 static int read_value(options *o, const char *name, const char *value)
 {
     int64_t steps = o->answer.steps, seed = (int64_t)o->answer.seed;
@@ -137,7 +137,7 @@ static int read_value(options *o, const char *name, const char *value)
     return 0;
 }
 
-/* 0, or the exit code after a message.                                                          */
+/* 0, or the exit code after a message. */
 static int read_options(options *o, int argc, char **argv)
 {
     *o = (options){ .command = argv[1],
@@ -173,7 +173,7 @@ static int read_options(options *o, int argc, char **argv)
     return 0;
 }
 
-/* --count where the command has one default for all.                                            */
+/* --count where the command has one default for all. */
 static int64_t count_of(const options *o)
 {
     return o->count < 0 ? 64 : o->count;
@@ -394,7 +394,7 @@ static ds_status run_judge(const ds_world *w, const options *o, ds_split split, 
     return st;
 }
 
-/* `draw`: from the captions; `reconstruct`: from the pictures.                                  */
+/* `draw`: from the captions; `reconstruct`: from the pictures. */
 static ds_status run_draw(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
     int64_t count;

@@ -3,7 +3,7 @@
  * Each figure stands beside the judge's own: the same question about the real scenes, and about
  * the real scenes after the model's autoencoder, which is the most that any denoiser can reach.
  *
- * Thread rule: one quality at a time in a folder.                                               */
+ * Thread rule: one quality at a time in a folder. */
 
 #include "world/tool/quality.h"
 
@@ -27,14 +27,14 @@ typedef struct job {
     const char *out;
     ds_model *model;
     ds_judge *judge;
-    json_t *score[SOURCES][SETS]; /* NULL where there is none                                    */
+    json_t *score[SOURCES][SETS]; /* NULL where there is none */
     double psnr, psnr_low, psnr_high, psnr_mean;
     int64_t scenes;
 } job;
 
 /* ---- intervals ------------------------------------------------------------------------------- */
 
-/* Wilson's interval for a share, 95 %.                                                          */
+/* Wilson's interval for a share, 95 %. */
 static void wilson(double share, double n, double *low, double *high)
 {
     const double z = 1.959964, z2 = z * z;
@@ -45,7 +45,7 @@ static void wilson(double share, double n, double *low, double *high)
     *high = share < 1.0 ? fmin(1.0, middle + half) : 1.0;
 }
 
-/* E |X / n - p| for X of n draws with probability p: what a model without fault would show.      */
+/* E |X / n - p| for X of n draws with probability p: what a model without fault would show. */
 static double by_chance(double p, int64_t n)
 {
     double sum = 0.0;
@@ -77,7 +77,7 @@ static ds_status score(job *j, int source, int set, ds_error *err)
 {
     char path[PATH];
 
-    if (source == 1 && j->model == NULL) { /* the same pictures                                  */
+    if (source == 1 && j->model == NULL) { /* the same pictures */
         j->score[source][set] = json_incref(j->score[0][set]);
         return DS_OK;
     }
@@ -100,7 +100,7 @@ static ds_status answer_set(job *j, int source, int set, ds_error *err)
     return st == DS_OK ? score(j, source, set, err) : st;
 }
 
-/* PSNR of the mean square over all scenes; its interval follows from that mean's.                */
+/* PSNR of the mean square over all scenes; its interval follows from that mean's. */
 static ds_status measure_autoencoder(job *j, ds_error *err)
 {
     char path[PATH];
@@ -128,7 +128,7 @@ static ds_status measure_autoencoder(job *j, ds_error *err)
     return st;
 }
 
-/* An earlier quality in this folder may have had a set that this one leaves out.                */
+/* An earlier quality in this folder may have had a set that this one leaves out. */
 static void forget(const job *j, int source, int set)
 {
     char path[PATH];
@@ -163,8 +163,8 @@ static ds_status draw_all(job *j, ds_error *err)
 static const struct figure {
     const char *label;
     int set;
-    const char *key; /* in score.json                                                            */
-    double target;   /* NAN: none                                                                */
+    const char *key; /* in score.json */
+    double target;   /* NAN: none */
 } figures[] = {
     { "one object: the right one", 0, "single top-1", 0.75 },
     { "one object: among the first five", 0, "single top-5", 0.90 },
@@ -194,7 +194,7 @@ static void add_share(json_t *row, const json_t *v)
 }
 
 /* The interval is that of a mean of independent shares; (yes + 1) / (n + 2) in their variances, so
- * that a share of 0 or 1 does not pass for certain.                                             */
+ * that a share of 0 or 1 does not pass for certain. */
 static void add_difference(json_t *row, const json_t *v)
 {
     double value = json_number_value(json_object_get(v, "mean_difference"));
@@ -308,7 +308,7 @@ static ds_status write_tables(const json_t *result, const char *out, ds_error *e
     return DS_OK;
 }
 
-/* Verdicts lie beside the pictures, for the sheet.                                              */
+/* Verdicts lie beside the pictures, for the sheet. */
 static ds_status write_scores(const job *j, ds_error *err)
 {
     for (int source = 0; source < SOURCES; source++)

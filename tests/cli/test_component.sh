@@ -57,6 +57,20 @@ expect 2 'prune takes weights' component edit --scores "$dir/s" --select prune -
 expect 2 'expected scores of erase' component edit --scores "$dir/amplify" --select prune --ratio 0.1
 expect 0 'random sets' component check --scores "$dir/s" -g head --count 1 --draws 6 --draws-at 2
 printf 'a house\ntwo birds\n' >"$dir/anchors"
+# Dose and response: the sets that were named, both kinds of components; the concept falls with the dose.
+printf 'a boat\n' >"$dir/unrelated"
+expect 0 'of kind neuron' component edit --scores "$dir/s" -g neuron --count 8 --doses 3 --unrelated "$dir/unrelated" \
+    --draws 0 --pictures 0 --out "$dir/dose"
+python3 - "$dir/dose" <<'CHECK' || fail 'doses'
+import json, sys
+r = json.load(open(sys.argv[1] + "/result.json")); d = r["dose"]
+left = [x["target"]["left"] for x in d]
+assert [x["components"] for x in d] == [4, 8, 16] and all(set(x) == {"components", "target", "unrelated"} for x in d)
+assert left[0] > left[1] > left[2] > 0, left
+assert all(x["target"]["left"] < x["target"]["left_at_random"] for x in d), d
+assert abs(left[1] - r["edit"]["objective_after"] / r["edit"]["objective_before"]) < 1e-4
+assert "Dose and response" in open(sys.argv[1] + "/report.html").read()
+CHECK
 expect 0 'of kind head' component edit --scores "$dir/s" -g head --count 1 --anchors "$dir/anchors" \
     --draws 0 --pictures 0 --out "$dir/anchored"
 expect 0 'in either' component overlap "$dir/e" "$dir/w" --make union --out "$dir/ab"

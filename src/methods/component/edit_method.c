@@ -8,6 +8,7 @@
 #include <diffuscope/stats.h>
 
 #include "methods/component/choose.h"
+#include "methods/component/dose.h"
 #include "methods/component/edit_page.h"
 #include "methods/component/edits.h"
 #include "methods/component/prune.h"
@@ -27,18 +28,20 @@ typedef struct choice_options {
 typedef struct edit_job {
     choice_options c;
     int64_t rounds, pictures, prune_steps;
-    const char *anchors;
+    const char *anchors, *unrelated;
+    int64_t doses;
     double penalty;
     bool amplify, yes;
     component_work w, anchor;
     ds_bundle *scores;
-    float *units;
+    float *units, *first_units; /* as they are now, and as the folder has them */
     ds_edit edit;
     ds_model *edited;
     double before, after, predicted; /* J, J, sum of scores over J's draws */
     int64_t chosen;
     double *x, *y; /* [sets] */
     double pearson, spearman;
+    dose_table dose;
 } edit_job;
 
 /* ---- check ----------------------------------------------------------------------------------- */
@@ -57,6 +60,8 @@ static ds_status load(edit_job *o, ds_job *j, ds_error *err)
         st = ds__component_sites(&o->w.sites, j->model, o->w.height, o->w.width, err);
     if (st == DS_OK)
         st = ds__scores_load(&o->units, o->w.sites, o->scores, err);
+    if (st == DS_OK)
+        st = ds__scores_load(&o->first_units, o->w.sites, o->scores, err);
     ds_free(path);
     return st;
 }
@@ -87,7 +92,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
         (o->c.granularity != DS_WEIGHTS || o->c.ratio <= 0.0 || o->rounds > 1))
         return ds_fail(err, DS_E_ARG, "%s prune takes weights, a %s and one round",
                        ds__job_name(j, "select"), ds__job_name(j, "ratio"));
-    st = load(o, j, err);
+    st = ds__dose_check(&(dose_options){ .file = { o->anchors, o->unrelated } }, err);
+    if (st == DS_OK)
+        st = load(o, j, err);
     if (st == DS_OK && o->c.select == SELECT_PRUNE && o->w.q.goal != DS_GOAL_ERASE)
         st = ds_fail(err, DS_E_ARG,
                      "%s prune compares a concept with its base: expected scores of erase",
@@ -332,6 +339,28 @@ static ds_status compare_sets(edit_job *o, ds_job *j, int64_t dose, ds_error *er
     return st;
 }
 
+/* By the scores that the folder holds, whatever the rounds. */
+static ds_status compare_doses(edit_job *o, ds_job *j, ds_error *err)
+{
+    const component_values v = { o->first_units, o->scores };
+    dose_options d = { o->doses,
+                       o->chosen,
+                       { o->anchors, o->unrelated },
+                       o->c.sets_draws,
+                       { (ds_granularity)o->c.granularity,
+                         { DS_PICK_GLOBAL, o->amplify ? DS_KEEP_NEGATIVE : (ds_keep_sign)o->c.sign,
+                           0.0, 0 },
+                         (ds_control)o->c.control,
+                         o->c.seed } };
+    ds_status st;
+
+    if (o->doses < 1 || o->chosen < 1 || o->c.select == SELECT_PRUNE)
+        return DS_OK;
+    o->w.model = j->model;
+    st = ds__dose_measure(&o->dose, &d, &o->w, j, &v, err);
+    return st == DS_OK ? ds__result_set(j->result, "dose", ds__dose_json(&o->dose), err) : st;
+}
+
 /* ---- keeping --------------------------------------------------------------------------------- */
 
 static ds_status keep_sets(const edit_job *o, ds_result *r, ds_error *err)
@@ -396,6 +425,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         st = measure_effect(o, j, err);
     if (st == DS_OK)
         st = compare_sets(o, j, o->chosen, err);
+    if (st == DS_OK)
+        st = compare_doses(o, j, err);
     if (st == DS_OK && o->pearson < 0.3 && o->w.given)
         st = ds__job_warn(j, "at this dose the scores do not predict what removal does", err);
     if (st == DS_OK && o->pearson < 0.3 && !o->yes && !o->w.given)
@@ -407,9 +438,10 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK)
         st = keep(o, j, err);
     return st == DS_OK
-               ? ds__edit_page(
-                     j, &o->w,
-                     &(edit_page){ o->edited, o->pictures, o->c.seed, o->x, o->y, o->c.sets }, err)
+               ? ds__edit_page(j, &o->w,
+                               &(edit_page){ o->edited, o->pictures, o->c.seed, o->x, o->y,
+                                             o->c.sets, o->dose.doses > 0 ? &o->dose : NULL },
+                               err)
                : st;
 }
 
@@ -420,6 +452,7 @@ static void clear(void *options)
     ds__edit_clear(&o->edit);
     ds_bundle_free(o->scores);
     ds_free(o->units);
+    ds_free(o->first_units);
     ds_free(o->x);
     ds_free(o->y);
     ds__component_clear(&o->anchor);
@@ -527,6 +560,21 @@ static const ds_option options[] = {
       .offset = AT(anchors),
       .arg = "FILE",
       .help = "captions of other things, one a line, whose components are spared" },
+    { .name = "unrelated",
+      .kind = DS_OPTION_FILE,
+      .offset = AT(unrelated),
+      .arg = "FILE",
+      .help = "captions that have nothing to do with the concept, one a line: the report shows "
+              "what each dose leaves of them" },
+    { .name = "doses",
+      .kind = DS_OPTION_INT,
+      .offset = AT(doses),
+      .arg = "N",
+      .standard = "3",
+      .min = 0,
+      .max = DOSE_MOST,
+      .help = "in the report, half, as many, twice as many ... components, beside as many at "
+              "random; 0: none" },
     { .name = "penalty",
       .kind = DS_OPTION_REAL,
       .offset = AT(penalty),
@@ -573,9 +621,11 @@ const ds_method ds__method_component_edit = {
         "all "
         "for scores of recorded draws).",
     .example = "diffuscope component edit --scores scores -g neuron --count 10 --out edit",
-    .results = "edit: {granularity, components, weights, predicted, effect, objective_before, "
-               "objective_after}\n"
-               "check: {pearson, spearman, predicted_true, dose}",
+    .results =
+        "edit: {granularity, components, weights, predicted, effect, objective_before, "
+        "objective_after}\n"
+        "check: {pearson, spearman, predicted_true, dose}\n"
+        "dose: [{components, target, anchors, unrelated: {left, left_at_random}}], shares of J",
     .options = options,
     .size = sizeof(edit_job),
     .fields = offsetof(edit_job, w),

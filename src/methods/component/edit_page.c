@@ -88,5 +88,7 @@ ds_status ds__edit_page(ds_job *j, const component_work *w, const edit_page *p, 
         st = pictures(j, w, p, page, err);
     if (st == DS_OK && p->predicted != NULL && p->sets > 2)
         st = chart(p, page, err);
+    if (st == DS_OK && p->dose != NULL)
+        st = ds__dose_page(p->dose, page, err);
     return st;
 }

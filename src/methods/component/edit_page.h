@@ -3,7 +3,7 @@
 #ifndef DS_METHODS_COMPONENT_EDIT_PAGE_H
 #define DS_METHODS_COMPONENT_EDIT_PAGE_H
 
-#include "methods/component/work.h"
+#include "methods/component/dose.h"
 
 typedef struct edit_page {
     ds_model *edited;
@@ -11,6 +11,7 @@ typedef struct edit_page {
     uint64_t seed;
     const double *predicted, *effect; /* of random sets [sets]; NULL: none */
     int64_t sets;
+    const dose_table *dose; /* NULL: none */
 } edit_page;
 
 ds_status ds__edit_page(ds_job *j, const component_work *w, const edit_page *p, ds_error *err);

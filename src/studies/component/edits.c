@@ -138,8 +138,9 @@ static ds_status make_edit(const char *folder, const component_eval *e, const ev
                                   { "control", r->control },
                                   { "rounds", r->rounds },
                                   { "draws", "0" },
+                                  { "doses", "0" },
                                   { "pictures", "0" } },
-                     8, err);
+                     9, err);
     if (st == DS_OK)
         st = run_into(j, folder, err);
     ds_job_free(j);

@@ -169,7 +169,7 @@ static const ds_option rows[] = {
       .standard = "0",
       .min = 0,
       .max = 10000,
-      .help = "also leave out each word and draw the picture again, through a flow of so many "
+      .help = "also remove each word and regenerate the picture by a deterministic flow of so many "
               "steps (6 STEPS evaluations a word); 0: do not" },
     { .name = "settings",
       .kind = DS_OPTION_WORDS,

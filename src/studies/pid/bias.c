@@ -26,7 +26,7 @@ const ds_option ds__bias_rows[] = {
       .standard = "4",
       .min = 1,
       .max = 10000,
-      .help = "pictures of each occupation; their scatter is the standard error" },
+      .help = "pictures per occupation; their scatter gives the standard error" },
     { .name = "picture-of",
       .kind = DS_OPTION_CHOICE,
       .offset = offsetof(bias_options, picture_of),
@@ -40,7 +40,8 @@ const ds_option ds__bias_rows[] = {
       .offset = offsetof(bias_options, given),
       .choices = "nothing|context",
       .standard = "nothing",
-      .help = "what stands beside the words: nothing (PID), or the rest of the template (CPID)" },
+      .help =
+          "what the words are conditioned on: nothing (PID), or the rest of the template (CPID)" },
     { 0 },
 };
 

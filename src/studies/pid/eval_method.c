@@ -101,7 +101,7 @@ static const ds_option rows[] = {
       .offset = AT(removal),
       .choices = "delete|underscore|neutral",
       .standard = "delete",
-      .help = "CPID: what takes the place of a word that is left out" },
+      .help = "CPID: what replaces a removed word: nothing, \"_\" or \"thing\"" },
     { .kind = DS_OPTION_BLOCK, .offset = AT(drawing), .block = ds__draw_rows },
     { .kind = DS_OPTION_BLOCK, .offset = AT(query), .block = ds__pid_query_rows },
     { .kind = DS_OPTION_BLOCK, .offset = AT(estimate), .block = ds__job_estimate_rows },

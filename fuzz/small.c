@@ -68,8 +68,12 @@ uint64_t fz_model_sum(const ds_model *m)
 
         FZ_HOLDS(ds_model_parameter(m, &t, ds_model_parameter_name(m, i), NULL) == DS_OK);
         FZ_HOLDS(ds_tensor_bytes(&t, &bytes, NULL) == DS_OK);
-        for (size_t k = 0; k < bytes; k++)
-            sum = sum * 31 + ((const unsigned char *)t.data)[k];
+        for (size_t k = 0; k < bytes; k += 8) {
+            uint64_t word = 0;
+
+            memcpy(&word, (const char *)t.data + k, bytes - k < 8 ? bytes - k : 8);
+            sum = (sum ^ word) * 0x100000001b3; /* FNV's prime: odd, so that no word is lost */
+        }
     }
     return sum;
 }

@@ -2,6 +2,8 @@
 
 #include "job/job.h"
 
+#include <diffuscope/overlay.h>
+
 #include "base/clock.h"
 #include "base/options.h"
 
@@ -219,7 +221,7 @@ static ds_status resolve_model(ds_job *j, ds_error *err)
     char *folder;
     ds_status st;
 
-    if (i < 0)
+    if (i < 0 || (j->method->parts & DS_JOB_OWN_MODEL) != 0)
         return DS_OK;
     if (!ds_option_given(j->set, i) && other != NULL && other[0] != '\0' &&
         strcmp(other, DS_SPECIMEN) != 0)
@@ -237,14 +239,24 @@ static ds_status resolve_model(ds_job *j, ds_error *err)
     return st;
 }
 
+/* What the user must know of a model that was opened; frees `unused`. */
+static ds_status tell_model(ds_job *j, const ds_model *m, char *unused, ds_error *err)
+{
+    const char *text = ds_model_remark(m);
+    ds_status st = unused != NULL ? ds__job_warn(j, unused, err) : DS_OK;
+
+    ds_free(unused);
+    return st == DS_OK && text != NULL ? ds__job_warn(j, text, err) : st;
+}
+
 static ds_status open_model(ds_job *j, ds_error *err)
 {
     const ds_model_options o = model_options(j);
-    const char *text;
     char *unused = NULL;
     ds_status st;
 
-    if ((j->method->parts & (DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL)) == 0)
+    if ((j->method->parts & (DS_JOB_MODEL | DS_JOB_MODEL_OPTIONAL)) == 0 ||
+        (j->method->parts & DS_JOB_OWN_MODEL) != 0)
         return DS_OK;
     if (j->o.model != NULL) {
         j->model = j->o.model;
@@ -256,11 +268,47 @@ static ds_status open_model(ds_job *j, ds_error *err)
     j->model_is_ours = st == DS_OK;
     if (st == DS_OK)
         st = ds_options_add_lora(&j->model, j->set, &unused, err);
-    if (st == DS_OK && unused != NULL)
-        st = ds__job_warn(j, unused, err);
-    ds_free(unused);
-    text = st == DS_OK ? ds_model_remark(j->model) : NULL;
-    return text != NULL ? ds__job_warn(j, text, err) : st;
+    return st == DS_OK ? tell_model(j, j->model, unused, err) : st;
+}
+
+/* The path that stands for no option: the variable's, or the specimen's; free with ds_free. */
+static ds_status default_model(char **out, ds_error *err)
+{
+    const char *other = getenv(DS_SPECIMEN_VARIABLE);
+
+    if (other == NULL || other[0] == '\0' || strcmp(other, DS_SPECIMEN) == 0)
+        return ds_specimen_find(out, err);
+    *out = ds_strdup(other);
+    return *out != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a path");
+}
+
+ds_status ds__job_open_side(ds_job *j, ds_model **out, const char *path, const char *lora,
+                            ds_error *err)
+{
+    const ds_model_options o = model_options(j);
+    char *found = NULL, *unused = NULL;
+    ds_status st = DS_OK;
+
+    *out = NULL;
+    if (path == NULL && j->o.model != NULL) {
+        st = ds_model_overlay(out, j->o.model, &(ds_overlay){ NULL, 0 }, err);
+    } else {
+        if (path == NULL)
+            st = default_model(&found, err);
+        else if (strcmp(path, DS_SPECIMEN) == 0)
+            st = ds_specimen_find(&found, err);
+        if (st == DS_OK)
+            st = ds_model_open(out, found != NULL ? found : path, &o, err);
+        ds_free(found);
+    }
+    if (st == DS_OK)
+        st = ds_options_add_lora(out, j->set, &unused, err);
+    if (st == DS_OK)
+        st = tell_model(j, *out, unused, err);
+    unused = NULL;
+    if (st == DS_OK)
+        st = ds__options_add_lora_of(out, j->set, lora, &unused, err);
+    return st == DS_OK ? tell_model(j, *out, unused, err) : st;
 }
 
 ds_status ds__job_use_model(ds_job *j, const char *path, ds_error *err)

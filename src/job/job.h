@@ -69,6 +69,15 @@ ds_status ds__job_tokenizer(ds_job *j, ds_tokenizer **out, ds_error *err);
 /* For early: another model in place of the one that the options name. */
 ds_status ds__job_use_model(ds_job *j, const char *path, ds_error *err);
 
+/* For a method of several models (DS_JOB_OWN_MODEL): opens one with the options of the job's model and
+ * the LoRAs of the option `lora` besides. path NULL: the model that was handed in, or the default. */
+ds_status ds__job_open_side(ds_job *j, ds_model **out, const char *path, const char *lora,
+                            ds_error *err);
+
+/* lora.c: the LoRAs of one option, as ds_options_add_lora. */
+ds_status ds__options_add_lora_of(ds_model **m, const ds_option_set *set, const char *option,
+                                  char **unused, ds_error *err);
+
 /* Path of the model; "" for one that was handed in without a path. */
 const char *ds__job_model_path(const ds_job *j);
 

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "job/job.h"
+
 enum { MOST = 64, PATH_SIZE = 4096 };
 
 static const char tag_start[] = "<lora:";
@@ -162,14 +164,23 @@ ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
 
 /* ---- both ------------------------------------------------------------------------------------ */
 
-static ds_status collect(list *l, const ds_option_set *set, ds_error *err)
+static ds_status collect_option(list *l, const ds_option_set *set, const char *option,
+                                ds_error *err)
 {
-    int i = ds_option_find(set, "lora");
+    int i = ds_option_find(set, option);
     ds_texts files = i >= 0 ? ds_option_texts(set, i) : (ds_texts){ NULL, 0 };
     ds_status st = DS_OK;
 
     for (int64_t k = 0; st == DS_OK && k < files.count; k++)
         st = add_option(l, set, files.text[k], err);
+    return st;
+}
+
+static ds_status collect(list *l, const ds_option_set *set, ds_error *err)
+{
+    int i = ds_option_find(set, "lora");
+    ds_status st = collect_option(l, set, "lora", err);
+
     for (size_t k = 0; st == DS_OK && i >= 0 && k < DS_COUNT(prompts); k++) {
         int p = ds_option_find(set, prompts[k]);
 
@@ -197,23 +208,46 @@ static ds_status add_embeddings(ds_model **m, const ds_option_set *set, ds_error
     return DS_OK;
 }
 
+static ds_status lay(ds_model **m, const list *l, char **unused, ds_error *err)
+{
+    ds_model *with;
+    ds_status st;
+
+    if (l->count == 0)
+        return DS_OK;
+    st = ds_model_lora(&with, *m, l->lora, l->count, unused, err);
+    if (st != DS_OK)
+        return st;
+    ds_model_close(*m); /* stays open underneath */
+    *m = with;
+    return DS_OK;
+}
+
 ds_status ds_options_add_lora(ds_model **m, const ds_option_set *set, char **unused, ds_error *err)
 {
     list *l = ds_calloc(1, sizeof *l);
-    ds_model *with;
     ds_status st =
         l != NULL ? collect(l, set, err) : ds_fail(err, DS_E_NOMEM, "no memory for LoRAs");
 
     *unused = NULL;
     if (st == DS_OK)
         st = add_embeddings(m, set, err);
-    if (st == DS_OK && l->count > 0) {
-        st = ds_model_lora(&with, *m, l->lora, l->count, unused, err);
-        if (st == DS_OK) {
-            ds_model_close(*m); /* stays open underneath */
-            *m = with;
-        }
-    }
+    if (st == DS_OK)
+        st = lay(m, l, unused, err);
+    ds_free(l);
+    return st;
+}
+
+ds_status ds__options_add_lora_of(ds_model **m, const ds_option_set *set, const char *option,
+                                  char **unused, ds_error *err)
+{
+    list *l = ds_calloc(1, sizeof *l);
+    ds_status st = l != NULL ? collect_option(l, set, option, err)
+                             : ds_fail(err, DS_E_NOMEM, "no memory for LoRAs");
+
+    *unused = NULL;
+    if (st == DS_OK)
+        st = lay(m, l, unused, err);
     ds_free(l);
     return st;
 }

@@ -110,13 +110,19 @@ static const struct {
                 "plain C, sums in double" } },
 };
 
+/* An option that the method brings itself. */
+static bool is_own(const char *name, unsigned parts)
+{
+    return ((parts & DS_JOB_OWN_EMBEDDING) != 0 && strcmp(name, "embedding") == 0) ||
+           ((parts & DS_JOB_OWN_MODEL) != 0 && strcmp(name, "model") == 0);
+}
+
 void ds_common_options(ds_option out[DS_COMMON_OPTIONS], unsigned parts)
 {
     int n = 0;
 
     for (size_t i = 0; i < DS_COUNT(common); i++) {
-        if ((common[i].parts & parts) == 0 ||
-            ((parts & DS_JOB_OWN_EMBEDDING) != 0 && strcmp(common[i].row.name, "embedding") == 0))
+        if ((common[i].parts & parts) == 0 || is_own(common[i].row.name, parts))
             continue;
         out[n] = common[i].row;
         out[n++].required = (common[i].parts & parts & DS_JOB_FOLDER_NEEDED) != 0;

@@ -146,6 +146,8 @@ static bool stands_apart(const ds_method *m, const char *option)
         "words",     "tokens",    "sentences", "strength", "threshold"
     };
 
+    if ((m->parts & DS_JOB_OWN_MODEL) != 0 && strcmp(option, "model") == 0)
+        return true; /* it lists several */
     return (strstr(m->name, "concept") != NULL || strstr(m->name, "component") != NULL) &&
            is_in(option, apart, DS_COUNT(apart));
 }

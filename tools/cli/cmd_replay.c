@@ -231,22 +231,26 @@ static ds_status load(json_t **out, const char *dir, ds_error *err)
     return DS_OK;
 }
 
-static const char *fingerprint(const json_t *record)
+static const char *fingerprint(const json_t *record, const char *which)
 {
-    return json_string_value(json_object_get(json_object_get(record, "model"), "sha256"));
+    return json_string_value(json_object_get(json_object_get(record, which), "sha256"));
 }
 
-/* The same name may have come to mean another model. */
+/* The same name may have come to mean another model; `compare` has a second one. */
 static ds_status check_model(const json_t *was, const char *dir, ds_error *err)
 {
+    static const char *const which[] = { "model", "right" };
     json_t *is;
     ds_status st = load(&is, dir, err);
 
-    if (st == DS_OK && fingerprint(was) != NULL && fingerprint(is) != NULL &&
-        strcmp(fingerprint(was), fingerprint(is)) != 0)
-        st = ds_fail(err, DS_E_FORMAT,
-                     "the model is not the one of the record: SHA-256 %.16s..., now %.16s...",
-                     fingerprint(was), fingerprint(is));
+    for (size_t i = 0; st == DS_OK && i < DS_COUNT(which); i++) {
+        const char *x = fingerprint(was, which[i]), *y = fingerprint(is, which[i]);
+
+        if (x != NULL && y != NULL && strcmp(x, y) != 0)
+            st = ds_fail(err, DS_E_FORMAT,
+                         "the %s is not the one of the record: SHA-256 %.16s..., now %.16s...",
+                         i == 0 ? "model" : "right model", x, y);
+    }
     json_decref(is);
     return st;
 }

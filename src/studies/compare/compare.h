@@ -53,7 +53,6 @@ typedef struct compare_job {
 
 /* sides.c, for check: opens both, and refuses what cannot be compared. */
 ds_status ds__compare_open(compare_job *o, ds_error *err);
-void ds__compare_close(compare_job *o);
 
 /* "LEFT: sd15.safetensors, style.safetensors at 0.8". Free with ds_free. */
 ds_status ds__compare_describe(char **out, const compare_job *o, int s, ds_error *err);
@@ -61,6 +60,7 @@ ds_status ds__compare_describe(char **out, const compare_job *o, int s, ds_error
 /* draw.c, for run: all pictures of side s. */
 ds_status ds__compare_draw(compare_job *o, int s, ds_error *err);
 void ds__shot_clear(shot *s);
+void ds__compare_close(compare_job *o);
 
 /* ---- apart.c: pure functions ------------------------------------------------------------------- */
 

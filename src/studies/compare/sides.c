@@ -130,21 +130,6 @@ ds_status ds__compare_open(compare_job *o, ds_error *err)
     return st;
 }
 
-void ds__compare_close(compare_job *o)
-{
-    for (int64_t i = 0; o->all != NULL && o->all[i] != NULL; i++)
-        ds_free(o->all[i]);
-    ds_free(o->all);
-    for (int s = 0; s < SIDES; s++) {
-        for (int64_t b = 0; o->of[s].shot != NULL && b < o->pictures; b++)
-            ds__shot_clear(&o->of[s].shot[b]);
-        ds_free(o->of[s].shot);
-        ds_free(o->of[s].sampler);
-        ds_model_close(o->of[s].model);
-        o->of[s] = (side){ .model = NULL };
-    }
-}
-
 /* ---- in words ---------------------------------------------------------------------------------- */
 
 static const char *last_part(const char *path)

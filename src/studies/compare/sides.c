@@ -47,7 +47,7 @@ static ds_status check_options(const compare_job *o, ds_error *err)
 
 static ds_status fit(const compare_job *o, ds_error *err)
 {
-    const bool sized = o->drawing.width > 0 && o->drawing.height > 0;
+    const bool sized = o->drawing.size.width > 0 && o->drawing.size.height > 0;
     ds_denoiser_info d[SIDES];
     ds_status st = DS_OK;
 

@@ -7,12 +7,22 @@
 #define TEXT_WIDTH  92
 #define HELP_COLUMN 28
 
+/* Length of the next word; of one that fits no line ("a,b,c"), up to the last comma that does. */
+static int next_word(const char *text, int room)
+{
+    int n = (int)strcspn(text, " \n"), cut = 0;
+
+    for (int i = 0; i < n && i < room; i++)
+        cut = text[i] == ',' ? i + 1 : cut;
+    return n > room && cut > 0 ? cut : n;
+}
+
 /* Prints words up to TEXT_WIDTH columns; `column` is where the cursor is, `indent` where further
  * lines start. A newline in the text starts a new line, two a paragraph. */
 static void wrap(FILE *to, const char *text, int column, int indent)
 {
     while (*text != '\0') {
-        int n = (int)strcspn(text, " \n");
+        int n = next_word(text, TEXT_WIDTH - indent);
 
         if (column + n > TEXT_WIDTH && column > indent) {
             fprintf(to, "\n%*s", indent, "");

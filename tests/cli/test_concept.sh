@@ -78,6 +78,33 @@ expect 0 'q =' concept mix -m "$m" -w q -p "x <>" --name a --name b --name c --s
 holds "$dir/mix2/result.json" "r['design']['cached'] and r['passes'] < 3 * (2 + 3 + 1)"
 expect 0 'a =' concept mix -m "$m" -w a -p "x <>" --name "a b" --name "a" --name b --sentences 2 --neutral 2
 
+# ---- CLIP's dictionary and selection, as published
+expect 2 '--clip-words needs --clip' concept -m "$m" -w q -p "x <>" $fast --clip-words 3
+expect 2 '--select clip needs --clip' concept -m "$m" -w q -p "x <>" $fast --select clip
+expect 3 'config.json' concept -m "$m" -w q -p "x <>" $fast --clip "$dir"
+golden=${DS_GOLDEN:-../shared/golden}
+if [ -d "$golden/models/clip" ]; then
+    by_clip="--no-pictures --restarts 1 --clip $golden/models/clip --clip-words 4 --clip-templates 2 --clip-near 1
+        --clip-cache $dir/words.clip"
+    expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast $by_clip --select clip --out "$dir/clip"
+    holds "$dir/clip/result.json" "r['select'] == 'clip' and r['concepts'][0]['words_allowed'] == 4 and len(r['concepts'][0]['tokens']) <= 4"
+    # 3 pictures for the dictionary; 2 of the concept, and 2 at each of 2 checks for the selection
+    holds "$dir/clip/result.json" "r['cost']['decodes'] == 3 + 2 + 2 * 2"
+    holds "$dir/clip/result.json" "all(0 <= c <= 2 for x in r['concepts'][0]['restarts'] for c in x['checks'])"
+    before=$(cksum <"$dir/words.clip")
+    expect 0 'q =' concept -m "$m" -w q -p "x <> {y|z}" $fast $by_clip --select clip --out "$dir/clip2"
+    python3 -c 'import json, sys
+x, y = (json.load(open(f))["concepts"] for f in sys.argv[1:])
+assert x == y' "$dir/clip/result.json" "$dir/clip2/result.json" || fail 'words from the cache give another answer'
+    [ "$before" = "$(cksum <"$dir/words.clip")" ] || fail 'the cache was written again'
+    head -4 "$dir/words" >"$dir/few-words"
+    expect 0 'q =' concept -m "$m" -w q -p "x <>" $fast $by_clip --dictionary "$dir/few-words" --out "$dir/clip3"
+    [ "$before" != "$(cksum <"$dir/words.clip")" ] || fail 'vectors of other words were taken from the cache'
+    expect 2 '0 words are left by CLIP' concept -m "$m" -w q -p "x <>" $fast $by_clip --clip-near 0
+else
+    echo "SKIPPED a part: no CLIP in $golden"
+fi
+
 # ---- known answers
 for w in q r s t u; do printf 'share\t%s\ta <>|b <>\t0.5\n' $w; done >"$dir/truth"
 expect 0 'rank correlation' eval concept -m "$m" --truth "$dir/truth" --sentences 2 -p "x <>" --out "$dir/eval"

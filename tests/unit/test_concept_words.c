@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "methods/concept/clip_words.h"
 #include "methods/concept/dictionary.h"
 #include "methods/concept/sentences.h"
 
@@ -138,12 +139,36 @@ static void untrained_rows_are_found(void **state)
     ds_model_close(m);
 }
 
+/* Of five words the two nearest to the picture are left: not the one that says the concept, nor one that was not
+ * allowed before. */
+static void clip_leaves_the_nearest(void **state)
+{
+    static const float word[5][2] = {
+        { 1, 0 }, { 0.8f, 0.6f }, { 0, 1 }, { 0.6f, 0.8f }, { -1, 0 }
+    };
+    static const float picture[2] = { 0.5f, 0.1f }, concept[2] = { 1, 0 };
+    bool allowed[5] = { true, true, true, true, true };
+    int64_t left;
+    ds_error err = { 0 };
+
+    (void)state;
+    ts_ok(ds__clip_choose(allowed, &left, word[0], 5, 2, picture, concept, 0.9, 2, &err), &err);
+    assert_int_equal(left, 2);
+    assert_memory_equal(allowed, ((bool[5]){ false, true, false, true, false }), sizeof allowed);
+    allowed[0] = allowed[2] = true;
+    allowed[1] = false;
+    ts_ok(ds__clip_choose(allowed, &left, word[0], 5, 2, picture, concept, 2.0, 9, &err), &err);
+    assert_int_equal(left, 3);
+    assert_memory_equal(allowed, ((bool[5]){ true, false, true, true, false }), sizeof allowed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(templates_are_checked), cmocka_unit_test(alternatives_are_covered),
-        cmocka_unit_test(templates_take_turns),  cmocka_unit_test(the_free_token_has_its_place),
-        cmocka_unit_test(forms_of_a_word),       cmocka_unit_test(untrained_rows_are_found),
+        cmocka_unit_test(templates_are_checked),   cmocka_unit_test(alternatives_are_covered),
+        cmocka_unit_test(templates_take_turns),    cmocka_unit_test(the_free_token_has_its_place),
+        cmocka_unit_test(forms_of_a_word),         cmocka_unit_test(untrained_rows_are_found),
+        cmocka_unit_test(clip_leaves_the_nearest),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

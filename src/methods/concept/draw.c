@@ -6,12 +6,11 @@
 
 #include <diffuscope/chart.h>
 
-#include "methods/concept/pictures.h"
 #include "methods/concept/work.h"
 
 /* ---- pictures ---------------------------------------------------------------------------------- */
 
-static ds_painter painter_of(concept_work *w)
+ds_painter ds__concept_painter(const concept_work *w)
 {
     return (ds_painter){ .model = w->job->model,
                          .sampling = { .sampler = w->o->sampler,
@@ -41,7 +40,7 @@ static ds_status contact_sheet(concept_work *w, concept_lane *l, ds_error *err)
 {
     static const char *const names[] = { "original", "all words", "first words" };
     const int64_t n = w->o->draw_count;
-    ds_painter p = painter_of(w);
+    ds_painter p = ds__concept_painter(w);
     ds_image image[48] = { { 0 } }, sheet = { 0 };
     const char *title[48];
     char head[160], name[160];
@@ -79,7 +78,7 @@ static ds_status contact_sheet(concept_work *w, concept_lane *l, ds_error *err)
 static ds_status equation_strip(concept_work *w, concept_lane *l, ds_error *err)
 {
     const int64_t n = l->n_top < 4 ? l->n_top : 4;
-    ds_painter p = painter_of(w);
+    ds_painter p = ds__concept_painter(w);
     ds_image image[5] = { { 0 } }, sheet = { 0 };
     char text[5][80], name[160];
     const char *title[5];

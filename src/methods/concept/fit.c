@@ -237,8 +237,14 @@ static ds_status check(search *s, ds_error *err)
             st = ds__mixture_tokens(token, s->words, s->c[i]->alpha, s->c[i]->top, s->c[i]->n_top,
                                     err);
     }
-    for (int64_t b = 0; st == DS_OK && b < batches; b++)
+    for (int64_t b = 0; st == DS_OK && s->o->judge == NULL && b < batches; b++)
         st = held_batch(s, b * rows, sum, err);
+    for (int64_t i = 0; st == DS_OK && s->o->judge != NULL && i < s->lanes; i++) {
+        double score;
+
+        st = s->o->judge(s->o->judge_user, i, &score, s->token + i * s->width, err);
+        sum[i] = (1.0 - score) * (double)batches;
+    }
     for (int64_t i = 0; st == DS_OK && i < s->lanes; i++) {
         ds_fit_lane *l = &s->lane[i];
         const double loss = sum[i] / (double)batches;

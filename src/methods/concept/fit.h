@@ -26,6 +26,9 @@ typedef struct ds_fit_options {
     int64_t height, width;
     const char *state; /* file that is written at each check, and read first if it is there; NULL */
     const char *identity; /* of the search: a state of another one is refused; NULL: "" */
+    /* Judges the token [width] of a lane in place of the held-out loss: a higher score is better, at most 1. NULL. */
+    ds_status (*judge)(void *user, int64_t lane, double *score, const float *token, ds_error *err);
+    void *judge_user;
     const ds_cancel *cancel;
     ds_status (*progress)(void *user, int64_t done, int64_t total, ds_error *err);
     void *user;
@@ -40,7 +43,7 @@ typedef struct ds_fit_lane {
     const ds_frozen *held; /* as many triples as in other lanes */
 
     double *alpha; /* [D]: of the best check */
-    double best;   /* its held-out loss */
+    double best;   /* its held-out loss, or 1 - the judge's score */
     int64_t best_step;
     double *curve; /* [steps,2]: loss, penalty or sparsity */
     double *check; /* [checks] */

@@ -316,6 +316,7 @@ static json_t *dictionary_json(const ds_dictionary *d)
 ds_status ds__concept_keep(concept_work *w, ds_error *err)
 {
     static const char *const solver[] = { "eg", "paper" }, *const target[] = { "teacher", "noise" };
+    static const char *const select[] = { "held-out", "clip" };
     ds_result *r = w->job->result;
     json_t *list = json_array();
     ds_status st = DS_OK;
@@ -329,6 +330,8 @@ ds_status ds__concept_keep(concept_work *w, ds_error *err)
         st = ds__result_set(r, "solver", json_string(solver[w->o->solver]), err);
     if (st == DS_OK)
         st = ds__result_set(r, "target", json_string(target[w->target]), err);
+    if (st == DS_OK)
+        st = ds__result_set(r, "select", json_string(select[w->o->select]), err);
     if (st == DS_OK)
         st = ds__result_set(r, "templates", templates_json(w), err);
     if (st == DS_OK)

@@ -140,6 +140,8 @@ ds_status ds__concept_check(concept_work *w, ds_job *j, const concept_options *o
     if (st == DS_OK)
         st = fill_size(w, err);
     if (st == DS_OK)
+        st = ds__concept_clip_check(w, err);
+    if (st == DS_OK)
         st = ds__concept_warn(j, err);
     if (st == DS_OK)
         st = ds__job_tokenizer(j, &w->tokenizer, err);
@@ -170,6 +172,7 @@ void ds__concept_clear(concept_work *w)
         ds__frozen_clear(&l->held);
         ds__text_only_clear(&l->text_only);
         ds__decomposition_close(l->beside);
+        ds_free(l->seen);
         ds_free(l->allowed);
         ds_free(l->top);
         ds_free(l->share);
@@ -180,6 +183,7 @@ void ds__concept_clear(concept_work *w)
     ds_free(w->lane);
     ds__dictionary_free(w->dictionary);
     ds_noise_free(w->noise);
+    ds__clip_close(w->clip);
     *w = (concept_work){ 0 };
 }
 
@@ -261,7 +265,8 @@ static ds_status identify(char digits[65], const concept_work *w, ds_error *err)
                       (long long)w->pictures, (long long)w->held_pictures, (long long)w->bank_steps,
                       (long long)o->check_every, o->eta, o->rho, o->lambda, w->from, w->bank_cfg,
                       (long long)w->latent_height, (long long)w->latent_width);
-    ds__buffer_printf(&b, "|%s|%lld", o->sampler != NULL ? o->sampler : "", (long long)o->tokens);
+    ds__buffer_printf(&b, "|%d|%s|%lld", o->select, o->sampler != NULL ? o->sampler : "",
+                      (long long)o->tokens);
     for (int64_t i = 0; i < w->templates.count; i++)
         ds__buffer_printf(&b, "|%s", w->templates.text[i]);
     for (int64_t i = 0; i < w->lanes; i++) {
@@ -346,6 +351,10 @@ static ds_status run_restart(concept_work *w, int64_t r, ds_error *err)
         st = identify(identity, w, err);
     f.state = st == DS_OK && state[0] != '\0' ? state : NULL;
     f.identity = identity;
+    if (o->select == DS_SELECT_CLIP) {
+        f.judge = ds__concept_clip_judge;
+        f.judge_user = w;
+    }
     if (st == DS_OK)
         st = ds__fit(lanes, w->lanes, w->job->model, &w->dictionary->words, w->noise, &f, &w->cost,
                      err);
@@ -464,7 +473,8 @@ ds_status ds__concept_search(concept_work *w, ds_error *err)
     ds_status st = DS_OK;
 
     announce(w);
-    if (w->dictionary->split > 0)
+    st = ds__concept_clip_words(w, err);
+    if (st == DS_OK && w->dictionary->split > 0)
         ds__job_remark(w->job, "%lld words of the dictionary are several tokens, and left out",
                        (long long)w->dictionary->split);
     for (int64_t i = 0; st == DS_OK && i < w->lanes; i++)

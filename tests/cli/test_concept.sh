@@ -67,6 +67,23 @@ cmp "$dir/bias/before-0001.png" "$dir/bias/after-0001.png" || fail 'strength 0 c
 holds "$dir/bias/result.json" "r['flagged'][0]['rank'] == 1 and r['before'] == r['after']"
 expect 0 '<q>' concept save -m "$m" --run "$dir/a" --embedding "$dir/q.safetensors"
 expect 0 '<q>' inspect "$dir/q.safetensors"
+# ... which draws the same picture as the mixture, where another command reads it as a word
+expect 0 '' generate -m "$m" --embedding "$dir/q.safetensors" -p "x <q> y" --seed 42 --steps 2 --sampler ddim --cfg-scale 3 \
+    --out "$dir/word"
+expect 0 '' daam -m "$m" --embedding "$dir/q.safetensors" -p "x <q> y" --word '<q>' --steps 2 --sampler ddim --out "$dir/heat"
+python3 - "$dir/word/tensors.safetensors" "$dir/same/tensors.safetensors" <<'CHECK' || fail 'the saved word is not the mixture'
+import array, json, struct, sys
+def load(f, name):
+    d = open(f, "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])[name]
+    a, b = h["data_offsets"]
+    return array.array("f", d[8 + n + a:8 + n + b])
+drawn, strip = load(sys.argv[1], "latents"), load(sys.argv[2], "latents")
+plane = len(strip) // 6
+word, found, alone = drawn[-plane:], strip[2 * plane:3 * plane], strip[5 * plane:]
+largest = max(map(abs, found))
+assert max(abs(a - b) for a, b in zip(word, found)) < 1e-5 * largest
+assert max(abs(a - b) for a, b in zip(word, alone)) > 1e-3 * largest
+CHECK
 
 # ---- prediction space
 expect 0 'q =' concept mix -m "$m" -w q -p "x <>" --name a --name b --name c --sentences 3 --neutral 2 \

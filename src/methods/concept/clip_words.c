@@ -15,15 +15,20 @@
 #define WORDS_AT_ONCE 8
 
 static const char *const sentences[DS_CLIP_TEMPLATES] = {
-    "a photo of a %s",        "a rendering of a %s",      "a cropped photo of the %s",
-    "the photo of a %s",      "a photo of a clean %s",    "a photo of a dirty %s",
-    "a dark photo of the %s", "a photo of my %s",         "a photo of the cool %s",
-    "a close-up photo of a %s", "a bright photo of the %s", "a cropped photo of a %s",
-    "a photo of the %s",      "a good photo of the %s",   "a photo of one %s",
-    "a close-up photo of the %s", "a rendition of the %s", "a photo of the clean %s",
-    "a rendition of a %s",    "a photo of a nice %s",     "a good photo of a %s",
-    "a photo of the nice %s", "a photo of the small %s",  "a photo of the weird %s",
-    "a photo of the large %s", "a photo of a cool %s",    "a photo of a small %s",
+    "a photo of a %s",           "a rendering of a %s",
+    "a cropped photo of the %s", "the photo of a %s",
+    "a photo of a clean %s",     "a photo of a dirty %s",
+    "a dark photo of the %s",    "a photo of my %s",
+    "a photo of the cool %s",    "a close-up photo of a %s",
+    "a bright photo of the %s",  "a cropped photo of a %s",
+    "a photo of the %s",         "a good photo of the %s",
+    "a photo of one %s",         "a close-up photo of the %s",
+    "a rendition of the %s",     "a photo of the clean %s",
+    "a rendition of a %s",       "a photo of a nice %s",
+    "a good photo of a %s",      "a photo of the nice %s",
+    "a photo of the small %s",   "a photo of the weird %s",
+    "a photo of the large %s",   "a photo of a cool %s",
+    "a photo of a small %s",
 };
 
 static void to_length_1(float *x, int64_t n)
@@ -118,7 +123,8 @@ static ds_status some_words(float *out, ds_clip *c, const char *const *word, int
     for (int64_t i = 0; i < n * k; i++) {
         const char *sentence = sentences[i % k], *at = strstr(sentence, "%s");
 
-        snprintf(text[i], sizeof text[i], "%.*s%.100s", (int)(at - sentence), sentence, word[i / k]);
+        snprintf(text[i], sizeof text[i], "%.*s%.100s", (int)(at - sentence), sentence,
+                 word[i / k]);
         list[i] = text[i];
     }
     st = ds__clip_texts(c, vector, list, n * k, o->cancel, err);

@@ -272,6 +272,7 @@ def seeds():
     ]
     yield "fuzz_tokenizer_json", list(tokenizer_files())
     yield "fuzz_lora", list(loras())
+    yield "fuzz_edit", list(edits())
     yield "fuzz_embedding", list(embeddings())
     yield "fuzz_checkpoint", list(checkpoints())
     yield "fuzz_original", list(originals())
@@ -317,6 +318,25 @@ def seeds():
         b"Cimage_path,bbox_x,bbox_y,bbox_w,bbox_h,true_caption,false_caption\n1,2,3,4,5,a,\"b, c\"\n",
         b"Cimages,correct_caption,hard_text_1,hard_text_2\r\nx,\"a\nb\",c,\r\n",
     ]
+
+
+def edits():
+    """Two weights of a matrix and one of a bias; places out of order; a parameter without a component."""
+    def edit(name, index, shape):
+        n, r = len(index), len(shape)
+        at = [0, 8 * n, 12 * n, 16 * n, 16 * n + 8 * r]
+        head = {f"{what}.{name}": tensor(kind, [size], at[i], at[i + 1]) for i, (what, kind, size) in enumerate(
+            [("index", "I64", n), ("before", "F32", n), ("after", "F32", n), ("shape", "I64", r)])}
+        text = json.dumps(head).encode()
+        return (b"E" + struct.pack("<Q", len(text)) + text + struct.pack(f"<{n}q", *index) +
+                struct.pack(f"<{2 * n}f", *range(2 * n)) + struct.pack(f"<{r}q", *shape))
+    yield edit("unet.a.weight", [0, 7], [2, 4])
+    yield edit("unet.a.bias", [3], [4])
+    yield edit("unet.c.weight", [1, 5, 9], [2, 3, 1, 1])
+    yield edit("unet.a.weight", [5, 2], [2, 4])
+    yield edit("nowhere", [0], [1])
+    yield b"Ta {cat|dog} on a {red|green} wall\n\na {b}\n"
+    yield b"T{{|}|}\r\n{"
 
 
 def main():

@@ -379,7 +379,8 @@ static ds_status find(finder *f, ds_error *err)
         find_convolution(f, s);
         find_branch(f, i);
     }
-    find_text_matrices(f);
+    if (!f->failed)
+        find_text_matrices(f);
     if (f->failed)
         return ds_fail(err, DS_E_NOMEM, "no memory for a list of components");
     return DS_OK;

@@ -119,6 +119,8 @@ static ds_status read_part(ds_edit *e, const ds_bundle *b, const char *name, con
     ds_edit_part *p;
     size_t bytes;
 
+    if (strrchr(name, '.') == NULL)
+        return refuse(what, name, "is of no parameter: expected COMPONENT.PARAMETER", err);
     if (before == NULL || after == NULL || shape == NULL || index->dtype != DS_DTYPE_I64 ||
         before->dtype != DS_DTYPE_F32 || after->dtype != DS_DTYPE_F32 ||
         shape->dtype != DS_DTYPE_I64 || index->rank != 1 || !ds_tensor_same_shape(index, before) ||
@@ -154,7 +156,7 @@ ds_status ds__edit_from_bundle(ds_edit *e, const ds_bundle *b, const char *what,
             st = read_part(e, b, ds_bundle_name(b, i) + 6, what, err);
     if (st == DS_OK && e->parts == 0)
         st = ds_fail(err, DS_E_NOMATCH,
-                     "%s holds no edit: expected the edit.safetensors that `component edit` or "
+                     "%s holds no edit: expected the tensors.safetensors that `component edit` or "
                      "`component redirect` wrote",
                      what);
     if (st != DS_OK)

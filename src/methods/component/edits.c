@@ -15,27 +15,29 @@
 
 /* ---- the model ------------------------------------------------------------------------------- */
 
-char *ds__component_model_path(const char *folder)
+ds_status ds__component_model_path(char **out, const char *folder, ds_error *err)
 {
-    char *path = ds__component_path(folder, "result.json"), *out = NULL;
+    char *path = ds__component_path(folder, "result.json");
     json_t *root = path != NULL ? json_load_file(path, 0, NULL) : NULL;
     const char *model =
         json_string_value(json_object_get(json_object_get(root, "question"), "model"));
+    bool full = path == NULL;
 
+    *out = NULL;
     if (model != NULL && model[0] != '\0')
-        out = ds_strdup(model);
+        full = (*out = ds_strdup(model)) == NULL;
     json_decref(root);
     ds_free(path);
-    return out;
+    return full ? ds_fail(err, DS_E_NOMEM, "no memory for the path of a model") : DS_OK;
 }
 
 ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err)
 {
-    char *model = ds__component_model_path(folder);
+    char *model;
     ds_model *other = NULL;
-    ds_status st = DS_OK;
+    ds_status st = ds__component_model_path(&model, folder, err);
 
-    if (!ds__job_given(j, "model") && j->o.model == NULL && model != NULL &&
+    if (st == DS_OK && !ds__job_given(j, "model") && j->o.model == NULL && model != NULL &&
         strcmp(model, ds__job_model_path(j)) != 0) {
         st = ds_model_open(&other, model, NULL, err);
         if (st == DS_OK)

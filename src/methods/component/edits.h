@@ -6,8 +6,8 @@
 #include "job/job.h"
 #include "methods/component/edit.h"
 
-/* The path of that model; free with ds_free. NULL if the folder names none. */
-char *ds__component_model_path(const char *folder);
+/* The path of that model, to be freed with ds_free; NULL if the folder names none. */
+ds_status ds__component_model_path(char **out, const char *folder, ds_error *err);
 
 /* Without -m, the job looks at the model that the folder's question was asked of. */
 ds_status ds__component_model(ds_job *j, const char *folder, ds_error *err);

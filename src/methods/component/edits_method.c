@@ -106,7 +106,14 @@ typedef struct save_job {
  * that others share have a --lora too, which is read. */
 static ds_status open_model(save_job *o, ds_job *j, ds_error *err)
 {
-    o->path = o->model != NULL ? ds_strdup(o->model) : ds__component_model_path(o->edit);
+    ds_status st = DS_OK;
+
+    if (o->model == NULL)
+        st = ds__component_model_path(&o->path, o->edit, err);
+    else if ((o->path = ds_strdup(o->model)) == NULL)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for a path");
+    if (st != DS_OK)
+        return st;
     if (o->path == NULL)
         return ds_fail(err, DS_E_ARG, "%s names no model: give one with %s", o->edit,
                        ds__job_name(j, "for-model"));

@@ -94,8 +94,12 @@ static ds_status read_question(component_work *w, component_question *q, const j
         .steps = 1,
         .guidance = 1.0,
     };
-    if (text == NULL || n < 1 || q->base == NULL || q->goal < 0 || q->rows < 0 || q->on < 0 ||
-        q->batch < 1)
+    for (size_t i = 0; text != NULL && i < n; i++)
+        if (text[i] == NULL)
+            return ds_fail(err, DS_E_NOMEM, "no memory for a question");
+    if (text == NULL || (q->base == NULL && json_is_string(json_object_get(json, "base"))))
+        return ds_fail(err, DS_E_NOMEM, "no memory for a question");
+    if (n < 1 || q->base == NULL || q->goal < 0 || q->rows < 0 || q->on < 0 || q->batch < 1)
         return ds_fail(err, DS_E_FORMAT,
                        "%s holds no question: expected the result of `component score`", path);
     return DS_OK;

@@ -30,7 +30,8 @@ float ds__list_value(const component_list *l, int64_t i)
 /* ---- first order ----------------------------------------------------------------------------- */
 
 /* The error of a sum over parts needs their covariances: scores of the groups are added up first. */
-static void errors(component_list *l, const component_work *w, int64_t first, int64_t pairs)
+static ds_status errors(component_list *l, const component_work *w, int64_t first, int64_t pairs,
+                        ds_error *err)
 {
     const ds_draws *d = &w->draws;
     int64_t groups = 0;
@@ -61,6 +62,8 @@ static void errors(component_list *l, const component_work *w, int64_t first, in
     }
     ds_free(sum);
     ds_free(n);
+    return sum != NULL && n != NULL ? DS_OK
+                                    : ds_fail(err, DS_E_NOMEM, "no memory for standard errors");
 }
 
 static ds_status fill_list(component_list *l, const component_scores *s, const component_work *w,
@@ -68,6 +71,7 @@ static ds_status fill_list(component_list *l, const component_scores *s, const c
 {
     const int64_t first = w->first[s->concept_], pairs = w->first[s->concept_ + 1] - first;
     float *half[2];
+    ds_status st;
 
     l->g = g;
     l->count = ds__components_of(NULL, 0, w->sites, g);
@@ -86,11 +90,13 @@ static ds_status fill_list(component_list *l, const component_scores *s, const c
         for (int h = 0; h < 2; h++)
             half[h][i] = ds__component_score(&l->piece[i], w->sites, s->half[h]);
     }
-    errors(l, w, first, pairs);
+    st = errors(l, w, first, pairs, err);
     l->overlap = ds__overlap(half[0], half[1], l->count,
                              l->count < 4 * DS_OVERLAP_PLACES ? l->count / 4 : DS_OVERLAP_PLACES);
+    if (st == DS_OK && isnan(l->overlap) && l->count >= 4)
+        st = ds_fail(err, DS_E_NOMEM, "no memory to compare the halves of the draws");
     ds_free(half[0]);
-    return DS_OK;
+    return st;
 }
 
 static void objective(component_scores *s, const component_work *w)

@@ -41,6 +41,10 @@ static json_t *top_json(const component_list *l, const component_scores *s, cons
             json_object_set_new(o, "exact", ds__json_real(l->exact[i]));
         json_array_append_new(list, o);
     }
+    if (value == NULL || top == NULL || n < 0) {
+        json_decref(list);
+        list = NULL;
+    }
     ds_free(value);
     ds_free(top);
     return list;
@@ -99,10 +103,18 @@ static json_t *neurons_json(const component_scores *s, const component_work *w)
 static json_t *scores_json(const component_scores *s, const component_work *w, int64_t top)
 {
     json_t *tops = json_object(), *overlaps = json_object();
+    bool bad = false;
 
     for (int g = DS_NEURONS; g < DS_GRANULARITIES; g++) {
-        json_object_set_new(tops, ds__granularity_names[g], top_json(&s->list[g], s, w, top));
+        bad = json_object_set_new(tops, ds__granularity_names[g],
+                                  top_json(&s->list[g], s, w, top)) != 0 ||
+              bad;
         json_object_set_new(overlaps, ds__granularity_names[g], ds__json_real(s->list[g].overlap));
+    }
+    if (bad) {
+        json_decref(tops);
+        json_decref(overlaps);
+        return NULL;
     }
     return json_pack(
         "{s:s, s:o, s:o, s:o, s:o, s:o}", "concept", w->q.concept_.text[s->concept_], "objective",
@@ -134,10 +146,12 @@ ds_status ds__scores_numbers(const component_scores *s, int64_t concepts, const 
     json_t *list = json_array();
     ds_status st = ds__result_set(r, "question", ds__component_question_json(w, model), err);
 
-    for (int64_t k = 0; k < concepts; k++)
-        json_array_append_new(list, scores_json(&s[k], w, top));
+    for (int64_t k = 0; st == DS_OK && k < concepts; k++)
+        if (json_array_append_new(list, scores_json(&s[k], w, top)) != 0)
+            st = ds_fail(err, DS_E_NOMEM, "no memory for lists of components");
     if (st == DS_OK)
-        st = ds__result_set(r, "concepts", list, err);
+        st = ds__result_set(r, "concepts", json_incref(list), err);
+    json_decref(list);
     return st == DS_OK ? ds__result_set(r, "cost", cost_json(s, concepts, w), err) : st;
 }
 

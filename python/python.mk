@@ -16,7 +16,11 @@ $(PY_DIR)/diffuscope/%: python/diffuscope/%
 	@mkdir -p $(@D)
 	$(Q)sed 's/@VERSION@/$(VERSION)/' $< > $@
 
-python: $(SHARED) $(PY_FILES) ## the Python package under build/python, to import from there
+# Types and texts of all options, from the library itself.
+$(PY_DIR)/diffuscope/_model.pyi: python/make-stubs $(SHARED) $(PY_FILES)
+	$(Q)PYTHONDONTWRITEBYTECODE=1 python/make-stubs $(PY_DIR)
+
+python: $(SHARED) $(PY_FILES) $(PY_DIR)/diffuscope/_model.pyi ## the Python package under build/python, to import from there
 
 # auditwheel finds what the library links, puts copies under names of their own beside it, and says for which
 # distributions the whole is good.
@@ -33,7 +37,7 @@ wheel: python $(WHEEL_VENV)/bin/auditwheel ## Python wheels under build/wheels
 	    $(BUILD)/wheel $(BUILD)/wheel/LICENSES.txt $(PY_DIR)/diffuscope=diffuscope \
 	    $(BUILD)/wheel/lib=diffuscope/lib --requires 'numpy>=1.21' --requires 'diffuscope-specimen; extra == "demo"' \
 	    --requires 'diffuscope-world; extra == "demo"' --readme python/README.md --platform
-	PATH=$(CURDIR)/$(WHEEL_VENV)/bin:$$PATH $(WHEEL_VENV)/bin/auditwheel repair --plat $(PLATFORM) -z 9 \
+	PATH=$(abspath $(WHEEL_VENV))/bin:$$PATH $(WHEEL_VENV)/bin/auditwheel repair --plat $(PLATFORM) -z 9 \
 	    -w $(WHEELS) $(BUILD)/wheel/*.whl
 	python/make-wheel diffuscope-specimen $(VERSION) py3-none-any 'The small model that comes with diffuscope' \
 	    $(WHEELS) LICENSE python/diffuscope_specimen=diffuscope_specimen models/specimen=diffuscope_specimen/specimen

@@ -2,7 +2,7 @@
 # there is one that runs them all).
 #
 # Tiers: unit and grad (seconds), golden (tests/data/golden; a larger set from ../shared/golden, or says
-# loudly that it is absent), fault, cli, contract. tests/slow/ runs in `make test-all` only.
+# loudly that it is absent), fault, cli, contract, python. tests/slow/ runs in `make test-all` only.
 
 TIERS      := unit grad golden fault cli contract python
 TEST_SRC   := $(foreach t,$(TIERS),$(wildcard tests/$(t)/*.c))

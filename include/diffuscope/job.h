@@ -35,7 +35,7 @@ enum {
     DS_JOB_COMPUTE = 1 << 2,        /* compute f32|bf16|ref */
     DS_JOB_THREADS = 1 << 3,        /* threads */
     DS_JOB_FOLDER = 1 << 4,         /* out: the run folder */
-    DS_JOB_FOLDER_NEEDED = 1 << 5,  /* the same, and a command line must give it */
+    DS_JOB_FOLDER_NEEDED = 1 << 5,  /* the same, and it must be given */
     DS_JOB_OWN_EMBEDDING = 1 << 6,  /* "embedding" is an option of its own: a file that it writes */
     DS_JOB_OWN_MODEL = 1 << 7 /* with MODEL: "model" is an option of its own: it opens several */
 };

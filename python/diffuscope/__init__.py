@@ -11,7 +11,7 @@
 
 from . import errors
 from ._edit import add, replace, scale
-from ._lib import D as _D, c as _c
+from ._lib import c as _c
 from ._model import Pipe, load, open, save
 from ._result import Result, Run, Step, Tensors, WordMap, WordMaps
 from ._value import Value

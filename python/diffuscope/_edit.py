@@ -48,7 +48,7 @@ def replace(value):
 
 
 class Tap:
-    """A ds_tap with what it borrows. `call`: a function of (array, event), for its exceptions see Watch.guard."""
+    """What is done at some sites: a ds_tap with what it borrows, or a function of (array, event)."""
 
     def __init__(self, pattern, what, steps=None, branch=None, image=None, part=None):
         self.tap = new("ds_tap", site=pattern.encode(), image=-1 if image is None else image, strength=1.0,
@@ -69,7 +69,7 @@ class Tap:
             self.fn = what
 
     def bind(self, watch, looks):
-        """The struct for one run: its callback reports to that run's watch."""
+        """The struct for one run, to be kept as long as it: a callback's exceptions go to that run's watch."""
         t = D.ds_tap.from_buffer_copy(self.tap)
         if self.fn is None:
             return t
@@ -83,7 +83,6 @@ class Tap:
                 value[...] = as_array(got)
 
         t.call = D.ds_event_fn(watch.guard(show))
-        self.keep.append(t.call)
         return t
 
 

@@ -187,6 +187,18 @@ def fsencode(path):
     return os.fsencode(os.fspath(path))
 
 
+class Folder:
+    """A folder that goes when its owner does."""
+
+    def __init__(self):
+        import shutil
+        import tempfile
+        import weakref
+
+        self.name = tempfile.mkdtemp(prefix="diffuscope-")
+        weakref.finalize(self, shutil.rmtree, self.name, True)
+
+
 class Handle:
     """Owns a pointer of the library's; `free` is called once, after all that borrows from it is gone."""
 

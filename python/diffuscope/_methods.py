@@ -1,11 +1,10 @@
 """The instruments as functions: signatures and texts come from the library's own tables of options."""
 
-import inspect
+import ctypes
 import json
-import textwrap
+import re
 
 from ._lib import D, c, call, take_text
-import ctypes
 
 ALIASES = {  # diffusers' words
     "num_inference_steps": "steps",
@@ -18,7 +17,7 @@ ALIASES = {  # diffusers' words
     "words": "word",
 }
 OF_THE_PIPE = {"model", "config", "prediction", "vae", "text-encoder", "text-encoder-2", "lora", "lora-dir",
-               "lora-partial", "emphasis", "compute"}
+               "lora-partial", "embedding", "emphasis", "compute"}
 TYPES = {"flag": "bool", "int": "int", "seed": "int", "real": "float", "share": "float", "range": "tuple[float, float]",
          "part": "tuple[int, int]", "text": "str", "texts": "list[str]", "words": "list[str]", "choice": "str",
          "file": "path or array", "outfile": "path", "outdir": "path"}
@@ -43,9 +42,7 @@ def schema():
 
 def options_of(method):
     """The options that a call takes: those of the model belong to open()."""
-    own_embedding = method == "concept-save"
-    return [o for o in schema()[method]["options"]
-            if o["name"] not in OF_THE_PIPE or (o["name"] == "embedding" and own_embedding)]
+    return [o for o in schema()[method]["options"] if o["name"] not in OF_THE_PIPE or o["kind"] == "outfile"]
 
 
 def identifier(name):
@@ -54,6 +51,8 @@ def identifier(name):
 
 
 def signature(method, leading=()):
+    import inspect
+
     params = [inspect.Parameter(n, inspect.Parameter.POSITIONAL_OR_KEYWORD) for n in leading if n == "self"]
     rows = options_of(method)
     optional = False
@@ -79,12 +78,19 @@ def default(o):
     return float(text) if o["kind"] == "real" else text
 
 
+def in_words(text):
+    """A help text as Python has its names: --init-img is init_img."""
+    return re.sub(r"--([a-z][a-z0-9-]*[a-z0-9])", lambda m: identifier(m.group(1)), text)
+
+
 def documentation(method):
+    import textwrap
+
     m = schema()[method]
     lines = [m["purpose"][0].upper() + m["purpose"][1:] + ("." if m["purpose"][-1] not in ".?" else "")]
     if m["paper"]:
         lines += ["", f"Source: {m['paper']}"]
-    lines += ["", textwrap.fill(m["description"].split("\n\n")[0], 110), "", "Options"]
+    lines += ["", textwrap.fill(in_words(m["description"].split("\n\n")[0]), 110), "", "Options"]
     for o in options_of(method):
         notes = [TYPES[o["kind"]] if o["kind"] != "choice" else " | ".join(o["choices"])]
         if o["default"] is not None:
@@ -93,7 +99,7 @@ def documentation(method):
             notes.append(f"{o['min']:g} to {o['max']:g}")
         if o["unit"]:
             notes.append(o["unit"])
-        lines.append(textwrap.fill(f"{identifier(o['name'])} ({', '.join(notes)}): {o['help']}", 110,
+        lines.append(textwrap.fill(f"{identifier(o['name'])} ({', '.join(notes)}): {in_words(o['help'])}", 110,
                                    initial_indent="    ", subsequent_indent="        "))
     if m["results"]:
         lines += ["", "The result holds"] + [textwrap.fill(row, 110, initial_indent="    ", subsequent_indent="        ")

@@ -3,14 +3,12 @@
 import contextlib
 import ctypes
 import os
-import pathlib
-import tempfile
 
 from . import _methods
-from ._arrays import as_array, as_planes, as_rgb, from_tensor, is_torch, to_tensor
-from ._edit import Cache, Event, Op, Scope, Tap, Taps, replace, scale
-from ._lib import D, Handle, Watch, c, call, fsencode, new, out, text_of
-from ._result import CLASSES, Result, Step, Tensors, image_of
+from ._arrays import as_rgb, from_tensor, to_tensor
+from ._edit import Cache, Op, Scope, Tap, Taps, replace, scale
+from ._lib import D, Folder, Handle, Watch, c, call, fsencode, new, out, take_text
+from ._result import CLASSES, Result, Step, Tensors
 
 _PICTURES = ("image", "init-img")  # options of a file where an array may stand
 
@@ -25,8 +23,6 @@ def _specimen():
         pass
     p = ctypes.c_void_p()
     call("specimen_find", ctypes.byref(p))
-    from ._lib import take_text
-
     return take_text(p)
 
 
@@ -80,8 +76,6 @@ def _add_lora(model, lora, partial, notes):
     p, unused = ctypes.c_void_p(), ctypes.c_void_p()
     call("model_lora", ctypes.byref(p), model, table, len(table), ctypes.byref(unused))
     if unused:
-        from ._lib import take_text
-
         notes.append(take_text(unused))
     return Handle(p, "model_close", model)
 
@@ -102,7 +96,7 @@ def _progress(wanted):
 
     def show(stage, done, total):
         if stage not in bars:
-            bars[stage] = tqdm(total=total, desc=stage, leave=False)
+            bars[stage] = tqdm(total=total, desc=stage, leave=False, delay=1)  # nothing for what is soon over
         bars[stage].total = total
         bars[stage].update(done - bars[stage].n)
 
@@ -114,9 +108,13 @@ def _progress(wanted):
 
 
 def _interactive():
+    """Does somebody look? In a notebook bars need ipywidgets: without them each step would be a line."""
+    import importlib.util
     import sys
 
-    return hasattr(sys, "ps1") or "ipykernel" in sys.modules
+    if "ipykernel" in sys.modules:
+        return importlib.util.find_spec("ipywidgets") is not None
+    return hasattr(sys, "ps1") and sys.stderr.isatty()
 
 
 class Job:
@@ -126,7 +124,6 @@ class Job:
         self.pipe, self.files, self.keep = pipe, contextlib.ExitStack(), []
         self.watch = Watch()
         shown, self.end_progress = _progress(progress)
-        found = ctypes.c_void_p()
         m = ctypes.POINTER(D.ds_method)()
         call("method_find", ctypes.cast(ctypes.byref(m), ctypes.POINTER(ctypes.c_void_p)), method.encode())
         o = new("ds_job_options", cancel=ctypes.pointer(self.watch.cancel))
@@ -134,8 +131,9 @@ class Job:
             o.model = pipe._model.pointer
             taps = [t.bind(self.watch, looks) for t, looks in pipe._taps()]
             if taps:
-                self.keep.append((D.ds_tap * len(taps))(*taps))
-                o.taps, o.n_taps = ctypes.cast(self.keep[-1], ctypes.POINTER(D.ds_tap)), len(taps)
+                table = (D.ds_tap * len(taps))(*taps)
+                self.keep += [taps, table]
+                o.taps, o.n_taps = ctypes.cast(table, ctypes.POINTER(D.ds_tap)), len(taps)
         if shown is not None:
             fn = self.watch.guard(lambda _, p, __: shown(p[0].stage.decode(), p[0].done, p[0].total))
             o.progress = D.ds_progress_fn(fn)
@@ -149,6 +147,9 @@ class Job:
             self.set("model", pipe.path)
         for name, value in options.items():
             self.give(name, value, known)
+        if known.get("out", {}).get("required") and options.get("out") is None:
+            self.folder = Folder()  # as long as the result
+            self.set("out", os.path.join(self.folder.name, "run"))
 
     def set(self, name, text):
         call("job_set", self.handle, name.encode(), text if isinstance(text, bytes) or text is None else str(text).encode())
@@ -162,7 +163,11 @@ class Job:
         kind = known.get(name, {}).get("kind")
         if value is None:
             return
-        if name in _methods.OF_THE_PIPE and not (name == "embedding" and kind == "outfile"):
+        if isinstance(value, Result):  # where a run's folder is asked for
+            value = self.folder_of(value)
+        elif isinstance(value, (list, tuple)):
+            value = type(value)(self.folder_of(v) if isinstance(v, Result) else v for v in value)
+        if name in _methods.OF_THE_PIPE and kind != "outfile":
             from .errors import ArgumentError
 
             raise ArgumentError(f"{name}: belongs to diffuscope.open, not to a call", name)
@@ -185,10 +190,17 @@ class Job:
         else:
             self.set(name, repr(value) if isinstance(value, float) else str(value))
 
+    def folder_of(self, result):
+        import tempfile
+
+        return result.save(os.path.join(self.files.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-")), "run"))
+
     def file_of(self, name, value):
         """A file for an option that reads one: the path, or an array written to a file that lives as long as the job."""
         if isinstance(value, (str, os.PathLike)):
             return os.fsencode(os.fspath(value))
+        import tempfile
+
         folder = self.files.enter_context(tempfile.TemporaryDirectory(prefix="diffuscope-"))
         if name in _PICTURES or name == "mask":
             path = os.path.join(folder, name + ".png")
@@ -303,7 +315,7 @@ class Pipe:
         table = (D.ds_tap * max(1, len(taps)))(*taps)
         if taps:
             o.taps, o.n_taps = ctypes.cast(table, ctypes.POINTER(D.ds_tap)), len(taps)
-        run = Handle(out("run_new", self._model, ctypes.byref(o)), "run_free", self, table, watch, o)
+        run = Handle(out("run_new", self._model, ctypes.byref(o)), "run_free", self, taps, table, watch, o)
         while not c.run_done(run):
             with watch:
                 call("run_step", run, watch=watch)
@@ -374,8 +386,6 @@ class Pipe:
 
         p = ctypes.c_void_p()
         call("model_describe", ctypes.byref(p), self._model, hashes)
-        from ._lib import take_text
-
         return json.loads(take_text(p))
 
     # ---- one network

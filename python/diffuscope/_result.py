@@ -4,7 +4,6 @@ import ctypes
 import html
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 
 from ._arrays import as_rgb, borrow, from_tensor
@@ -46,12 +45,23 @@ def image_of(image, owner):
 def png_bytes(rgb):
     """A picture as a PNG, by the library."""
     a = as_rgb(rgb)
+    import tempfile
+
     image = D.ds_image(width=a.shape[1], height=a.shape[0], rgb=a.ctypes.data)
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "x.png")
         call("image_save_png", ctypes.byref(image), os.fsencode(path), None, 0)
         with open(path, "rb") as f:
             return f.read()
+
+
+def enlarged(rgb, side=192):
+    """A small picture in blocks, so that a notebook shows more than a stamp."""
+    import numpy as np
+
+    a = as_rgb(rgb)
+    n = -(-side // max(a.shape[:2])) if max(a.shape[:2]) < side else 1
+    return np.repeat(np.repeat(a, n, 0), n, 1)
 
 
 def iframe(page, height=640):
@@ -216,7 +226,7 @@ class Run(Result):
         return self.steps()
 
     def _repr_png_(self):
-        return png_bytes(self.image)
+        return png_bytes(enlarged(self.image))
 
     def _repr_html_(self):
         return None  # the picture itself, rather than a page
@@ -355,4 +365,31 @@ class Information(Result):
         raise KeyError(f"no question about {word!r}; there are: {', '.join(str(q.get('word')) for q in self['questions'])}")
 
 
-CLASSES = {"generate": Run, "daam": WordMaps, "info": Information}
+class Edit(Result):
+    """An edit of weights: .apply() gives a pipe with it; pipe.components.save(edit=..., lora="x.safetensors") writes it."""
+
+    def apply(self, strength=1.0):
+        """A `Pipe` with the edited weights, beside the one that it came from, which stays as it is."""
+        import numpy as np
+
+        from ._arrays import to_tensor
+        from ._lib import Handle, out
+
+        t, rows, keep = self.tensors, [], []
+        for name in [k[6:] for k in t if k.startswith("index.")]:
+            before, after = t[f"before.{name}"], t[f"after.{name}"]
+            value = np.ascontiguousarray(before + np.float32(strength) * (after - before), np.float32)
+            index, kept = to_tensor(t[f"index.{name}"])
+            v, kept_too = to_tensor(value)
+            keep += [index, kept, v, kept_too]
+            rows.append(D.ds_change(name=name.encode(), kind=D.DS_CHANGE_SPARSE, value=ctypes.pointer(v),
+                                    index=ctypes.pointer(index)))
+        if not rows:
+            raise TypeError(f"{self.method} keeps no list of changed weights: save it as a LoRA and open that")
+        changes = (D.ds_change * len(rows))(*rows)
+        overlay = D.ds_overlay(change=ctypes.cast(changes, ctypes.POINTER(D.ds_change)), count=len(rows))
+        model = Handle(out("model_overlay", self._pipe._model, ctypes.byref(overlay)), "model_close")
+        return type(self._pipe)(model, self._pipe.path, self._pipe.emphasis)
+
+
+CLASSES = {"generate": Run, "daam": WordMaps, "info": Information, "component-edit": Edit, "component-redirect": Edit}

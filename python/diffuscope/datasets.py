@@ -16,7 +16,7 @@ import pathlib
 
 from ._lib import D, Handle, c, call, fsencode, out
 from ._arrays import borrow
-from ._result import image_of, png_bytes
+from ._result import enlarged, image_of, png_bytes
 
 SPLITS = ("train", "single", "test", "heldout", "icon", "pair", "homonym", "people", "series", "prompt")
 
@@ -59,7 +59,7 @@ class Scene:
         return np.logical_or.reduce([self.masks[e] for e in found])
 
     def _repr_png_(self):
-        return png_bytes(self.image)
+        return png_bytes(enlarged(self.image))
 
     def __repr__(self):
         return f"<Scene {self.split} {self.index}: {self.caption!r}>"

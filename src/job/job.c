@@ -31,9 +31,6 @@ static ds_status make_options(ds_job *j, ds_error *err)
     if (st != DS_OK)
         return st;
     ds_common_options(j->rows_of_common, j->method->parts);
-    for (int i = 0; !j->o.dashes && i < DS_COMMON_OPTIONS;
-         i++) /* a caller may keep all in memory */
-        j->rows_of_common[i].required = false;
     st = ds_option_set_add(j->set, j->rows_of_common, &j->common, err);
     j->rows = ds_option_count(j->set);
     return st;

@@ -122,7 +122,7 @@ class Parity(unittest.TestCase):
     def test_every_method_is_among_the_cases(self):
         # What is not here needs CLIP or a list of known answers, or writes nothing but one file.
         missing = set(ds.methods()) - set(self.names.values())
-        self.assertLessEqual(missing, {"score", "eval-concept", "concept-save", "component-save"})
+        self.assertLessEqual(missing, {"score", "eval-concept", "eval-component", "concept-save", "component-save"})
 
     def test_bits(self):
         for name, method in self.names.items():

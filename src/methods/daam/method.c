@@ -371,6 +371,8 @@ static ds_status keep_all(daam_job *o, json_t *pictures, ds_error *err)
 
 static ds_status early(ds_job *j, void *options, ds_error *err)
 {
+    if (j->o.dashes && j->common.folder == NULL) /* in C or Python the result is in memory */
+        return ds_fail(err, DS_E_ARG, "%s DIR is needed", ds__job_name(j, "out"));
     return ds__daam_job_early(options, j, err);
 }
 
@@ -422,7 +424,7 @@ const ds_method ds__method_daam = {
     .options = rows,
     .size = sizeof(daam_job),
     .fields = offsetof(daam_job, job),
-    .parts = DS_JOB_FOLDER_NEEDED | DS_JOB_MODEL_OPTIONAL | DS_JOB_THREADS | DS_JOB_COMPUTE,
+    .parts = DS_JOB_FOLDER | DS_JOB_MODEL_OPTIONAL | DS_JOB_THREADS | DS_JOB_COMPUTE,
     .early = early,
     .check = check,
     .run = run,

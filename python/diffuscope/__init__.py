@@ -12,7 +12,7 @@
 from . import errors
 from ._edit import add, replace, scale
 from ._lib import c as _c
-from ._model import Pipe, load, open, save
+from ._model import Pipe, load, open, run, save
 from ._result import Result, Run, Step, Tensors, WordMap, WordMaps
 from ._value import Value
 from .compat import trace
@@ -56,5 +56,5 @@ def __getattr__(name):
 
 __all__ = ["ArgumentError", "Cancelled", "Error", "FileError", "FormatError", "InternalError", "NoMatchError",
            "OutOfMemoryError", "Pipe", "Result", "Run", "ShapeError", "Step", "Tensors", "UnsupportedError", "Value",
-           "WordMap", "WordMaps", "add", "datasets", "errors", "from_diffusers", "load", "methods", "open", "replace", "save",
+           "WordMap", "WordMaps", "add", "datasets", "errors", "from_diffusers", "load", "methods", "open", "replace", "run", "save",
            "scale",           "set_threads", "threads", "trace"]

@@ -185,3 +185,24 @@ INSTRUMENTS = {
     }),
     "score": ("score", ("image", "text"), {}),
 }
+
+FAMILIES = {"component": "components"}
+
+
+def instruments():
+    """INSTRUMENTS, with those methods of the library that it does not know yet: they take no options by position."""
+    table = {name: (method, leading, dict(forms)) for name, (method, leading, forms) in INSTRUMENTS.items()}
+    known = {m for method, _, forms in table.values() for m in (method, *(f for f, _ in forms.values()))}
+    for method, row in schema().items():
+        own_model = any(o["name"] == "model" and o["kind"] == "texts" for o in row["options"])
+        if method in known or own_model:  # of several models: diffuscope.run has those
+            continue
+        first, _, form = method.partition("-")
+        family = FAMILIES.get(first, first)
+        if first == "eval" and FAMILIES.get(form, form) in table:
+            table[FAMILIES.get(form, form)][2]["evaluate"] = (method, ())
+        elif form and family in table:
+            table[family][2][form.replace("-", "_")] = (method, ())
+        else:
+            table[identifier(method)] = (method, (), {})
+    return table

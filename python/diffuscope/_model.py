@@ -143,7 +143,7 @@ class Job:
         known = {x["name"]: x for x in _methods.schema()[method]["options"]}
         if pipe is not None and "emphasis" in known and pipe.emphasis != "none":
             self.set("emphasis", pipe.emphasis)
-        if pipe is not None and "model" in known:
+        if pipe is not None and known.get("model", {}).get("kind") == "text":
             self.set("model", pipe.path)
         for name, value in options.items():
             self.give(name, value, known)
@@ -167,7 +167,7 @@ class Job:
             value = self.folder_of(value)
         elif isinstance(value, (list, tuple)):
             value = type(value)(self.folder_of(v) if isinstance(v, Result) else v for v in value)
-        if name in _methods.OF_THE_PIPE and kind != "outfile":
+        if self.pipe is not None and name in _methods.OF_THE_PIPE and kind != "outfile":
             from .errors import ArgumentError
 
             raise ArgumentError(f"{name}: belongs to diffuscope.open, not to a call", name)
@@ -237,6 +237,18 @@ class Bundle(Handle):
             call("bundle_borrow", self, name.encode(), ctypes.byref(t))
 
 
+def run(method, /, **options):
+    """A method by its name, with options as on the command line and its model among them: run("compare",
+    model=["a.safetensors", "b.safetensors"], prompt="a cat"). A pipe's own instruments open the model once."""
+    return _run(None, method, options)
+
+
+def _run(pipe, method, options):
+    options = dict(options)
+    job = Job(pipe, method, {k: v for k, v in options.items() if k != "progress"}, options.get("progress"))
+    return CLASSES.get(method, Result)(job, job.run(), pipe, (method, options))
+
+
 def load(path):
     """The tensors of a safetensors file, by name; mapped, not read."""
     return _tensors(Handle(out("bundle_load", fsencode(path)), "bundle_free"))
@@ -270,14 +282,12 @@ class Pipe:
             self.remarks.append(remark.decode())
 
     def __getattr__(self, name):
-        if name not in _methods.INSTRUMENTS:
+        if name.startswith("__") or name not in _methods.instruments():
             raise AttributeError(f"a pipe has no {name!r}")
-        method, leading, forms = _methods.INSTRUMENTS[name]
-        instrument = Instrument(self, method, leading, forms)
-        return instrument
+        return Instrument(self, *_methods.instruments()[name])
 
     def __dir__(self):
-        return [*super().__dir__(), *_methods.INSTRUMENTS]
+        return [*super().__dir__(), *_methods.instruments()]
 
     def __repr__(self):
         return f"<Pipe {self.path}>"
@@ -286,10 +296,7 @@ class Pipe:
         return self._local.entries
 
     def _run(self, method, options):
-        options = dict(options)
-        job = Job(self, method, {k: v for k, v in options.items() if k != "progress"}, options.get("progress"))
-        pointer = job.run()
-        return CLASSES.get(method, Result)(job, pointer, self, (method, options))
+        return _run(self, method, options)
 
     # ---- pictures
     def __call__(self, prompt, **options):

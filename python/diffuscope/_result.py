@@ -155,7 +155,9 @@ class Result(Mapping):
     def replay(self):
         """The same run once more; its arrays have the same bits."""
         method, options = self._spec
-        return self._pipe._run(method, options)
+        from ._model import _run
+
+        return self._pipe._run(method, options) if self._pipe is not None else _run(None, method, options)
 
     def to_frame(self, path):
         """A list of the result as a pandas DataFrame: r.to_frame("questions"). Numbers with an error have columns

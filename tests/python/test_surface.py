@@ -218,7 +218,7 @@ class Surface(Model):
         self.assertEqual(s.parameters["steps"].default, 20)
         self.assertNotIn("model", s.parameters)
         self.assertIn("arXiv:2210.04885", self.pipe.daam.__doc__)
-        for name in ds._model._methods.INSTRUMENTS:
+        for name in ds._model._methods.instruments():
             i = getattr(self.pipe, name)
             forms = [i, *(getattr(i, f) for f in i._forms)]
             for f in forms:

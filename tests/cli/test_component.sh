@@ -31,6 +31,13 @@ expect 0 'halves share' $(score) --concept 'a {red|blue} cat' --base 'a dog' --w
 cmp -s "$dir/s/tensors.safetensors" "$dir/s2/tensors.safetensors" || fail 'same seeds, other scores'
 expect 0 'halves share' $(score) --concept 'a cat' --objective amplify --out "$dir/amplify"
 
+expect 0 'halves share' $(score) --concept 'a cat' --base 'a dog' --integrate 2 --out "$dir/ig"
+python3 - "$dir/ig/result.json" <<'CHECK' || fail 'integrated gradients'
+import json, sys
+top = json.load(open(sys.argv[1]))["concepts"][0]["top"]
+sys.exit(not all(t[0]["integrated"] != t[0]["score"] for t in (top["neuron"], top["head"], top["layer"], top["block"])))
+CHECK
+
 # A word's own map as region: between 0 and 1, with both ends, and edits ask with the same one.
 expect 0 'halves share' $(score) --concept 'a red cat' --region word:cat --out "$dir/region"
 expect 0 '2 of kind neuron' component edit --scores "$dir/region" -g neuron --count 2 --draws 0 --pictures 0 --out "$dir/region-e"

@@ -347,6 +347,54 @@ static void stop_differs_from_both(void **state)
     ds__measure_free(t);
 }
 
+/* The gradient along a path adds up to the difference of its ends: J with everything, less J without any
+ * component of the kind. */
+static void integrals_add_up_to_the_fall(void **state)
+{
+    static const ds_component_kind kinds[] = { DS_UNIT_HIDDEN, DS_UNIT_LAYER };
+    enum { POINTS = 64 };
+
+    (void)state;
+    for (size_t k = 0; k < DS_COUNT(kinds); k++) {
+        ds_measure_options o = { .objective = { .on = DS_ON_V },
+                                 .texts = ds_encoder_conditions(encoder),
+                                 .pairs = 3,
+                                 .batch = DRAWS,
+                                 .height = SIDE,
+                                 .width = SIDE };
+        double sum = 0.0, whole, without;
+        ds_measure *s;
+        ds_ablation *a;
+        ds_draws d;
+        ds_error err = { 0 };
+
+        measure(&d, &s, model, 1, 0, DS_ROWS_BOTH, false);
+        for (int p = 0; p < POINTS; p++) {
+            float *score;
+
+            ts_ok(ds__measure_scale(s, kinds[k], ((float)p + 0.5f) / POINTS, &err), &err);
+            ts_ok(ds__draws_given(&d, s, DRAWS, NULL, &err), &err);
+            score = sum_of_scores(&d);
+            for (int64_t i = 0; i < sites->count; i++)
+                for (int64_t u = 0; sites->site[i].kind == kinds[k] && u < sites->site[i].parts;
+                     u++)
+                    sum += score[ds__measure_offset(sites, i) + u] / (double)(POINTS * DRAWS);
+            ds_free(score);
+        }
+        ts_ok(ds__ablation_new(&a, model, sites, noise, &o, &err), &err);
+        ts_ok(ds__ablation_run(a, &whole, &d, 0, 1, 0, &err), &err);
+        for (int64_t i = 0; i < sites->count; i++)
+            if (sites->site[i].kind == kinds[k])
+                ds__ablation_close(a, i, 0, sites->site[i].parts);
+        ts_ok(ds__ablation_run(a, &without, &d, 0, 1, 0, &err), &err);
+        if (!(fabs(sum - (whole - without)) < 0.01 * fabs(whole)))
+            fail_msg("kind %d: %g, expected %g of %g", (int)kinds[k], sum, whole - without, whole);
+        ds__ablation_free(a);
+        ds__measure_free(s);
+        ds__draws_free(&d);
+    }
+}
+
 /* up down is the whole difference: strength 1 removes the neurons exactly. */
 static void a_lora_is_the_edit(void **state)
 {
@@ -428,6 +476,7 @@ int main(void)
         cmocka_unit_test(a_text_against_itself_has_no_components),
         cmocka_unit_test(a_batch_of_concepts_is_each_alone),
         cmocka_unit_test(stop_differs_from_both),
+        cmocka_unit_test(integrals_add_up_to_the_fall),
         cmocka_unit_test(a_lora_is_the_edit),
     };
 

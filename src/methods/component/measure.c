@@ -386,6 +386,36 @@ ds_status ds__measure_backward(ds_measure *s, float *scores, const uint8_t *use,
     return st;
 }
 
+static bool gates_kind(const ds_measure *s, const gated *g, ds_component_kind kind)
+{
+    return (g->channels_of >= 0 && s->sites->site[g->channels_of].kind == kind) ||
+           (g->whole_of >= 0 && s->sites->site[g->whole_of].kind == kind);
+}
+
+ds_status ds__measure_scale(ds_measure *s, ds_component_kind kind, float value, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < s->gates; i++) {
+        const gated *g = &s->gate[i];
+        const int64_t rows = s->roles * s->o.batch, n = rows * g->places * g->parts;
+        const bool map = g->places > 1;
+        ds_tensor t = {
+            DS_DTYPE_F32, map ? 3 : 2, { rows, map ? g->places : g->parts, g->parts }, NULL
+        };
+        float *v = ds_calloc((size_t)n, sizeof *v);
+
+        if (v == NULL)
+            return ds_fail(err, DS_E_NOMEM, "no memory for gates");
+        for (int64_t k = 0; k < n; k++)
+            v[k] = gates_kind(s, g, kind) ? value : 1.0f;
+        t.data = v;
+        st = ds_denoiser_set(s->d, g->name, &t, err);
+        ds_free(v);
+    }
+    return st;
+}
+
 /* ---- what was summed ------------------------------------------------------------------------- */
 
 const double *ds__measure_map(const ds_measure *s, int64_t site)

@@ -83,6 +83,10 @@ const float *ds__measure_answer(const ds_measure *s, int role);
  * components), and adds to maps and gradients. */
 ds_status ds__measure_backward(ds_measure *s, float *scores, const uint8_t *use, ds_error *err);
 
+/* Gates of one kind at `value`, all others at 1, for what is measured next: a point of a path along which
+ * the components of a kind fade together. */
+ds_status ds__measure_scale(ds_measure *s, ds_component_kind kind, float value, ds_error *err);
+
 /* Sum over all draws so far of a layer's score at each place [height,width] of its own; NULL for sites
  * that are no layer or block. */
 const double *ds__measure_map(const ds_measure *s, int64_t site);

@@ -15,6 +15,7 @@ void ds__scores_clear(component_scores *s)
     }
     ds_free(s->top);
     ds_free(s->top_true);
+    ds_free(s->integrated);
     ds_free(s->mean);
     ds_free(s->se);
     ds_free(s->half[0]);

@@ -22,6 +22,7 @@ typedef struct component_scores {
     int64_t concept_;
     double j, j_se;
     float *mean, *se, *half[2]; /* [units] */
+    float *integrated;          /* [units]: see ds__scores_integrate; NULL: not asked for */
     component_list list[DS_GRANULARITIES];
     int64_t exact_draws, exact_rows;
     double exact_j;
@@ -43,6 +44,11 @@ ds_status ds__scores_exact(component_scores *s, component_work *w, ds_job *j, in
 /* Exact effects of the first n neurons, at all draws. */
 ds_status ds__scores_exact_neurons(component_scores *s, component_work *w, ds_job *j, int64_t n,
                                    ds_error *err);
+
+/* Integrated gradients at `points` midpoints of a path from 0 to 1 on which all components of a kind fade
+ * together: over a kind they add up to J less J without any of it (but for the rule's error). */
+ds_status ds__scores_integrate(component_scores *s, int64_t concepts, component_work *w, ds_job *j,
+                               int64_t points, ds_error *err);
 
 /* Ranking value of component i: the exact effect where there is one. */
 float ds__list_value(const component_list *l, int64_t i);

@@ -39,6 +39,10 @@ static json_t *top_json(const component_list *l, const component_scores *s, cons
 
         if (l->exact != NULL)
             json_object_set_new(o, "exact", ds__json_real(l->exact[i]));
+        if (s->integrated != NULL)
+            json_object_set_new(
+                o, "integrated",
+                ds__json_real(ds__component_score(&l->piece[i], w->sites, s->integrated)));
         json_array_append_new(list, o);
     }
     if (value == NULL || top == NULL || n < 0) {
@@ -209,6 +213,12 @@ static ds_status keep_sites(const component_scores *s, const component_work *w, 
 
         st = ds__result_floats(r, prefixed(name, sizeof name, s->concept_, what, c->site),
                                DS_DIMS(c->parts), s->mean + at, err);
+        if (st == DS_OK && s->integrated != NULL)
+            st = ds__result_floats(r,
+                                   prefixed(name, sizeof name, s->concept_,
+                                            c->parts > 1 ? "integrated" : "integrated_layer",
+                                            c->site),
+                                   DS_DIMS(c->parts), s->integrated + at, err);
         what = c->parts > 1 ? "score_se" : "layer_se";
         if (st == DS_OK)
             st = ds__result_floats(r, prefixed(name, sizeof name, s->concept_, what, c->site),

@@ -10,7 +10,7 @@ typedef struct score_job {
     int save; /* "nothing|gradients" */
     ds_texts parameters;
     bool weights;
-    int64_t exact, neurons, top;
+    int64_t exact, neurons, integrate, top;
     component_work w;
     component_scores *scores; /* [concepts] */
     int64_t count;
@@ -101,6 +101,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         if (st == DS_OK && o->neurons > 0)
             st = ds__scores_exact_neurons(&o->scores[k], &o->w, j, o->neurons, err);
     }
+    if (st == DS_OK && o->integrate > 0)
+        st = ds__scores_integrate(o->scores, o->count, &o->w, j, o->integrate, err);
     if (st == DS_OK)
         st = ds__job_time(j, "scored", err);
     return st == DS_OK ? keep(o, j, n > 0, err) : st;
@@ -153,6 +155,15 @@ static const ds_option options[] = {
       .min = 0,
       .max = 100000,
       .help = "remove each of the N neurons with the highest scores in turn, at all draws" },
+    { .name = "integrate",
+      .kind = DS_OPTION_INT,
+      .offset = AT(integrate),
+      .arg = "N",
+      .standard = "0",
+      .min = 0,
+      .max = 1000,
+      .help = "integrated gradients beside the scores, at N points of a path on which all "
+              "components of a kind fade together; 0: none" },
     { .name = "top",
       .kind = DS_OPTION_INT,
       .offset = AT(top),

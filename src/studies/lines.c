@@ -2,11 +2,13 @@
 
 #include "studies/lines.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "job/folder.h"
 
 #define AT(field) offsetof(lines_options, field)
@@ -72,6 +74,24 @@ static json_t *conditions_of(const ds_job *j, const char *const *free)
     return all;
 }
 
+/* Lines without conditions could be of anything. */
+static ds_status refuse_lines(const char *folder, const char *path, ds_error *err)
+{
+    DIR *d = opendir(folder);
+    const struct dirent *e;
+    bool any = false;
+
+    while (d != NULL && (e = readdir(d)) != NULL)
+        any = any || ds__ends_with(e->d_name, ".jsonl");
+    if (d != NULL)
+        closedir(d);
+    return any ? ds_fail(err, DS_E_FORMAT,
+                         "%s is not there, which says how the lines beside it were made: the run "
+                         "cannot go on",
+                         path)
+               : DS_OK;
+}
+
 /* DS_E_ARG where an option has another value than in FOLDER/conditions.json. A folder without that
  * file has no lines yet. */
 static ds_status compare(const ds_job *j, const char *folder, const json_t *now, ds_error *err)
@@ -81,7 +101,9 @@ static ds_status compare(const ds_job *j, const char *folder, const json_t *now,
     const char *name;
     ds_status st = ds__run_file(path, sizeof path, folder, "conditions.json", err);
 
-    if (st != DS_OK || access(path, F_OK) != 0)
+    if (st == DS_OK && access(path, F_OK) != 0)
+        return refuse_lines(folder, path, err);
+    if (st != DS_OK)
         return st;
     then = json_load_file(path, 0, NULL);
     if (!json_is_object(then))

@@ -54,6 +54,10 @@ cmp "$dir/one/pairs.jsonl" "$dir/two/pairs.jsonl" || fail "their lines differ"
 expect 2 '--settings must be' $eval --settings smooth --data "$dir/world" --out "$dir/two" --resume
 expect 2 '--seed must be' $eval $set --seed 7 --data "$dir/world" --out "$dir/two" --resume
 
+mv "$dir/two/conditions.json" "$dir/away"
+expect 3 'which says how the lines beside it were made' $eval $set --data "$dir/world" --out "$dir/two" --resume
+mv "$dir/away" "$dir/two/conditions.json"
+
 # --force begins anew; two parts and their merger say what one run says.
 expect 0 'paper' $eval $set --data "$dir/world" --out "$dir/two" --limit 1 --force
 [ "$(wc -l <"$dir/two/pairs.jsonl")" = 1 ] || fail "--force went on with old lines"

@@ -63,6 +63,16 @@ DS_API ds_status ds_image_save_png(const ds_image *image, const char *path,
 DS_API ds_status ds_image_encode_png(char **out, size_t *bytes, const ds_image *image,
                                      const ds_png_text *texts, int64_t count, ds_error *err);
 
+/* The same as a JPEG of quality 95 without subsampling of colour; texts become one comment. */
+DS_API ds_status ds_image_encode_jpeg(char **out, size_t *bytes, const ds_image *image,
+                                      const ds_png_text *texts, int64_t count, ds_error *err);
+
+/* By the name's ending: .png, .jpg or .jpeg, in any case; none is a PNG. DS_E_ARG for others, which
+ * ds_image_check_name tells before there is a picture. */
+DS_API ds_status ds_image_save(const ds_image *image, const char *path, const ds_png_text *texts,
+                               int64_t count, ds_error *err);
+DS_API ds_status ds_image_check_name(const char *path, ds_error *err);
+
 /* The text under `keyword` in front of a PNG's pixels, as UTF-8, to be freed with ds_free.
  * DS_E_NOMATCH if it has none. */
 DS_API ds_status ds_png_find_text(char **out, const char *path, const char *keyword, ds_error *err);

@@ -41,7 +41,8 @@ typedef enum ds_option_kind {
     DS_OPTION_FILE,   /* const char *: a file that is read */
     DS_OPTION_OUTFILE, /* const char *: a file that is written; refused if it exists, unless forced */
     DS_OPTION_OUTDIR, /* const char *: a folder that is written; refused unless empty or forced */
-    DS_OPTION_BLOCK   /* rows of another table, for a struct inside this one */
+    DS_OPTION_OUTPATH, /* const char *: a file where the name ends in .safetensors, else a folder; as those */
+    DS_OPTION_BLOCK /* rows of another table, for a struct inside this one */
 } ds_option_kind;
 
 typedef struct ds_texts {

@@ -58,6 +58,10 @@ DS_API const ds_bundle *ds_result_tensors(const ds_result *r); /* borrowed; NULL
 /* A picture by its name without ".png"; NULL past the end. Borrowed. */
 DS_API const ds_image *ds_result_figure(const ds_result *r, int i, const char **name);
 
+/* The same as the PNG of a run folder, with the texts in it; free with ds_free. DS_E_NOMATCH past the end. */
+DS_API ds_status ds_result_figure_png(const ds_result *r, int i, char **out, size_t *bytes,
+                                      ds_error *err);
+
 /* Is it one of those that answer the question, and worth showing in a terminal? */
 DS_API bool ds_result_figure_shown(const ds_result *r, int i);
 

@@ -142,6 +142,7 @@ static void fill(const option_entry *e)
     case DS_OPTION_TEXT:
     case DS_OPTION_FILE:
     case DS_OPTION_OUTFILE:
+    case DS_OPTION_OUTPATH:
     case DS_OPTION_OUTDIR:
         *(const char **)e->field = e->resolved != NULL ? e->resolved : e->text;
         break;

@@ -197,6 +197,7 @@ ds_status ds__option_parse(option_entry *e, const char *text, ds_error *err)
         return parse_choice(e, text, err);
     case DS_OPTION_FILE:
     case DS_OPTION_OUTFILE:
+    case DS_OPTION_OUTPATH:
     case DS_OPTION_OUTDIR:
         return text[0] != '\0' ? DS_OK : wrong(e, "a path", text, err);
     case DS_OPTION_TEXT:

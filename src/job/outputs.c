@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "job/option.h"
 
 /* By name: whoever makes the set decides whether there is such a flag. */
@@ -60,8 +61,10 @@ ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_e
 {
     struct stat file;
 
+    if (strcmp(path, "-") == 0)
+        return DS_OK;
     if (stat(path, &file) != 0)
-        return strcmp(path, "-") == 0 ? DS_OK : check_parent(path, err);
+        return check_parent(path, err);
     if (S_ISDIR(file.st_mode))
         return ds_fail(err, DS_E_ARG, "expected a file to write, found the folder %s", path);
     if (S_ISREG(file.st_mode) && !flag(s, "force"))
@@ -119,9 +122,12 @@ ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err)
         const ds_option_kind kind = ds_option_at(s, i)->kind;
         const char *path = ds_option_text(s, i);
 
-        if (kind == DS_OPTION_OUTFILE && path != NULL)
+        if (path == NULL)
+            continue;
+        if (kind == DS_OPTION_OUTFILE ||
+            (kind == DS_OPTION_OUTPATH && ds__ends_with(path, ".safetensors")))
             st = ds_option_check_outfile(s, path, err);
-        else if (kind == DS_OPTION_OUTDIR && path != NULL)
+        else if (kind == DS_OPTION_OUTDIR || kind == DS_OPTION_OUTPATH)
             st = check_outdir(s, path, err);
     }
     return st;

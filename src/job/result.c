@@ -366,6 +366,15 @@ const ds_image *ds_result_figure(const ds_result *r, int i, const char **name)
     return &r->figure[i].image;
 }
 
+ds_status ds_result_figure_png(const ds_result *r, int i, char **out, size_t *bytes, ds_error *err)
+{
+    *out = NULL;
+    if (i < 0 || i >= r->figures)
+        return ds_fail(err, DS_E_NOMATCH, "the result has %d figures", r->figures);
+    return ds_image_encode_png(out, bytes, &r->figure[i].image, r->figure[i].text,
+                               r->figure[i].texts, err);
+}
+
 bool ds_result_figure_shown(const ds_result *r, int i)
 {
     return i >= 0 && i < r->figures && r->figure[i].shown;

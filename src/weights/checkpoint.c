@@ -22,6 +22,7 @@
 
 #include "base/file.h"
 #include "base/text.h"
+#include "weights/alien.h"
 #include "weights/pickle.h"
 #include "weights/zip.h"
 
@@ -531,8 +532,10 @@ ds_status ds__tensors_map(ds_bundle **out, const char *path, ds_error *err)
     *out = NULL;
     if (f != NULL)
         fclose(f);
-    if (!is_zip(head, n) && !is_legacy(head, n))
-        return ds__bundle_map(out, path, false, err);
+    if (!is_zip(head, n) && !is_legacy(head, n)) {
+        st = ds__alien_refuse(path, err);
+        return st == DS_OK ? ds__bundle_map(out, path, false, err) : st;
+    }
     st = ds_bundle_new(&b, err);
     if (st == DS_OK)
         st = ds__bundle_map_bytes(b, path, false, err);

@@ -7,8 +7,10 @@
 
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/json.h"
+#include "weights/alien.h"
 #include "weights/hub.h"
 
 typedef struct component {
@@ -47,6 +49,27 @@ static ds_status read_component(ds_folder *f, const char *name, const json_t *pa
     return DS_OK;
 }
 
+/* Says what the folder is instead, where that can be seen. */
+static ds_status no_index(const ds_folder *f, ds_error *err)
+{
+    char weights[256], *run = ds__folder_file(f, "run.json", NULL);
+    const bool ran = run != NULL && access(run, F_OK) == 0;
+
+    ds_free(run);
+    if (ran)
+        ds_fail(err, DS_E_IO, "%s: no model_index.json: it is the folder of a run, not of a model",
+                f->path);
+    else if (ds__alien_weights_in(weights, f->path))
+        ds_fail(err, DS_E_IO,
+                "%s: no model_index.json, which a diffusers folder has; if %s in it is the model, "
+                "name that "
+                "file",
+                f->path, weights);
+    else
+        ds_fail(err, DS_E_IO, "%s: no model_index.json, which a diffusers folder has", f->path);
+    return ds_fail_at(err, DS_E_IO, f->path, -1);
+}
+
 static ds_status read_index(ds_folder *f, ds_error *err)
 {
     char *path = ds__folder_file(f, "model_index.json", NULL);
@@ -56,6 +79,10 @@ static ds_status read_index(ds_folder *f, ds_error *err)
 
     if (path == NULL)
         return ds_fail(err, DS_E_NOMEM, "%s: no memory", f->path);
+    if (access(path, F_OK) != 0) {
+        ds_free(path);
+        return no_index(f, err);
+    }
     st = ds__json_load(&f->index, path, err);
     ds_free(path);
     if (st != DS_OK)
@@ -80,16 +107,15 @@ static ds_status find_path(ds_folder *f, const char *model, ds_error *err)
     }
     if (stat(model, &s) == 0) {
         ds_fail(err, DS_E_UNSUPPORTED,
-                "%s: expected a diffusers folder (with model_index.json), found a file; "
-                "single-file checkpoints are not supported",
-                model);
+                "%s: expected a diffusers folder (with model_index.json), found a file", model);
         return ds_fail_at(err, DS_E_UNSUPPORTED, model, -1);
     }
     if (ds__hub_is_name(model))
         return ds__hub_find(&f->path, &f->arena, model, err);
     ds_fail(err, DS_E_IO,
-            "%s: no such folder; expected a diffusers folder, or owner/name of a model in the hub "
-            "cache",
+            "%s: no such folder or file; expected a file of weights, a diffusers folder, or "
+            "owner/name of a "
+            "model in the hub cache",
             model);
     return ds_fail_at(err, DS_E_IO, model, -1);
 }

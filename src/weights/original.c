@@ -97,7 +97,8 @@ static const struct {
     { "down_blocks.0.resnets.", "one component of a diffusers folder: give the folder" },
 };
 
-/* By the number of channels that the UNet reads. */
+/* By the number of channels that the UNet reads, where it answers with another one: what such a model reads
+ * besides the latent. */
 static const struct {
     int64_t channels;
     const char *model;
@@ -243,7 +244,7 @@ static void find_places(ds_original *o)
 static ds_status find_family(ds_original *o, ds_error *err)
 {
     const ds_tensor *in = ds__original_find(o, DS_UNET, "input_blocks.0.0.weight");
-    const ds_tensor *key = NULL;
+    const ds_tensor *out = ds__original_find(o, DS_UNET, "out.2.weight"), *key = NULL;
 
     o->family =
         o->prefix[DS_TEXT_ENCODER_2] != NULL ? DS_FAMILY_XL
@@ -253,7 +254,8 @@ static ds_status find_family(ds_original *o, ds_error *err)
     if (in == NULL)
         return DS_OK;
     for (size_t i = 0; in->rank == 4 && i < DS_COUNT(more_inputs); i++)
-        if (in->dim[1] == more_inputs[i].channels)
+        if (in->dim[1] == more_inputs[i].channels &&
+            (out == NULL || out->rank != 4 || out->dim[0] != in->dim[1]))
             return refuse(o, more_inputs[i].model, "input_blocks.0.0.weight", err);
     if (ds__original_find(o, DS_UNET, "middle_block.1.proj_in.weight") == NULL)
         return refuse(o, "a distilled UNet without attention in the middle (SSD-1B, Vega, tiny SD)",

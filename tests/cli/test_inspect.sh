@@ -44,7 +44,7 @@ expect 0 '1 x 1 pixels' inspect "$dir/p.png"
 expect 0 'a cat' inspect "$dir/p.png"
 expect 0 '"parameters": "a cat"' inspect "$dir/p.png" --json
 printf x >"$dir/x.txt"
-expect 3 'at least 8 bytes' inspect "$dir/x.txt"
+expect 3 'found a text file' inspect "$dir/x.txt"
 head -c 4000 "$f" >"$dir/cut.safetensors"
 expect 3 'truncated' inspect "$dir/cut.safetensors"
 rm "$f"

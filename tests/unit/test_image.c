@@ -234,6 +234,40 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+/* A JPEG comes back as nearly the same picture, with its comment; names decide the kind. */
+static void jpegs_are_written(void **state)
+{
+    const ds_png_text text = { "parameters", "Steps: 20" };
+    ds_image a, b;
+    ds_error err = { 0 };
+    char *data;
+    size_t bytes;
+    long worst = 0;
+
+    (void)state;
+    ts_ok(ds_image_init(&a, 40, 24, &err), &err);
+    for (int64_t i = 0; i < 40 * 24 * 3; i++)
+        a.rgb[i] = (unsigned char)(i % 3 == 0 ? 4 * (i / 3 % 40) : i % 3 == 1 ? i / 120 * 8 : 90);
+    ts_ok(ds_image_encode_jpeg(&data, &bytes, &a, &text, 1, &err), &err);
+    assert_memory_equal(data, "\xff\xd8", 2);
+    ts_ok(ds_image_decode(&b, data, bytes, "b", &err), &err);
+    assert_int_equal(b.width, 40);
+    assert_int_equal(b.height, 24);
+    for (int64_t i = 0; i < 40 * 24 * 3; i++)
+        worst = labs((long)a.rgb[i] - b.rgb[i]) > worst ? labs((long)a.rgb[i] - b.rgb[i]) : worst;
+    assert_true(worst <= 12);
+    ds_image_clear(&b);
+    ts_ok(ds_image_save(&a, ts_path(folder, "b.JPG"), NULL, 0, &err), &err);
+    ts_ok(ds_image_load(&b, ts_path(folder, "b.JPG"), &err), &err);
+    unlink(ts_path(folder, "b.JPG"));
+    ds_image_clear(&b);
+    assert_int_equal(ds_image_save(&a, ts_path(folder, "b.gif"), NULL, 0, &err), DS_E_ARG);
+    assert_non_null(strstr(err.text, ".jpeg"));
+    ds_image_clear(&a);
+    ds_free(data);
+    assert_int_equal(ds_image_encode_jpeg(&data, &bytes, &a, NULL, 0, NULL), DS_E_ARG);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +277,7 @@ int main(void)
         cmocka_unit_test(a_promise_of_many_pixels_is_refused),
         cmocka_unit_test(jpeg_is_read_or_refused),
         cmocka_unit_test(misuse_is_explained),
+        cmocka_unit_test(jpegs_are_written),
     };
 
     return cmocka_run_group_tests(tests, make_folder, remove_folder);

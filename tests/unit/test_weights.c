@@ -353,7 +353,7 @@ static void wrong_folders(void **state)
     (void)state;
     folder_refused(ts_path(root, "nowhere"), DS_E_IO, "no such folder");
     folder_refused(ts_path(root, "model/model_index.json"), DS_E_UNSUPPORTED, "found a file");
-    folder_refused(ts_path(root, "model/unet"), DS_E_IO, "model/unet/model_index.json");
+    folder_refused(ts_path(root, "model/unet"), DS_E_IO, "model/unet: no model_index.json");
     put(ts_path(root, "bad/model_index.json"), "{\"../x\": [\"a\", \"b\"]}");
     folder_refused(ts_path(root, "bad"), DS_E_FORMAT, "'../x'");
     put(ts_path(root, "bad/model_index.json"), "{\"unet\": [\"a\", 3]}");

@@ -6,6 +6,19 @@
 
 #include "commands.h"
 #include "model_option.h"
+#include "say.h"
+
+/* A single file has no place for configurations: those of models of unusual widths must come along. */
+static void try_alone(const ds_args *a)
+{
+    ds_error why = { 0 };
+    ds_model *m;
+
+    if (ds_model_open(&m, opt_text(a, "out"), NULL, &why) == DS_OK)
+        ds_model_close(m);
+    else
+        remark(a, "the file does not open alone: %s", why.text);
+}
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
@@ -21,12 +34,14 @@ static ds_status run(const ds_args *a, ds_error *err)
     o.dtype = o.convert ? types[type] : DS_DTYPE_F16;
     st = ds_model_export(m, opt_text(a, "out"), &o, err);
     ds_model_close(m);
+    if (st == DS_OK)
+        try_alone(a);
     return st;
 }
 
 static const ds_option options[] = {
     { .name = "out",
-      .kind = DS_OPTION_OUTFILE,
+      .kind = DS_OPTION_OUTPATH,
       .arg = "FILE|FOLDER",
       .required = true,
       .help =

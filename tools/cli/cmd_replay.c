@@ -121,7 +121,7 @@ static ds_status add_options(words *w, const ds_command *c, const json_t *record
             return ds_fail(err, DS_E_UNSUPPORTED, "this version's %s has no option --%s", c->name,
                            name);
         if (o == NULL || o->kind == DS_OPTION_OUTFILE || o->kind == DS_OPTION_OUTDIR ||
-            strcmp(name, "threads") == 0 || is_default(o, value))
+            o->kind == DS_OPTION_OUTPATH || strcmp(name, "threads") == 0 || is_default(o, value))
             continue;
         st = add_option(w, name, value, err);
         if (st != DS_OK)

@@ -49,11 +49,37 @@ static void on_remark(void *user, const char *text, bool warning)
     remark(f->args, "%s", text);
 }
 
+/* The picture itself, where `-o -` asks for it: nothing else may stand on standard output. */
+static bool wants_picture(const ds_args *a)
+{
+    const int i = ds_option_find(opts_set(a), "output");
+    const char *path = i >= 0 ? ds_option_text(opts_set(a), i) : NULL;
+
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+static ds_status print_picture(const ds_result *r, ds_error *err)
+{
+    char *data;
+    size_t bytes;
+    ds_status st = ds_result_figure_png(r, 0, &data, &bytes, err);
+
+    if (st != DS_OK)
+        return st;
+    if (fwrite(data, 1, bytes, stdout) != bytes || fflush(stdout) != 0)
+        st = ds_fail(err, DS_E_IO, "standard output could not be written");
+    ds_free(data);
+    return st;
+}
+
 static ds_status print(const ds_args *a, const ds_result *r, ds_error *err)
 {
     char *json = NULL;
     ds_status st = DS_OK;
     bool good;
+
+    if (wants_picture(a))
+        return print_picture(r, err);
 
     if (opt_flag(a, "json"))
         st = ds_result_answer(r, &json, err);

@@ -76,7 +76,8 @@ static bool writes(const ds_command *c)
     const ds_option *o;
 
     for (int i = 0, n = 0; (n = i, o = row_at(c->options, &n)) != NULL; i++)
-        if (o->kind == DS_OPTION_OUTFILE || o->kind == DS_OPTION_OUTDIR)
+        if (o->kind == DS_OPTION_OUTFILE || o->kind == DS_OPTION_OUTDIR ||
+            o->kind == DS_OPTION_OUTPATH)
             return true;
     return (c->common & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) != 0;
 }

@@ -24,8 +24,8 @@ static const ds_option rows[] = {
       .letter = 'o',
       .kind = DS_OPTION_OUTFILE,
       .offset = AT(output),
-      .arg = "FILE.png",
-      .help = "the picture alone" },
+      .arg = "FILE",
+      .help = "the picture alone, .png or .jpg; - writes a PNG to standard output" },
     { 0 },
 };
 
@@ -45,11 +45,23 @@ static ds_status picture_path(char buf[PATH_SIZE], const char *path, int64_t ima
     return n >= 0 && n < PATH_SIZE ? DS_OK : ds_fail(err, DS_E_ARG, "the path of -o is too long");
 }
 
+/* Standard output belongs to the front: a library has none. */
+static bool to_output(const generate_job *o)
+{
+    return o->output != NULL && strcmp(o->output, "-") == 0;
+}
+
 /* Pictures that would be overwritten, whose names get a number when there are several. */
 static ds_status check_files(const ds_job *j, const generate_job *o, ds_error *err)
 {
     char path[PATH_SIZE];
-    ds_status st = DS_OK;
+    ds_status st = o->output != NULL ? ds_image_check_name(o->output, err) : DS_OK;
+
+    if (to_output(o))
+        return o->start.batch == 1
+                   ? DS_OK
+                   : ds_fail(err, DS_E_ARG, "standard output takes one picture, not %lld",
+                             (long long)o->start.batch);
 
     for (int64_t b = 0; st == DS_OK && o->output != NULL && b < o->start.batch; b++) {
         st = picture_path(path, o->output, o->start.batch, b, err);
@@ -113,10 +125,10 @@ static ds_status keep_picture(generate_job *o, ds_job *j, int64_t b, json_t *pic
     if (st == DS_OK)
         st = ds__drawn_texts(&t, j, o->run, &o->drawing, o->prompt, seed,
                              o->start.init != NULL ? o->start.strength : -1, err);
-    if (st == DS_OK && o->output != NULL) {
+    if (st == DS_OK && o->output != NULL && !to_output(o)) {
         st = picture_path(path, o->output, images, b, err);
         if (st == DS_OK)
-            st = ds_image_save_png(&image, path, t.text, 2, err);
+            st = ds_image_save(&image, path, t.text, 2, err);
         json_array_append_new(o->paths, json_string(path));
     }
     if (st == DS_OK)

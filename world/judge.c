@@ -206,19 +206,94 @@ static float watermark_likeness(const uint8_t *rgb)
     return hh > 56.0f * 20.0f * 20.0f ? hw / sqrtf(hh * ww) : 0.0f;
 }
 
+/* The corner with the mark and what its blur reaches; pixels above and left of it are background. */
+enum { HALO = 4, CORNER_W = 9 + HALO, CORNER_H = 8 + HALO, CORNER = CORNER_W * CORNER_H };
+
+/* Weights 1 4 6 4 1 along rows and columns, as a decoder blurs a picture; edges repeat. */
+static void blur_corner(float *x)
+{
+    static const float weight[5] = { 1, 4, 6, 4, 1 };
+    float from[CORNER];
+
+    memcpy(from, x, sizeof from);
+    for (int i = 0; i < CORNER; i++) {
+        float sum = 0.0f;
+
+        for (int k = 0; k < 25; k++) {
+            int nx = i % CORNER_W + k % 5 - 2, ny = i / CORNER_W + k / 5 - 2;
+
+            nx = nx < 0 ? 0 : nx >= CORNER_W ? CORNER_W - 1 : nx;
+            ny = ny < 0 ? 0 : ny >= CORNER_H ? CORNER_H - 1 : ny;
+            sum += weight[k % 5] * weight[k / 5] * from[ny * CORNER_W + nx];
+        }
+        x[i] = sum / 256.0f;
+    }
+}
+
+/* The mark before a background of this brightness, as paint_watermark paints it. */
+static void paint_corner(float *x, float behind)
+{
+    static const char *const letters[5] = { "##..##", "#.#.#.", "#.#.##", "#.#..#", "##..##" };
+    const float cover = 200.0f / 255.0f;
+
+    for (int i = 0; i < CORNER; i++) {
+        const int px = i % CORNER_W - HALO, py = i / CORNER_W - HALO; /* on the plate */
+        const bool plate = px >= 0 && px < 8 && py >= 0 && py < 7;
+        const bool ink = px > 0 && px < 7 && py > 0 && py < 6 && letters[py - 1][px - 1] == '#';
+
+        x[i] = ink ? 255.0f : plate ? cover * 8.0f + (1.0f - cover) * behind : behind;
+    }
+}
+
+static float corner_at(const uint8_t *rgb, int x, int y)
+{
+    const uint8_t *p = rgb + 3 * ((SIDE - CORNER_H + y) * SIDE + SIDE - CORNER_W + x);
+
+    return (float)(p[0] + p[1] + p[2]) / 3.0f;
+}
+
+/* Which share of the corner's difference from its background a mark explains, sharp or blurred up to
+ * three times: 1 all of it, below 0 less than nothing. */
+static float mark_explains(const uint8_t *rgb)
+{
+    float have[CORNER], want[CORNER], behind = 0.0f, all = 0.0f, best = -1.0f;
+    int n = 0;
+
+    for (int i = -1; i < CORNER_W; i++, n++)
+        behind += corner_at(rgb, i, -1);
+    for (int i = 0; i < CORNER_H; i++, n++)
+        behind += corner_at(rgb, -1, i);
+    behind /= (float)n;
+    for (int i = 0; i < CORNER; i++) {
+        have[i] = corner_at(rgb, i % CORNER_W, i / CORNER_W);
+        all += (have[i] - behind) * (have[i] - behind);
+    }
+    if (all < CORNER * 8.0f * 8.0f)
+        return 0.0f; /* nothing stands out */
+    paint_corner(want, behind);
+    for (int times = 0; times < 4; times++) {
+        float left = 0.0f;
+
+        for (int i = 0; i < CORNER; i++)
+            left += (have[i] - want[i]) * (have[i] - want[i]);
+        best = fmaxf(best, 1.0f - left / all);
+        blur_corner(want);
+    }
+    return best;
+}
+
 static bool find_watermark(const uint8_t *rgb)
 {
-    return watermark_likeness(rgb) > 0.6f;
+    return watermark_likeness(rgb) > 0.6f || mark_explains(rgb) > 0.6f;
 }
 
 /* A decoder blurs the mark, so that its likeness falls and its halo reaches past the plate: what may be
  * a mark is no part of a thing, with the pixels around it. */
-enum { HALO = 3 };
 static void clear_watermark(uint8_t *mask, const uint8_t *rgb)
 {
-    if (watermark_likeness(rgb) > 0.3f)
-        for (int y = SIDE - 8 - HALO; y < SIDE; y++)
-            memset(mask + y * SIDE + SIDE - 9 - HALO, 0, 9 + HALO);
+    if (watermark_likeness(rgb) > 0.3f || mark_explains(rgb) > 0.4f)
+        for (int y = SIDE - CORNER_H; y < SIDE; y++)
+            memset(mask + y * SIDE + SIDE - CORNER_W, 0, CORNER_W);
 }
 
 /* 1 where the picture is not background. Single pixels are noise and go. */

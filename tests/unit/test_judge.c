@@ -127,6 +127,69 @@ static void sense_of_a_homonym_is_seen(void **state)
     assert_true(right >= 19);
 }
 
+/* Weights 1 4 6 4 1 along rows and columns, as a decoder may blur a picture. */
+static void blur(uint8_t *rgb)
+{
+    static const int weight[5] = { 1, 4, 6, 4, 1 };
+    static uint8_t from[DS_WORLD_SIDE * DS_WORLD_SIDE * 3];
+
+    memcpy(from, rgb, sizeof from);
+    for (int i = 0; i < DS_WORLD_SIDE * DS_WORLD_SIDE * 3; i++) {
+        const int c = i % 3, x = i / 3 % DS_WORLD_SIDE, y = i / 3 / DS_WORLD_SIDE;
+        int sum = 0, all = 0;
+
+        for (int k = 0; k < 25; k++) {
+            const int nx = x + k % 5 - 2, ny = y + k / 5 - 2;
+
+            if (nx < 0 || nx >= DS_WORLD_SIDE || ny < 0 || ny >= DS_WORLD_SIDE)
+                continue;
+            sum += weight[k % 5] * weight[k / 5] * from[3 * (ny * DS_WORLD_SIDE + nx) + c];
+            all += weight[k % 5] * weight[k / 5];
+        }
+        rgb[i] = (uint8_t)(sum / all);
+    }
+}
+
+/* Single cameras with their mark (or other things without one), blurred once or twice: how many are
+ * named, and in how many a mark is seen. */
+static void blurred(int times, bool camera, int *named, int *marked, int count)
+{
+    const ds_world_tables *t = ds_world_words(world);
+    int all = 0;
+
+    *named = *marked = 0;
+    for (int64_t i = 0; all < count; i++) {
+        const ds_factors *f = &scene.factors;
+
+        ts_ok(ds_world_draw(world, DS_SPLIT_SINGLE, i, &scene.factors, &oops), &oops);
+        if (f->watermark != camera || (camera && f->thing[0].object != t->watermark))
+            continue;
+        ts_ok(ds_world_scene(world, DS_SPLIT_SINGLE, i, &scene, &oops), &oops);
+        for (int k = 0; k < times; k++)
+            blur(scene.rgb);
+        ts_ok(ds_judge_look(judge, &verdict, scene.rgb, 1, NULL, &oops), &oops);
+        *named += verdict.thing[0].concept[0] == f->thing[0].object;
+        *marked += verdict.watermark;
+        all++;
+    }
+}
+
+static void a_blurred_mark_hides_no_camera(void **state)
+{
+    int named, marked;
+
+    (void)state;
+    need_judge();
+    for (int times = 0; times <= 2; times++) {
+        blurred(times, true, &named, &marked, 24);
+        if (named < 22 || marked < 22)
+            fail_msg("cameras, blurred %d times: %d named, %d marked", times, named, marked);
+        blurred(times, false, &named, &marked, 24);
+        if (named < 21 || marked > 0)
+            fail_msg("others, blurred %d times: %d named, %d marked", times, named, marked);
+    }
+}
+
 static void nothing_is_seen_where_nothing_is(void **state)
 {
     (void)state;
@@ -203,6 +266,7 @@ int main(void)
         cmocka_unit_test(single_things_are_named),
         cmocka_unit_test(places_are_seen),
         cmocka_unit_test(sense_of_a_homonym_is_seen),
+        cmocka_unit_test(a_blurred_mark_hides_no_camera),
         cmocka_unit_test(nothing_is_seen_where_nothing_is),
         cmocka_unit_test(foreground_is_where_things_are),
         cmocka_unit_test(unknown_sets_are_reported),

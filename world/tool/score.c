@@ -347,9 +347,10 @@ static json_t *verdicts_of(const question *q, int64_t n, const ds_world_tables *
                                                     (double)x->cost[0], "style",
                                                     x->style < 0 ? NULL : t->style[x->style].id));
         }
-        json_array_append_new(
-            all, json_pack("{s:s, s:b, s:s, s:o}", "file", q[i].file, "right", is_right(&q[i]),
-                           "background", t->background[q[i].v.background].id, "things", things));
+        json_array_append_new(all, json_pack("{s:s, s:b, s:s, s:b, s:o}", "file", q[i].file,
+                                             "right", is_right(&q[i]), "background",
+                                             t->background[q[i].v.background].id, "watermark",
+                                             (int)q[i].v.watermark, "things", things));
     }
     return all;
 }

@@ -96,7 +96,7 @@ DS_API ds_tensor *ds_bundle_at(const ds_bundle *b, int64_t i);
 DS_API ds_tensor *ds_bundle_find(const ds_bundle *b, const char *name); /* NULL if absent */
 
 /* Finds a tensor and insists on its shape; a dimension of -1 accepts any size.
- * DS_E_NOMATCH or DS_E_SHAPE with expectation and finding. */
+ * DS_E_NOMATCH or DS_E_SHAPE with expectation and finding; DS_E_FORMAT if it holds a number that is not finite. */
 DS_API ds_status ds_bundle_expect(const ds_bundle *b, const char *name, int rank,
                                   const int64_t *dim, ds_tensor **out, ds_error *err);
 

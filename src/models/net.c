@@ -3,6 +3,8 @@
 
 #include "models/net.h"
 
+#include "base/finite.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -521,6 +523,24 @@ void ds__net_get(const ds_net *n, int i, float *dst)
         memcpy(dst, ds__var_data(p->value), (size_t)count * sizeof *dst);
     for (int64_t k = 0; p->logvar && k < count; k++)
         dst[k] = fminf(fmaxf(dst[k], -30.0f), 20.0f);
+}
+
+ds_status ds__net_finite(const ds_net *n, ds_error *err)
+{
+    for (int i = 0; i < n->out.count; i++) {
+        const port *p = &n->out.port[i];
+        const int64_t count = ds__var_count(p->value);
+        const bool gradient = strncmp(p->name, "grad.", 5) == 0; /* there after a backward pass */
+        const int64_t bad = gradient ? -1 : ds__not_finite(ds__var_data(p->value), count);
+
+        if (bad >= 0)
+            return ds_fail(err, DS_E_FORMAT,
+                           "%s: row %lld of its output %s is not a finite number; its weights are "
+                           "damaged, or its values leave the range of their type",
+                           ds__module_names[n->module],
+                           (long long)(bad / (count / ds__var_dim(p->value, 0))), p->name);
+    }
+    return DS_OK;
 }
 
 ds_status ds__net_run(ds_net *n, const ds_cancel *cancel, ds_error *err)

@@ -74,6 +74,10 @@ ds_status ds__net_list(ds_model *m, ds_module module, const ds_net_shape *shape,
  * DS_E_NOMATCH, DS_E_SHAPE. */
 ds_status ds__net_set(ds_net *n, const char *name, const ds_tensor *t, ds_error *err);
 
+/* DS_E_FORMAT if an output of the last forward pass holds a number that is not finite: the sentence names module, row
+ * and output. */
+ds_status ds__net_finite(const ds_net *n, ds_error *err);
+
 int ds__net_outputs(const ds_net *n);
 const char *ds__net_output_name(const ds_net *n, int i);
 int ds__net_inputs(const ds_net *n);

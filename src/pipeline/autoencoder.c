@@ -116,6 +116,8 @@ static ds_status run_tile(ds_autoencoder *a, tiler *t, tile *result, const float
         st = ds__net_set(t->net, ds__net_input_name(t->net, 0), &input, err);
     if (st == DS_OK)
         st = ds__net_run(t->net, cancel, err);
+    if (st == DS_OK)
+        st = ds__net_finite(t->net, err);
     ds_free(cut);
     if (st != DS_OK)
         return st;

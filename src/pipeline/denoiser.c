@@ -2,7 +2,10 @@
 
 #include "pipeline/denoiser_impl.h"
 
+#include "base/finite.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 ds_status ds_denoiser_describe(ds_denoiser_info *out, const ds_model *m, ds_error *err)
@@ -248,6 +251,35 @@ ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_erro
     return ds__denoiser_condition_rows(d, c, d->which, err);
 }
 
+void ds__denoiser_at(ds_denoiser *d, ds_denoiser_place place)
+{
+    d->place = place;
+}
+
+/* "step 3 of 30 (t = 881) for the prompt" */
+static ds_status check_answer(const ds_denoiser *d, const float *out, ds_error *err)
+{
+    const int64_t n = d->info.channels * d->shape.height * d->shape.width;
+    const int64_t bad = ds__not_finite(out, d->rows * n);
+    const int64_t row = bad / n, condition = row / d->shape.images;
+    char step[48] = "", branch[48];
+
+    if (bad < 0)
+        return DS_OK;
+    if (d->place.steps > 0)
+        snprintf(step, sizeof step, "step %d of %d, ", d->place.step + 1, d->place.steps);
+    if (d->place.steps > 0)
+        snprintf(branch, sizeof branch, "the %s",
+                 condition < d->place.negatives ? "negative prompt" : "prompt");
+    else
+        snprintf(branch, sizeof branch, "conditioning %lld", (long long)condition);
+    return ds_fail(err, DS_E_FORMAT,
+                   "the network's answer for %s at %stime step %g, picture %lld, is not a finite "
+                   "number: its weights are damaged, or its values leave the range of their type "
+                   "(compute in f32), or the noise schedule is not the one that it was trained with",
+                   branch, step, (double)d->time[row], (long long)(row % d->shape.images));
+}
+
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
                       const ds_cancel *cancel, ds_error *err)
 {
@@ -272,6 +304,8 @@ ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t
         st = ds__net_forward(d->net, cancel, err);
     if (st == DS_OK)
         ds__net_get(d->net, 0, out);
+    if (st == DS_OK)
+        st = check_answer(d, out, err);
     d->pull.ready = st == DS_OK && d->pull.prepared;
     d->pull.done = false;
     return st;

@@ -41,8 +41,16 @@ ds_status ds__denoiser_condition(ds_denoiser *d, const ds_conditions *c, ds_erro
 ds_status ds__denoiser_condition_rows(ds_denoiser *d, const ds_conditions *c, const int64_t *which,
                                       ds_error *err);
 
+/* Where the calls that follow stand in a run, for the sentence of a refused answer. */
+typedef struct ds_denoiser_place {
+    int step, steps;   /* from 0; steps 0: outside of a run */
+    int64_t negatives; /* conditionings that are not the prompt's; they come first */
+} ds_denoiser_place;
+
+void ds__denoiser_at(ds_denoiser *d, ds_denoiser_place place);
+
 /* out [K,B,C,h,w] = network(z [B,C,h,w], t [B], conditioning k) in one call, in the network's own
- * parametrisation. */
+ * parametrisation. DS_E_FORMAT for an answer that is not finite, with step and branch. */
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,
                       const ds_cancel *cancel, ds_error *err);
 

@@ -36,7 +36,8 @@ struct ds_denoiser {
     bool ready;              /* conditionings are set */
     const ds_cancel *cancel; /* of the public calls */
     ds_taps *taps;
-    int64_t calls; /* of ds_denoise so far */
+    ds_denoiser_place place; /* told when an answer is refused */
+    int64_t calls;           /* of ds_denoise so far */
     ds_pull pull;
 };
 

@@ -327,6 +327,8 @@ ds_status ds_encode(ds_encoder *e, ds_error *err)
         if (st == DS_OK)
             st = ds__net_forward(p->net, e->o.cancel, err);
         if (st == DS_OK)
+            st = ds__net_finite(p->net, err);
+        if (st == DS_OK)
             ds__text_take(e->text, e->c, p->net, i, p->scratch);
     }
     for (int i = 0; st == DS_OK && i < e->parts; i++)

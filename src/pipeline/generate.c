@@ -10,6 +10,7 @@
 
 #include "base/options.h"
 #include "base/threads.h"
+#include "tensor/convert.h"
 
 #include <math.h>
 #include <string.h>
@@ -30,8 +31,12 @@ static ds_status check_tensor(const ds_tensor *t, const char *what, int64_t chan
     if (t == NULL)
         return DS_OK;
     if (t->rank == 4 && (t->dim[0] == images || (shared && t->dim[0] == 1)) &&
-        t->dim[1] == channels && t->dim[2] == height && t->dim[3] == width)
-        return DS_OK;
+        t->dim[1] == channels && t->dim[2] == height && t->dim[3] == width) {
+        if (ds__tensor_not_finite(t) < 0)
+            return DS_OK;
+        return ds_fail(err, DS_E_FORMAT, "%s: its element %lld is not a finite number", what,
+                       (long long)ds__tensor_not_finite(t));
+    }
     return ds_fail(err, DS_E_SHAPE, "%s has shape %s, expected [%lld, %lld, %lld, %lld]", what,
                    ds_tensor_shape(t, shape, sizeof shape), (long long)images, (long long)channels,
                    (long long)height, (long long)width);

@@ -282,6 +282,8 @@ static ds_status run_encoder(ds_text *t, ds_conditions *c, int i, int64_t *ids,
     if (st == DS_OK)
         st = ds__net_run(n, cancel, err);
     if (st == DS_OK)
+        st = ds__net_finite(n, err);
+    if (st == DS_OK)
         ds__text_take(t, c, n, i, row);
     ds__net_free(n);
     ds__module_done(t->model, modules[i]);

@@ -2,6 +2,7 @@
 
 #include "pipeline/run_impl.h"
 
+#include "base/finite.h"
 #include "base/threads.h"
 #include "pipeline/sampler_impl.h"
 
@@ -71,6 +72,7 @@ static ds_status one_call(ds_run *r, ds_error *err)
     for (int64_t b = 0; b < r->images; b++)
         ds_sampler_input(r->sampler[b], r->call, r->input + b * r->n, &r->time[b]);
     say(r, DS_ROWS_BATCH);
+    ds__denoiser_at(r->denoiser, (ds_denoiser_place){ r->step, r->steps, r->branches - 1 });
     if (st == DS_OK)
         st = ds__denoise(r->denoiser, r->output, r->input, r->time, r->options.cancel, err);
     if (st != DS_OK)
@@ -88,8 +90,21 @@ static ds_status one_call(ds_run *r, ds_error *err)
     return st;
 }
 
+/* A sampler divides by the signal's share, which is nothing where a schedule ends in pure noise. */
+static ds_status check_latents(const ds_run *r, const float *x, ds_error *err)
+{
+    if (ds__not_finite(x, r->images * r->n) < 0)
+        return DS_OK;
+    return ds_fail(err, DS_E_FORMAT,
+                   "the latent after step %d of %d is not a finite number, though the network's "
+                   "answer was: %s and guidance %g do not fit this model's noise schedule and "
+                   "prediction type; try another sampler, more steps or less guidance",
+                   r->step + 1, r->steps, ds_sampler_name(r->sampler[0]), r->options.cfg_scale);
+}
+
 static ds_status advance(ds_run *r, ds_error *err)
 {
+    float *latents = r->latents + r->step * r->images * r->n;
     bool ended = false;
     ds_status st = DS_OK;
 
@@ -100,8 +115,10 @@ static ds_status advance(ds_run *r, ds_error *err)
     if (st != DS_OK)
         return st;
     for (int64_t b = 0; b < r->images; b++)
-        memcpy(r->latents + (r->step * r->images + b) * r->n, ds_sampler_x(r->sampler[b]),
-               (size_t)r->n * sizeof(float));
+        memcpy(latents + b * r->n, ds_sampler_x(r->sampler[b]), (size_t)r->n * sizeof(float));
+    st = check_latents(r, latents, err);
+    if (st != DS_OK)
+        return st;
     r->step++;
     gather_x0(r);
     if (r->options.on_step != NULL)

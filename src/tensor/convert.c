@@ -227,3 +227,20 @@ void ds_convert(void *dst, ds_dtype to, const void *src, ds_dtype from, int64_t 
         for (int64_t i = 0; i < n; i++)
             store(dst, to, i, load(src, from, i));
 }
+
+int64_t ds__tensor_not_finite(const ds_tensor *t)
+{
+    const int64_t count = ds_tensor_count(t), block = 1024;
+    const size_t size = ds_dtype_size(t->dtype);
+    double values[1024];
+
+    for (int64_t first = 0; first < count; first += block) {
+        const int64_t n = count - first < block ? count - first : block;
+
+        ds_convert(values, DS_DTYPE_F64, (const char *)t->data + (size_t)first * size, t->dtype, n);
+        for (int64_t i = 0; i < n; i++)
+            if (!isfinite(values[i]))
+                return first + i;
+    }
+    return -1;
+}

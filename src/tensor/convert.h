@@ -40,4 +40,7 @@ static inline uint16_t ds__f32_to_bf16(float f)
 float ds__f16_to_f32(uint16_t h);
 uint16_t ds__f32_to_f16(float f); /* nearest even; overflow gives infinity */
 
+/* The index of a tensor's first element that is NaN or infinite; -1 if none is. */
+int64_t ds__tensor_not_finite(const ds_tensor *t);
+
 #endif

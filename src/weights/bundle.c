@@ -5,6 +5,8 @@
 
 #include "weights/bundle.h"
 
+#include "tensor/convert.h"
+
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,6 +268,7 @@ ds_status ds_bundle_expect(const ds_bundle *b, const char *name, int rank, const
     ds_tensor *t = ds_bundle_find(b, name);
     ds_tensor want = { .rank = rank };
     char expected[160], found[160];
+    int64_t bad;
     bool same;
 
     *out = NULL;
@@ -286,6 +289,12 @@ ds_status ds_bundle_expect(const ds_bundle *b, const char *name, int rank, const
                 ds_tensor_shape(&want, expected, sizeof expected),
                 ds_tensor_shape(t, found, sizeof found));
         return ds_fail_at(err, DS_E_SHAPE, name, -1);
+    }
+    bad = ds__tensor_not_finite(t);
+    if (bad >= 0) {
+        ds_fail(err, DS_E_FORMAT, "tensor '%.120s': its element %lld is not a finite number", name,
+                (long long)bad);
+        return ds_fail_at(err, DS_E_FORMAT, name, -1);
     }
     *out = t;
     return DS_OK;

@@ -217,11 +217,18 @@ typedef enum ds_removal {
     DS_REMOVE_NEUTRAL     /* "thing" */
 } ds_removal;
 
-/* The prompt with every occurrence of a word, or run of words, replaced: `word` must match whole
+/* The prompt as far as a model reads it, cut behind its last whole word that fits; *cut is the number of tokens left
+ * out (NULL is allowed). What is compared with and without a word must end at the same word: in a longer text, what
+ * was cut would move in where a word is taken out. DS_E_UNSUPPORTED for a prompt with emphasis that does not fit.
+ * Free with ds_free. */
+DS_API ds_status ds_prompt_fit(char **out, const ds_tokenizer *t, const char *prompt, int64_t *cut,
+                               ds_error *err);
+
+/* The prompt, as ds_prompt_fit cuts it, with every occurrence of a word, or run of words, replaced: `word` must match whole
  * words of the tokenizer's division, case aside, so that "bed" leaves "bedroom" alone; "s" at the
  * end of the prompt's word is not ignored. `with` NULL: by the removal's style; else by this text.
- * `times` gets the number of occurrences (NULL is allowed). DS_E_NOMATCH lists the prompt's words.
- * Free with ds_free. */
+ * `times` gets the number of occurrences (NULL is allowed). DS_E_NOMATCH lists the prompt's words,
+ * or says that the word stands beyond what the model reads. Free with ds_free. */
 DS_API ds_status ds_prompt_replace(char **out, const ds_tokenizer *t, const char *prompt,
                                    const char *word, ds_removal style, const char *with, int *times,
                                    ds_error *err);

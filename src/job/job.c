@@ -350,18 +350,33 @@ static bool has_model(const ds_record *r)
     return has;
 }
 
+/* What limits the answer stands beside it, in result.json, and in the record. */
+static ds_status keep_warnings(ds_job *j, ds_error *err)
+{
+    json_t *list = j->result->warnings > 0 ? json_array() : NULL;
+    ds_status st = list != NULL ? ds__result_set(j->result, "warnings", list, err) : DS_OK;
+
+    if (list == NULL && j->result->warnings > 0)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the warnings");
+    for (int i = 0; st == DS_OK && i < j->result->warnings; i++) {
+        char path[32];
+
+        if (json_array_append_new(list, json_string(j->result->warning[i])) != 0)
+            return ds_fail(err, DS_E_NOMEM, "no memory for the warnings");
+        snprintf(path, sizeof path, "warnings.%d", i);
+        st = ds_record_text(j->record, path, j->result->warning[i], err);
+    }
+    return st;
+}
+
 static ds_status finish(ds_job *j, ds_error *err)
 {
     ds_status st = DS_OK;
 
     if (j->model != NULL && !has_model(j->record)) /* it reads every byte of the weights */
         st = ds_record_open_model(j->record, j->model, err);
-    for (int i = 0; st == DS_OK && i < j->result->warnings; i++) {
-        char path[32];
-
-        snprintf(path, sizeof path, "warnings.%d", i);
-        st = ds_record_text(j->record, path, j->result->warning[i], err);
-    }
+    if (st == DS_OK)
+        st = keep_warnings(j, err);
     if (st == DS_OK)
         st = ds__job_time(j, "total", err);
     return st == DS_OK && j->result->page != NULL ? ds__page_end(j, j->result->page, err) : st;

@@ -29,8 +29,10 @@ struct ds_info {
 
     int64_t conditions;  /* distinct prompts */
     const char **prompt; /* [conditions] in canonical order, for the encoder */
-    int64_t *place;      /* [prompts]: conditioning of each */
-    ds_info_pair *pair;  /* in conditionings */
+    char **fitted;       /* [texts]: the prompts as far as the model reads them */
+    int64_t texts;
+    int64_t *place;     /* [prompts]: conditioning of each */
+    ds_info_pair *pair; /* in conditionings */
 
     float *latent; /* [C,h,w] */
     int64_t channels, height, width;
@@ -58,7 +60,7 @@ static ds_status warn(ds_info *n, const char *text, ds_error *err)
 /* ---- texts to conditionings ------------------------------------------------------------------ */
 
 typedef struct keyed {
-    const char *text;
+    const char *text;     /* as far as the model reads it */
     int64_t *ids, length; /* ids, and weights of emphasis in millionths above 1 */
     int64_t prompt;
 } keyed;
@@ -73,39 +75,50 @@ static int by_ids(const void *a, const void *b)
     return 0;
 }
 
-static ds_status key_of(ds_info *n, keyed *k, const ds_tokenizer *t, const char *text,
-                        ds_error *err)
+/* Ids and weights of a text that fits. */
+static ds_status ids_of(keyed *k, const ds_tokenizer *t, ds_error *err)
 {
     const int64_t length = ds_tokenizer_describe(t).length;
-    char message[256];
     ds_tokens *tokens;
-    int64_t cut;
     ds_status st;
 
     k->length = 2 * length;
-    k->text = text;
     k->ids = ds_calloc((size_t)k->length, sizeof *k->ids);
     if (k->ids == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for the tokens of a prompt");
-    st = ds_tokenizer_encode(t, &tokens, text, err);
+    st = ds_tokenizer_encode(t, &tokens, k->text, err);
     if (st != DS_OK)
         return st;
-    cut = ds_tokenizer_pad(t, k->ids, tokens, 0);
+    ds_tokenizer_pad(t, k->ids, tokens, 0);
     for (int64_t i = 0; tokens->weight != NULL && i < tokens->count && i < length - 2; i++)
         k->ids[length + i] = (int64_t)((double)tokens->weight[i] * 1e6) - 1000000;
     if (tokens->breaks)
         st = ds_fail(
             err, DS_E_UNSUPPORTED,
             "information is measured on prompts of one chunk, and BREAK makes another: \"%.120s\"",
-            text);
+            k->text);
     ds_tokens_free(tokens);
-    if (st != DS_OK)
+    return st;
+}
+
+static ds_status key_of(ds_info *n, keyed *k, const ds_tokenizer *t, const char *text,
+                        ds_error *err)
+{
+    char message[256];
+    int64_t cut;
+    ds_status st = ds_prompt_fit(&n->fitted[k->prompt], t, text, &cut, err);
+
+    k->text = n->fitted[k->prompt];
+    if (st == DS_OK)
+        st = ids_of(k, t, err);
+    if (st != DS_OK || cut == 0)
         return st;
-    snprintf(message, sizeof message,
-             "%lld tokens at the end of \"%.120s\" did not fit: the model "
-             "does not see them",
-             (long long)cut, text);
-    return cut > 0 ? warn(n, message, err) : DS_OK;
+    snprintf(
+        message, sizeof message,
+        "%lld tokens at the end of \"%.120s\" did not fit and were cut off: the model does not "
+        "read them",
+        (long long)cut, text);
+    return warn(n, message, err);
 }
 
 static ds_status order_prompts(ds_info *n, const ds_info_options *o, keyed *key,
@@ -139,9 +152,12 @@ static ds_status collect_prompts(ds_info *n, const ds_info_options *o, const ds_
     ds_status st;
 
     n->prompt = ds_calloc((size_t)o->prompts, sizeof *n->prompt);
+    n->fitted = ds_calloc((size_t)o->prompts, sizeof *n->fitted);
+    n->texts = n->fitted != NULL ? o->prompts : 0;
     n->place = ds_calloc((size_t)o->prompts, sizeof *n->place);
     n->pair = ds_calloc((size_t)o->pairs, sizeof *n->pair);
-    if (key == NULL || n->prompt == NULL || n->place == NULL || n->pair == NULL)
+    if (key == NULL || n->prompt == NULL || n->fitted == NULL || n->place == NULL ||
+        n->pair == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for %lld prompts", (long long)o->prompts);
     else
         st = order_prompts(n, o, key, t, err);
@@ -360,6 +376,9 @@ void ds_info_free(ds_info *n)
     ds__estimate_free(n->estimate);
     ds__network_source_free(n->source);
     ds_free(n->latent);
+    for (int64_t i = 0; i < n->texts; i++)
+        ds_free(n->fitted[i]);
+    ds_free(n->fitted);
     ds_free(n->prompt);
     ds_free(n->place);
     ds_free(n->pair);

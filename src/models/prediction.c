@@ -16,12 +16,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SIDE = 8, TOKENS = 77, LAST_STEP = 999 };
+enum { SIDE = 8, TOKENS = 77, LAST_STEP = 999, MOST_CHANNELS = 16 };
 
 /* What is asked: a constant latent, or noise. */
 typedef struct trial {
-    float x[4 * SIDE * SIDE];
-    float out[4 * SIDE * SIDE];
+    float x[MOST_CHANNELS * SIDE * SIDE];
+    float out[MOST_CHANNELS * SIDE * SIDE];
     int64_t count;
 } trial;
 
@@ -158,8 +158,8 @@ static bool can_measure(const ds_model *m)
 {
     const ds_unet_config *c = &m->unet;
 
-    return ds__module_available(m, DS_MODULE_UNET) && c->in_channels == 4 && c->out_channels == 4 &&
-           SIDE >> (c->levels - 1) > 0;
+    return ds__module_available(m, DS_MODULE_UNET) && c->in_channels == c->out_channels &&
+           c->in_channels <= MOST_CHANNELS && SIDE >> (c->levels - 1) > 0;
 }
 
 static ds_status decide(ds_model *m, ds_error *err)

@@ -4,9 +4,11 @@ models.py lora FILE KIND      a LoRA for the small model (or XL) with known numb
 models.py merged BASE OUT FILE KIND   do the weights of folder OUT hold BASE plus what FILE means?
 models.py embedding FILE NAME=FIRST,SECOND ...   tensors of two rows, each the embedding of a token (MODEL:ENCODER:ID)
 models.py part FILE.safetensors OUT PREFIX   the tensors behind a prefix alone, without it, as safetensors or .pt
+models.py f8 FILE OUT8 OUT16 e4m3|e5m2    matrices of FILE rounded to 8-bit floats, as such and as f16
 models.py same A B [NAME ...]    do two safetensors files hold the same tensors?
 """
 
+import bisect
 import io
 import json
 import pickle
@@ -228,6 +230,34 @@ def part(source, out, prefix):
     (write if out.endswith(".safetensors") else torch_file)(out, tensors)
 
 
+# ---- 8-bit floats --------------------------------------------------------------------------------------------
+
+def e4m3(byte):
+    exponent, fraction = byte >> 3 & 15, byte & 7
+    value = fraction / 8 * 2.0 ** -6 if exponent == 0 else (1 + fraction / 8) * 2.0 ** (exponent - 7)
+    return -value if byte & 128 else value
+
+
+def f8(source, out8, out16, kind):
+    """Of positive values, which 0x7f does not end, the nearest below; e5m2 is the upper byte of an f16."""
+    table = [e4m3(b) for b in range(127)]
+    small, large = {}, {}
+    for name, (dtype, shape, data) in read(source)[0].items():
+        if len(shape) < 2 or dtype != "F16":
+            small[name] = large[name] = (dtype, shape, data)
+            continue
+        if kind == "e5m2":
+            bytes_ = data[1::2]
+            wide = b"".join(bytes((0, b)) for b in bytes_)
+        else:
+            codes = [bisect.bisect_right(table, min(abs(v), 448.0)) - 1 | (128 if v < 0 else 0) for v in numbers((dtype, shape, data))]
+            bytes_ = bytes(codes)
+            wide = struct.pack("<%de" % len(codes), *[e4m3(b) for b in codes])
+        small[name], large[name] = ("F8_" + kind.upper(), shape, bytes_), ("F16", shape, wide)
+    write(out8, small)
+    write(out16, large)
+
+
 def embedding(path, items):
     tensors = {}
     for item in items:
@@ -253,6 +283,8 @@ def main():
         embedding(rest[0], rest[1:])
     elif verb == "part":
         part(*rest)
+    elif verb == "f8":
+        f8(*rest)
     elif verb == "same":  # of the names that follow, or of all
         a, b = read(rest[0])[0], read(rest[1])[0]
         sys.exit(any(a[k] != b[k] for k in rest[2:]) if len(rest) > 2 else a != b)

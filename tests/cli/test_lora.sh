@@ -70,6 +70,15 @@ for vae in one.vae.pt one.vae.safetensors; do
     make same "$dir/whole/tensors.safetensors" "$dir/with-$vae/tensors.safetensors"
 done
 
+# ---- 8-bit floats: the same picture as from the same values in 16 bits
+for kind in e4m3 e5m2; do
+    make f8 "$dir/one.safetensors" "$dir/$kind.safetensors" "$dir/$kind-16.safetensors" $kind
+    works generate -m "$dir/$kind.safetensors" --config "$m" $draw --out "$dir/g-$kind"
+    works generate -m "$dir/$kind-16.safetensors" --config "$m" $draw --out "$dir/g-$kind-16"
+    make same "$dir/g-$kind/tensors.safetensors" "$dir/g-$kind-16/tensors.safetensors"
+    cmp -s "$dir/g-$kind/tensors.safetensors" "$dir/whole/tensors.safetensors" && fail "$kind: nothing was rounded"
+done
+
 m=$dir/model
 # ---- instruments on a model with a LoRA: at 0 the same numbers, at 4 others, and they run
 make lora "$dir/v.safetensors" lycoris

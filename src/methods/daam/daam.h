@@ -149,9 +149,10 @@ ds_status ds__daam_add_texts(ds_daam *d, const char *const *prompt, int64_t prom
 /* Divides the budget, once steps and texts are known; fills the plan. */
 ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err);
 
-/* The same for a division that is known: of a loaded trace. */
+/* The same for a division that is known: of a loaded trace, whose file holds `have` numbers, and nothing of the
+ * last `more` texts. DS_E_FORMAT, before anything is allocated, if the sums that it describes are more. */
 ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_apart,
-                          bool layers_apart, ds_error *err);
+                          bool layers_apart, int64_t more, int64_t have, ds_error *err);
 
 /* Adds probabilities [heads, rows, columns] of queries first, first + 1, ... of image `image`. */
 void ds__daam_add(ds_daam *d, int64_t layer, int64_t text, int64_t image, int64_t first,

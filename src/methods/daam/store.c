@@ -107,6 +107,13 @@ static daam_slot *slot_of(ds_daam *d, const daam_layer *l)
     return &d->trace.slot[d->trace.slots++];
 }
 
+/* Numbers of text t in a slot; in double, since a damaged file may claim any. */
+static double floats_of(const ds_daam *d, const daam_slot *s, int64_t t)
+{
+    return (double)images_of(d, t) * (double)d->trace.groups * (double)s->heads *
+           (double)d->trace.text[t].rows * (double)s->height * (double)s->width;
+}
+
 static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
 {
     int64_t n = 0;
@@ -116,8 +123,7 @@ static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
         return no_memory(err);
     for (int64_t t = 0; t < d->trace.texts; t++) {
         s->offset[t] = n;
-        n += images_of(d, t) * d->trace.groups * s->heads * d->trace.text[t].rows * s->height *
-             s->width;
+        n += (int64_t)floats_of(d, s, t);
     }
     s->floats = n;
     s->data = ds_calloc((size_t)n, sizeof *s->data);
@@ -125,10 +131,8 @@ static ds_status allocate(ds_daam *d, daam_slot *s, ds_error *err)
     return s->data != NULL ? DS_OK : no_memory(err);
 }
 
-static ds_status make_slots(ds_daam *d, ds_error *err)
+static ds_status lay_out(ds_daam *d, ds_error *err)
 {
-    ds_status st = DS_OK;
-
     d->trace.slot = ds__arena_alloc(&d->arena, (size_t)d->trace.layers * sizeof *d->trace.slot);
     if (d->trace.slot == NULL)
         return no_memory(err);
@@ -143,6 +147,13 @@ static ds_status make_slots(ds_daam *d, ds_error *err)
         s->maps += d->trace.heads_apart ? 1 : l->kept_heads;
         l->slot = (int)(s - d->trace.slot);
     }
+    return DS_OK;
+}
+
+static ds_status make_slots(ds_daam *d, ds_error *err)
+{
+    ds_status st = DS_OK;
+
     for (int i = 0; st == DS_OK && i < d->trace.slots; i++)
         st = allocate(d, &d->trace.slot[i], err);
     if (st == DS_OK && d->trace.self.layers > 0) {
@@ -217,12 +228,29 @@ ds_status ds__daam_plan(ds_daam *d, int64_t steps, ds_error *err)
     if (st == DS_OK)
         st = divide(d, err);
     if (st == DS_OK)
+        st = lay_out(d, err);
+    if (st == DS_OK)
         st = make_slots(d, err);
     return st == DS_OK ? tell(d, err) : st;
 }
 
+/* Nothing is allocated on a lie: the sums of all texts but the last `more` must be there. */
+static ds_status check_floats(const ds_daam *d, int64_t more, int64_t have, ds_error *err)
+{
+    double need = d->trace.self.layers > 0 ? (double)(self_bytes(d) / sizeof(float)) : 0;
+
+    for (int i = 0; i < d->trace.slots; i++)
+        for (int64_t t = 0; t < d->trace.texts - more; t++)
+            need += floats_of(d, &d->trace.slot[i], t);
+    if (need <= (double)have)
+        return DS_OK;
+    return ds_fail(err, DS_E_FORMAT,
+                   "a trace that describes %.0f sums and holds %lld numbers: it is damaged", need,
+                   (long long)have);
+}
+
 ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_apart,
-                          bool layers_apart, ds_error *err)
+                          bool layers_apart, int64_t more, int64_t have, ds_error *err)
 {
     ds_status st;
 
@@ -234,6 +262,10 @@ ds_status ds__daam_replan(ds_daam *d, int64_t steps, int64_t groups, bool heads_
         return ds_fail(err, DS_E_FORMAT, "a trace of %lld groups of fewer steps",
                        (long long)groups);
     st = list_heads(d, err);
+    if (st == DS_OK)
+        st = lay_out(d, err);
+    if (st == DS_OK)
+        st = check_floats(d, more, have, err);
     if (st == DS_OK)
         st = make_slots(d, err);
     return st == DS_OK ? tell(d, err) : st;

@@ -373,7 +373,9 @@ static ds_status finish(ds_job *j, ds_error *err)
 {
     ds_status st = DS_OK;
 
-    if (j->model != NULL && !has_model(j->record)) /* it reads every byte of the weights */
+    /* It reads every byte of the weights: only for what may become a run folder. */
+    if (j->model != NULL && (j->method->parts & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) != 0 &&
+        !has_model(j->record))
         st = ds_record_open_model(j->record, j->model, err);
     if (st == DS_OK)
         st = keep_warnings(j, err);

@@ -32,6 +32,7 @@ extern const ds_method ds__method_eval_info;
 extern const ds_method ds__method_eval_pid;
 extern const ds_method ds__method_eval_component;
 extern const ds_method ds__method_score;
+extern const ds_method ds__method_export;
 extern const ds_method ds__method_component_score;
 extern const ds_method ds__method_component_edit;
 extern const ds_method ds__method_component_check;

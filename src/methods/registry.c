@@ -41,6 +41,7 @@ static const ds_method *const methods[] = {
     &ds__method_component_save,
     &ds__method_eval_component,
     &ds__method_score,
+    &ds__method_export,
 };
 /* clang-format on */
 

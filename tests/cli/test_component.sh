@@ -94,6 +94,12 @@ expect 0 'weights of' component save --edit "$dir/w" --diff "$dir/w.safetensors"
 expect 0 '"parameters": 131163' inspect -m "$dir/edited" --json
 expect 0 'weights of' component save --edit "$dir/e" --export "$dir/edited.safetensors"
 [ -f "$dir/edited.safetensors" ] || fail 'a name that ends in .safetensors is a single file'
+# `export --edit` writes what `component save --export` does; two edits add up; an edit of another model is refused.
+expect 0 '' export -m "$m" --edit "$dir/e" --out "$dir/edited-2.safetensors"
+cmp "$dir/edited.safetensors" "$dir/edited-2.safetensors" || fail "export --edit: another file"
+expect 0 '' export -m "$m" --edit "$dir/e" --edit "$dir/w" --out "$dir/edited-3.safetensors"
+cmp -s "$dir/edited.safetensors" "$dir/edited-3.safetensors" && fail "export --edit: the second edit is lost"
+expect 2 'was made for another model' export -m "$dir/edited" --edit "$dir/e" --out "$dir/edited-4.safetensors"
 expect 2 'is there already' component save --edit "$dir/e" --export "$dir/edited.safetensors"
 expect 2 'was made for another model' component save -m "$dir/edited" --edit "$dir/e" --lora "$dir/x.safetensors"
 printf 'a house\ntwo birds\na tree\n' >"$dir/keep"

@@ -140,14 +140,16 @@ static bool is_in(const char *name, const char *const *list, size_t n)
 static bool stands_apart(const ds_method *m, const char *option)
 {
     static const char *const apart[] = {
-        "batch",     "cfg-scale", "concept",   "count",    "draws",    "edit",   "edits",
-        "embedding", "eta",       "heads",     "keep",     "kind",     "layers", "limit",
-        "lora",      "name",      "pictures",  "rounds",   "rows",     "seed",   "steps",
-        "words",     "tokens",    "sentences", "strength", "threshold"
+        "batch",     "cfg-scale", "concept",   "count",    "draws",     "edit",   "edits",
+        "embedding", "eta",       "heads",     "keep",     "kind",      "layers", "limit",
+        "lora",      "name",      "pictures",  "rounds",   "rows",      "seed",   "steps",
+        "words",     "tokens",    "sentences", "strength", "threshold", "select"
     };
 
     if ((m->parts & DS_JOB_OWN_MODEL) != 0 && strcmp(option, "model") == 0)
-        return true; /* it lists several */
+        return true;                    /* it lists several */
+    if (strcmp(m->name, "export") == 0) /* a file or a folder; the edits that go into it */
+        return strcmp(option, "out") == 0 || strcmp(option, "edit") == 0;
     return (strstr(m->name, "concept") != NULL || strstr(m->name, "component") != NULL) &&
            is_in(option, apart, DS_COUNT(apart));
 }

@@ -6,7 +6,6 @@
 #include "opts.h"
 
 extern const ds_command cmd_encode;
-extern const ds_command cmd_export;
 extern const ds_command cmd_forward;
 extern const ds_command cmd_help;
 extern const ds_command cmd_new_model;

@@ -16,9 +16,8 @@
 
 /* Commands that are no methods of the library. */
 static const ds_command *const plain[] = {
-    &cmd_help,    &cmd_inspect, &cmd_tokenize,  &cmd_sites,   &cmd_export,
-    &cmd_forward, &cmd_encode,  &cmd_sample,    &cmd_random,  &cmd_replay,
-    &cmd_report,  &cmd_train,   &cmd_new_model, &cmd_version,
+    &cmd_help,   &cmd_inspect, &cmd_tokenize, &cmd_sites, &cmd_forward,   &cmd_encode,  &cmd_sample,
+    &cmd_random, &cmd_replay,  &cmd_report,   &cmd_train, &cmd_new_model, &cmd_version,
 };
 
 #define TALK COMMON_JSON | COMMON_PROGRESS | COMMON_SHOW

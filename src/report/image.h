@@ -20,7 +20,8 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
 ds_status ds__jpeg_decode(ds_image *out, const void *data, size_t bytes, const char *name,
                           ds_error *err);
 
-/* How to turn a picture, 1 to 8, from the content of a JPEG's APP1 segment; 1 means not at all. */
+/* How to turn a picture, 1 to 8, from Exif data, which begin as a TIFF file ("II" or "MM"): a PNG's eXIf chunk, or
+ * a JPEG's APP1 segment behind "Exif\0\0". 1 means not at all. */
 int ds__exif_orientation(const unsigned char *data, size_t bytes);
 ds_status ds__image_orient(ds_image *image, int orientation, ds_error *err);
 

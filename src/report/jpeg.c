@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <jpeglib.h>
 
@@ -28,13 +29,16 @@ static void on_message(j_common_ptr info, int severity)
         stop(info);
 }
 
+/* APP1 holds Exif, or XMP, in any order. */
 static int orientation_of(const struct jpeg_decompress_struct *info)
 {
+    static const char head[6] = "Exif\0";
     const struct jpeg_marker_struct *m = info->marker_list;
 
     for (; m != NULL; m = m->next)
-        if (m->marker == JPEG_APP0 + 1)
-            return ds__exif_orientation(m->data, m->data_length);
+        if (m->marker == JPEG_APP0 + 1 && m->data_length > sizeof head &&
+            memcmp(m->data, head, sizeof head) == 0)
+            return ds__exif_orientation(m->data + sizeof head, m->data_length - sizeof head);
     return 1;
 }
 

@@ -43,6 +43,22 @@ static ds_status check_chunks(const void *data, size_t bytes, const char *name, 
     return ds_fail_at(err, DS_E_FORMAT, name, (int64_t)at);
 }
 
+/* Of the eXIf chunk of a file whose chunks were checked. */
+static int orientation_of(const void *data)
+{
+    const unsigned char *p = (const unsigned char *)data + 8;
+
+    for (;;) {
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+
+        if (memcmp(p + 4, "eXIf", 4) == 0)
+            return ds__exif_orientation(p + 8, length);
+        if (memcmp(p + 4, "IEND", 4) == 0)
+            return 1;
+        p += length + 12;
+    }
+}
+
 /* Lays pixels with opacity over white, level by level, as picture viewers do. */
 static ds_status read_over_white(ds_image *out, png_image *info, const char *name, ds_error *err)
 {
@@ -88,15 +104,14 @@ ds_status ds__png_decode(ds_image *out, const void *data, size_t bytes, const ch
             st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", name, info.message);
     }
     png_image_free(&info);
-    return st;
+    return st == DS_OK ? ds__image_orient(out, orientation_of(data), err) : st;
 }
 
-/* Opacity alone: pixels are read as RGBA and thinned in place. */
-static ds_status decode_opacity(unsigned char **out, ds_image *size, const void *data, size_t bytes,
-                                const char *path, ds_error *err)
+/* RGBA of a whole file; *size has its sides, and pixels of its own. */
+static ds_status decode_rgba(unsigned char **out, ds_image *size, const void *data, size_t bytes,
+                             const char *path, ds_error *err)
 {
     png_image info;
-    unsigned char *rgba = NULL;
     ds_status st = check_chunks(data, bytes, path, err);
 
     if (st != DS_OK)
@@ -108,15 +123,28 @@ static ds_status decode_opacity(unsigned char **out, ds_image *size, const void 
     info.flags |= PNG_IMAGE_FLAG_16BIT_sRGB;
     st = ds__image_promised(size, info.width, info.height, bytes, path, err);
     info.format = PNG_FORMAT_RGBA;
-    if (st == DS_OK)
-        rgba = ds_calloc((size_t)(size->width * size->height), 4);
-    if (st == DS_OK && rgba == NULL)
+    if (st == DS_OK && (*out = ds_calloc((size_t)(size->width * size->height), 4)) == NULL)
         st = ds_fail(err, DS_E_NOMEM, "%s: no memory for its pixels", path);
-    if (st == DS_OK && !png_image_finish_read(&info, NULL, rgba, 0, NULL))
+    if (st == DS_OK && !png_image_finish_read(&info, NULL, *out, 0, NULL))
         st = ds_fail(err, DS_E_FORMAT, "%s: damaged PNG: %s", path, info.message);
     png_image_free(&info);
-    for (int64_t i = 0; st == DS_OK && i < size->width * size->height; i++)
-        rgba[i] = rgba[4 * i + 3];
+    return st;
+}
+
+/* Opacity alone, turned as the pixels are: it goes through the red of a picture. */
+static ds_status decode_opacity(unsigned char **out, ds_image *size, const void *data, size_t bytes,
+                                const char *path, ds_error *err)
+{
+    unsigned char *rgba = NULL;
+    ds_status st = decode_rgba(&rgba, size, data, bytes, path, err);
+    int64_t n = size->width * size->height;
+
+    for (int64_t i = 0; st == DS_OK && i < n; i++)
+        size->rgb[3 * i] = rgba[4 * i + 3];
+    if (st == DS_OK)
+        st = ds__image_orient(size, orientation_of(data), err);
+    for (int64_t i = 0; st == DS_OK && i < n; i++)
+        rgba[i] = size->rgb[3 * i];
     if (st != DS_OK) {
         ds_free(rgba);
         rgba = NULL;

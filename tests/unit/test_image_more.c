@@ -6,9 +6,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <jpeglib.h>
 #include <png.h>
+
+#include "base/file.h"
 
 /* Pillow 9.4: Image.fromarray(a).resize(size, filter) of
  * a[i] = (37 i + 11 (i mod 7)) mod 256, [4, 5, 3]. */
@@ -132,7 +135,7 @@ static void transparency_lies_over_white(void **state)
     static const unsigned char rgba[] = { 0, 100, 255, 0, 0, 100, 255, 255, 0, 100, 255, 51 };
     static const unsigned char want[] = { 255, 255, 255, 0, 100, 255, 204, 224, 255 };
     unsigned char file[1024];
-    size_t n = make_png(file, sizeof file, PNG_FORMAT_RGBA, rgba, 3);
+    size_t n = make_turned_png(file, sizeof file, PNG_FORMAT_RGBA, rgba, 3);
     ds_image a;
     ds_error err = { 0 };
 
@@ -189,11 +192,12 @@ static void sixteen_bits_are_not_brightened(void **state)
     ds_image_clear(&a);
 }
 
-/* A picture of 48 x 32 whose upper left quarter is black, with an Exif segment. */
+/* A picture of 48 x 32 whose upper left quarter is black, with an Exif segment behind one of XMP. */
 static unsigned char *make_jpeg(const unsigned char *exif, unsigned n, unsigned long *bytes)
 {
     struct jpeg_compress_struct info;
     struct jpeg_error_mgr errors;
+    static const char xmp[] = "http://ns.adobe.com/xap/1.0/";
     unsigned char *out = NULL, row[48];
     JSAMPROW rows[1] = { row };
 
@@ -207,6 +211,7 @@ static unsigned char *make_jpeg(const unsigned char *exif, unsigned n, unsigned 
     info.in_color_space = JCS_GRAYSCALE;
     jpeg_set_defaults(&info);
     jpeg_start_compress(&info, TRUE);
+    jpeg_write_marker(&info, JPEG_APP0 + 1, (const JOCTET *)xmp, sizeof xmp);
     jpeg_write_marker(&info, JPEG_APP0 + 1, exif, n);
     while (info.next_scanline < info.image_height) {
         memset(row, 255, sizeof row);
@@ -253,6 +258,62 @@ static void photographs_are_turned(void **state)
     }
 }
 
+/* 48 x 32, black and opaque in the upper left quarter alone, with an eXIf chunk before the pixels. */
+static size_t make_turned_png(unsigned char *file, size_t room, const unsigned char *exif, size_t n)
+{
+    static unsigned char rgba[48 * 32 * 4];
+    png_image info = {
+        .version = PNG_IMAGE_VERSION, .width = 48, .height = 32, .format = PNG_FORMAT_RGBA
+    };
+    png_alloc_size_t bytes = room - 12 - n;
+    unsigned char chunk[64];
+    size_t head = 8 + 25, size;
+
+    for (int i = 0; i < 48 * 32; i++)
+        rgba[4 * i + 3] = i % 48 < 24 && i < 48 * 16 ? 255 : 0;
+    assert_true(png_image_write_to_memory(&info, file, &bytes, 0, rgba, 0, NULL));
+    size = put_chunk(chunk, "eXIf", exif, (unsigned)n);
+    memmove(file + head + size, file + head, bytes - head);
+    memcpy(file + head, chunk, size);
+    return bytes + size;
+}
+
+static void pngs_are_turned_with_their_opacity(void **state)
+{
+    static const int corner[9] = { 0, 0, 1, 3, 2, 0, 1, 3, 2 };
+    unsigned char exif[] = { 'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3,
+                             0,   1,   0,  0, 0, 0, 0, 0, 0, 0, 0,    0, 0 };
+    static unsigned char file[1 << 16];
+    char path[] = "/tmp/diffuscope-test-XXXXXX";
+    const int fd = mkstemp(path);
+    ds_error err = { 0 };
+
+    (void)state;
+    assert_true(fd >= 0);
+    close(fd);
+    for (int o = 0; o < 9; o++) {
+        unsigned char *opacity;
+        int64_t w, h;
+        ds_image a;
+        size_t n;
+
+        exif[18] = (unsigned char)o;
+        n = make_turned_png(file, sizeof file, exif, sizeof exif);
+        ts_ok(ds_image_decode(&a, file, n, "a.png", &err), &err);
+        assert_int_equal(a.width, o >= 5 ? 32 : 48);
+        assert_int_equal(black_corner(&a), corner[o]);
+        ts_ok(ds__file_write(path, file, n, &err), &err);
+        ts_ok(ds_png_opacity(&opacity, &w, &h, path, &err), &err);
+        assert_int_equal(w, a.width);
+        assert_int_equal(h, a.height);
+        for (int64_t i = 0; i < w * h; i++)
+            assert_int_equal(opacity[i] > 0, a.rgb[3 * i] < 128);
+        ds_free(opacity);
+        ds_image_clear(&a);
+    }
+    unlink(path);
+}
+
 /* Exif segments that end early or point outside: the picture is read as it is. */
 static void false_notes_are_ignored(void **state)
 {
@@ -286,6 +347,7 @@ int main(void)
         cmocka_unit_test(transparency_lies_over_white),
         cmocka_unit_test(sixteen_bits_are_not_brightened),
         cmocka_unit_test(photographs_are_turned),
+        cmocka_unit_test(pngs_are_turned_with_their_opacity),
         cmocka_unit_test(false_notes_are_ignored),
     };
 

@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "models/create.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -330,19 +331,33 @@ static void report(ds_trainer *t, const ds_train_progress *p, FILE *log)
         t->o->progress(t->o->user, p);
 }
 
-/* What is due after step `done` (counted from 1). */
-static ds_status keep(ds_trainer *t, int64_t done, char *line, size_t room, ds_error *err)
+/* The model and the sheet that are due after step `done` (counted from 1). */
+static ds_status make_products(ds_trainer *t, int64_t done, char *line, size_t room, ds_error *err)
 {
     const ds_settings *s = &t->settings;
     char path[DS_TRAIN_PATH];
-    ds_status st = DS_OK;
+    ds_status st;
 
-    if (done % s->checkpoint == 0 || done == s->steps)
-        st = save(t, done, err);
-    if (st != DS_OK || (done % s->sheet != 0 && done != s->steps))
-        return st;
+    if (done % s->sheet != 0 && done != s->steps)
+        return DS_OK;
     st = ds__state_export(&t->state, ds__train_path(t, path, "model"), err);
     return st == DS_OK ? t->stage->sheet(t, done, line, room, err) : st;
+}
+
+/* After step `done`. The checkpoint comes last: what it says is done has all of its products, and a run that is killed
+ * before makes them again. */
+static ds_status keep(ds_trainer *t, ds_train_progress *p, int64_t done, FILE *log, ds_error *err)
+{
+    const ds_settings *s = &t->settings;
+    char line[256] = "";
+    ds_status st = make_products(t, done, line, sizeof line, err);
+
+    if (st != DS_OK)
+        return st;
+    p->event = line[0] != '\0' ? line : NULL;
+    report(t, p, log);
+    p->event = NULL;
+    return done % s->checkpoint == 0 || done == s->steps ? save(t, done, err) : DS_OK;
 }
 
 static double flops_of_step(const ds_trainer *t)
@@ -364,7 +379,6 @@ static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
 {
     double start = ds__seconds(), flops = flops_of_step(t);
     ds_train_progress p = { .steps = t->settings.steps };
-    char line[256];
     ds_status st = DS_OK;
 
     for (int64_t step = first; st == DS_OK && step < p.steps; step++) {
@@ -384,12 +398,35 @@ static ds_status loop(ds_trainer *t, int64_t first, FILE *log, ds_error *err)
         p.images_per_second =
             (double)((p.step - first) * t->settings.batch) / (ds__seconds() - start);
         p.gflops = flops * (double)(p.step - first) / (ds__seconds() - start) * 1e-9;
-        line[0] = '\0';
-        st = keep(t, p.step, line, sizeof line, err);
-        p.event = line[0] != '\0' ? line : NULL;
-        if (st == DS_OK)
-            report(t, &p, log);
+        st = keep(t, &p, p.step, log, err);
     }
+    return st;
+}
+
+/* The log of the steps before `first`, to go on with: those behind it are made again, and so are their lines. */
+static ds_status open_log(FILE **log, const ds_trainer *t, int64_t first, ds_error *err)
+{
+    char path[DS_TRAIN_PATH], *text = NULL;
+    size_t bytes = 0, kept = 0;
+    long long step;
+    ds_status st = DS_OK;
+
+    ds__train_path(t, path, "log.jsonl");
+    *log = NULL;
+    if (access(path, F_OK) == 0)
+        st = ds__file_read(&text, &bytes, path, (size_t)1 << 30, err);
+    while (st == DS_OK && kept < bytes) {
+        const char *end = memchr(text + kept, '\n', bytes - kept);
+
+        if (end == NULL || sscanf(text + kept, "{\"step\": %lld", &step) != 1 || step > first)
+            break;
+        kept = (size_t)(end + 1 - text);
+    }
+    if (st == DS_OK && kept < bytes)
+        st = ds__file_write(path, text, kept, err);
+    ds_free(text);
+    if (st == DS_OK && (*log = fopen(path, "a")) == NULL)
+        st = ds_fail(err, DS_E_IO, "%s: cannot open it: %s", path, strerror(errno));
     return st;
 }
 
@@ -406,9 +443,8 @@ ds_status ds_train(const char *what, const ds_train_options *given, ds_error *er
     ds_train_options taken;
     const ds_train_options *o = &taken;
     ds_trainer t = { .stage = find_stage(what), .o = o };
-    char path[DS_TRAIN_PATH];
     int64_t step = 0;
-    FILE *log;
+    FILE *log = NULL;
     ds_status st = ds__options_take(&taken, sizeof taken, &defaults, given, "train options",
                                     "DS_TRAIN_OPTIONS_INIT", err);
 
@@ -420,12 +456,12 @@ ds_status ds_train(const char *what, const ds_train_options *given, ds_error *er
     if (o->config == NULL || o->out == NULL || o->data == NULL)
         return ds_fail(err, DS_E_ARG, "a training needs a configuration, data and a folder");
     st = begin(&t, &step, err);
-    if (st == DS_OK) {
-        log = fopen(ds__train_path(&t, path, "log.jsonl"), "a");
+    if (st == DS_OK)
+        st = open_log(&log, &t, step, err);
+    if (st == DS_OK)
         st = loop(&t, step, log, err);
-        if (log != NULL)
-            fclose(log);
-    }
+    if (log != NULL)
+        fclose(log);
     finish(&t);
     return st;
 }

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "weights/bundle.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -315,6 +316,26 @@ static ds_status load_parts(ds_weights_state *s, const ds_bundle *b, ds_error *e
     return DS_OK;
 }
 
+static ds_status read_step(int64_t *step, const char *number, const ds_settings *o,
+                           const char *path, ds_error *err)
+{
+    char *end;
+    long long n;
+
+    errno = 0;
+    n = strtoll(number, &end, 10);
+    if (end == number || *end != '\0' || errno != 0 || n < 0)
+        return ds_fail(err, DS_E_FORMAT,
+                       "%s: expected the number of steps that are done, found \"%.40s\"", path,
+                       number);
+    if (n > o->steps)
+        return ds_fail(err, DS_E_ARG,
+                       "%s: %lld steps are done, and \"steps\" asks for %lld: raise it to go on",
+                       path, n, (long long)o->steps);
+    *step = n;
+    return DS_OK;
+}
+
 ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what,
                          const ds_settings *o, int64_t *step, ds_error *err)
 {
@@ -338,7 +359,7 @@ ds_status ds__state_load(ds_weights_state *s, const char *path, const char *what
     if (st == DS_OK)
         st = load_parts(s, b, err);
     if (st == DS_OK)
-        *step = strtoll(number, NULL, 10);
+        st = read_step(step, number, o, path, err);
     ds_bundle_free(b);
     return st == DS_OK ? st : ds_fail_at(err, st, path, -1);
 }

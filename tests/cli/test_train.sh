@@ -72,6 +72,11 @@ killed_and_whole() {
     cmp "$dir/$1/checkpoint.safetensors" "$dir/$1-killed/checkpoint.safetensors" ||
         fail "$1: resumed, other bits"
     [ -s "$dir/$1/sheet-0000060.png" ] || fail "$1: no sheet"
+    python3 - "$dir/$1" "$dir/$1-killed" <<'END' || fail "$1: resumed, another log"
+import json, sys
+steps = [[json.loads(l)["step"] for l in open(f + "/log.jsonl")] for f in sys.argv[1:]]
+assert steps[0] == steps[1], steps
+END
     python3 - "$dir/$1/log.jsonl" <<'END' || fail "$1: the loss does not fall"
 import json, sys
 lines = [json.loads(l) for l in open(sys.argv[1])]
@@ -82,6 +87,34 @@ END
 }
 
 killed_and_whole vae vae 1
+
+# ---- what a checkpoint says is done has its products ------------------------------------------------
+mkdir -p "$dir/late/sheet-0000060.png/in-the-way"
+"$d" train vae "$dir/vae.json" --out "$dir/late" -t 1 -q --force 2>"$dir/err" && fail "late: trained over a folder"
+rm -r "$dir/late/sheet-0000060.png"
+"$d" train vae "$dir/vae.json" --out "$dir/late" -t 1 -q --resume || fail "late resumed: exit $?"
+cmp "$dir/vae/checkpoint.safetensors" "$dir/late/checkpoint.safetensors" || fail "late: other bits"
+cmp "$dir/vae/sheet-0000060.png" "$dir/late/sheet-0000060.png" || fail "late: another sheet"
+
+# ---- a checkpoint's step is read as a number ---------------------------------------------------------
+for step in -1 abc 1.5 99999999999999999999 121; do
+    python3 - "$dir/late/checkpoint.safetensors" "$dir/late/x" "$step" <<'END'
+import json, struct, sys
+data = open(sys.argv[1], "rb").read()
+size = struct.unpack("<Q", data[:8])[0]
+head = json.loads(data[8:8 + size])
+head["__metadata__"]["step"] = sys.argv[3]
+new = json.dumps(head).encode()
+new += b" " * (-len(new) % 8)
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(new)) + new + data[8 + size:])
+END
+    rm -rf "$dir/step"
+    cp -r "$dir/late" "$dir/step"
+    mv "$dir/step/x" "$dir/step/checkpoint.safetensors"
+    timeout 20 "$d" train vae "$dir/vae.json" --out "$dir/step" -t 1 -q --resume 2>"$dir/err"
+    rc=$?
+    { [ $rc = 3 ] || [ $rc = 2 ]; } && grep -q 'steps' "$dir/err" || fail "step $step: exit $rc, $(cat "$dir/err")"
+done
 killed_and_whole diffusion diffusion 2
 killed_and_whole muon diffusion 2
 cmp -s "$dir/muon/checkpoint.safetensors" "$dir/diffusion/checkpoint.safetensors" &&

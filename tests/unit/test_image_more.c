@@ -135,7 +135,7 @@ static void transparency_lies_over_white(void **state)
     static const unsigned char rgba[] = { 0, 100, 255, 0, 0, 100, 255, 255, 0, 100, 255, 51 };
     static const unsigned char want[] = { 255, 255, 255, 0, 100, 255, 204, 224, 255 };
     unsigned char file[1024];
-    size_t n = make_turned_png(file, sizeof file, PNG_FORMAT_RGBA, rgba, 3);
+    size_t n = make_png(file, sizeof file, PNG_FORMAT_RGBA, rgba, 3);
     ds_image a;
     ds_error err = { 0 };
 

@@ -147,7 +147,7 @@ class Job:
             self.set("model", pipe.path)
         for name, value in options.items():
             self.give(name, value, known)
-        if known.get("out", {}).get("required") and options.get("out") is None:
+        if known.get("out", {}).get("kind") == "outdir" and known["out"]["required"] and options.get("out") is None:
             self.folder = Folder()  # as long as the result
             self.set("out", os.path.join(self.folder.name, "run"))
 

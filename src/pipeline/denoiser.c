@@ -273,11 +273,12 @@ static ds_status check_answer(const ds_denoiser *d, const float *out, ds_error *
                  condition < d->place.negatives ? "negative prompt" : "prompt");
     else
         snprintf(branch, sizeof branch, "conditioning %lld", (long long)condition);
-    return ds_fail(err, DS_E_FORMAT,
-                   "the network's answer for %s at %stime step %g, picture %lld, is not a finite "
-                   "number: its weights are damaged, or its values leave the range of their type "
-                   "(compute in f32), or the noise schedule is not the one that it was trained with",
-                   branch, step, (double)d->time[row], (long long)(row % d->shape.images));
+    return ds_fail(
+        err, DS_E_FORMAT,
+        "the network's answer for %s at %stime step %g, picture %lld, is not a finite "
+        "number: its weights are damaged, or its values leave the range of their type "
+        "(compute in f32), or the noise schedule is not the one that it was trained with",
+        branch, step, (double)d->time[row], (long long)(row % d->shape.images));
 }
 
 ds_status ds__denoise(ds_denoiser *d, float *out, const float *z, const float *t,

@@ -86,7 +86,9 @@ static ds_status open_inquiry(inquiry *i, ds_job *study, const ask_options *o, c
 /* Options that say where a run goes and how it is made, and nothing of what comes out. */
 static bool of_no_effect(const char *name)
 {
-    static const char *const names[] = { "out", "resume", "threads", "no-pictures", "model", "cache" };
+    static const char *const names[] = {
+        "out", "resume", "threads", "no-pictures", "model", "cache"
+    };
 
     for (size_t i = 0; i < DS_COUNT(names); i++)
         if (strcmp(name, names[i]) == 0)
@@ -100,8 +102,7 @@ static const char *difference(json_t *now, json_t *then)
     const char *name;
     json_t *value;
 
-    json_object_foreach(now, name, value)
-    {
+    json_object_foreach (now, name, value) {
         const json_t *other = json_object_get(then, name);
 
         if (!of_no_effect(name) && other != NULL && !json_equal(value, other))
@@ -260,8 +261,7 @@ static ds_status ask_mixture(question *q, ds_job *study, const ask_options *o, d
 static void read_share(question *q, const ds_result *r)
 {
     const char *name = ds_result_text(r, "concepts.0.parts.0.name");
-    const bool first =
-        name != NULL && strncmp(name, q->answer[0], strcspn(q->answer[0], "<")) == 0;
+    const bool first = name != NULL && strncmp(name, q->answer[0], strcspn(q->answer[0], "<")) == 0;
     ds_value v = { .value = NAN };
 
     ds_result_value(r, "concepts.0.parts.0.share", &v, NULL, NULL);

@@ -243,6 +243,7 @@ static void gates_and_parameters(void **state)
     ds_tensor gate0 = { DS_DTYPE_F32, 1, { 2 }, open };
     ds_tensor gate1 = { DS_DTYPE_F32, 2, { ROWS, 1 }, rows }, g, bias;
     double up, down, sum = 0.0;
+    int steepest = 0;
 
     (void)state;
     begin(&f, false);
@@ -272,14 +273,18 @@ static void gates_and_parameters(void **state)
         ts_ok(ds_denoiser_set(f.denoiser, GATE0, &gate0, &err), &err);
         assert_true(fabs((up - down) / (2.0 * (double)h) - kept[i]) < 1e-2 * fabs(kept[i]) + 1e-4);
     }
+    /* the row whose difference stands out most of float's rounding */
+    for (int r = 1; r < ROWS; r++)
+        if (fabsf(kept_rows[r]) > fabsf(kept_rows[steepest]))
+            steepest = r;
     for (int r = 0; r < ROWS; r++)
-        rows[r] = r == 1 ? 1.003f : 1.0f;
+        rows[r] = r == steepest ? 1.003f : 1.0f;
     ts_ok(ds_denoiser_set(f.denoiser, GATE1, &gate1, &err), &err);
     up = answer(&f);
-    rows[1] = 0.997f;
+    rows[steepest] = 0.997f;
     ts_ok(ds_denoiser_set(f.denoiser, GATE1, &gate1, &err), &err);
     down = answer(&f);
-    assert_true(fabs((up - down) / 0.006 - kept_rows[1]) < 2e-2 * fabs(kept_rows[1]));
+    assert_true(fabs((up - down) / 0.006 - kept_rows[steepest]) < 2e-2 * fabs(kept_rows[steepest]));
     end(&f);
 }
 

@@ -138,8 +138,26 @@ void ds__job_remark(ds_job *j, const char *fmt, ...)
     j->o.remark(j->o.user, text, false);
 }
 
+/* Adds the text to an array of texts that lacks it. */
+static ds_status note(json_t *heard, const char *text, ds_error *err)
+{
+    json_t *one;
+    size_t i;
+
+    json_array_foreach (heard, i, one)
+        if (strcmp(json_string_value(one), text) == 0)
+            return DS_OK;
+    return json_array_append_new(heard, json_string(text)) == 0
+               ? DS_OK
+               : ds_fail(err, DS_E_NOMEM, "no memory for a warning");
+}
+
 ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err)
 {
+    const ds_status st = j->heard != NULL ? note(j->heard, text, err) : DS_OK;
+
+    if (st != DS_OK)
+        return st;
     for (int i = 0; i < j->result->warnings; i++)
         if (strcmp(j->result->warning[i], text) == 0)
             return DS_OK;

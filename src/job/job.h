@@ -35,7 +35,8 @@ struct ds_job {
     bool model_is_ours;
     ds_record *record; /* the result's */
     ds_result *result;
-    double start; /* seconds of the monotonic clock */
+    json_t *heard; /* array, or NULL: what ds__job_warn says is noted there too */
+    double start;  /* seconds of the monotonic clock */
     bool checked, done;
 };
 

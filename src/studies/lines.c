@@ -343,21 +343,51 @@ static ds_status add(study_lines *l, json_t *line, ds_error *err)
     return keep(l, kept, err);
 }
 
+/* Says again what was said while the lines that are there were measured. */
+static ds_status warn_again(study_lines *l, ds_error *err)
+{
+    json_t *line, *text;
+    size_t i, k;
+    ds_status st = DS_OK;
+
+    json_array_foreach (l->all, i, line)
+        json_array_foreach (json_object_get(line, "warnings"), k, text)
+            if (st == DS_OK && json_is_string(text))
+                st = ds__job_warn(l->job, json_string_value(text), err);
+    return st;
+}
+
+/* Measures an item, and notes in its line what was said meanwhile. */
+static ds_status measure_one(study_lines *l, lines_measure *measure, void *user, int64_t k,
+                             ds_error *err)
+{
+    json_t *line = NULL, *heard = json_array();
+    ds_status st;
+
+    if (heard == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the line of a scene");
+    l->job->heard = heard;
+    st = measure(user, k, &line, err);
+    l->job->heard = NULL;
+    if (st == DS_OK && json_array_size(heard) > 0 && json_object_set(line, "warnings", heard) != 0)
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the line of a scene");
+    json_decref(heard);
+    if (st == DS_OK)
+        return add(l, line, err);
+    json_decref(line);
+    return st;
+}
+
 ds_status ds__lines_fill(study_lines *l, const char *stage, const int64_t *scene, int64_t first,
                          int64_t n, lines_measure *measure, void *user, ds_error *err)
 {
-    ds_status st = DS_OK;
+    ds_status st = warn_again(l, err);
 
     for (int64_t k = 0; st == DS_OK && k < n; k++) {
-        json_t *line = NULL;
-
         if (stage != NULL)
             st = ds__job_progress(l->job, stage, k, n, err);
-        if (st != DS_OK || !ds__lines_want(l, scene != NULL ? scene[k] : first + k))
-            continue;
-        st = measure(user, k, &line, err);
-        if (st == DS_OK)
-            st = add(l, line, err);
+        if (st == DS_OK && ds__lines_want(l, scene != NULL ? scene[k] : first + k))
+            st = measure_one(l, measure, user, k, err);
     }
     return st == DS_OK && stage != NULL ? ds__job_progress(l->job, stage, n, n, err) : st;
 }

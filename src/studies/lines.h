@@ -52,7 +52,8 @@ bool ds__lines_want(const study_lines *l, int64_t scene);
 typedef ds_status lines_measure(void *user, int64_t k, json_t **line, ds_error *err);
 
 /* Measures each of n items that has no line yet. Item k is scene[k], or with NULL first + k. `stage`
- * names the progress over items; NULL: the measurements tell their own. */
+ * names the progress over items; NULL: the measurements tell their own. What ds__job_warn says during
+ * a measurement stands in its line as "warnings", so that a run that goes on, or merges, says it too. */
 ds_status ds__lines_fill(study_lines *l, const char *stage, const int64_t *scene, int64_t first,
                          int64_t n, lines_measure *measure, void *user, ds_error *err);
 

@@ -4,6 +4,7 @@
 
 #include "world/export.h"
 
+#include "base/file.h"
 #include "world/record.h"
 #include "world/select.h"
 
@@ -13,7 +14,8 @@
 
 typedef struct exporter {
     const ds_world *w;
-    const char *out;
+    ds_out_folder folder; /* it appears when all of it is there */
+    const char *out;      /* its name until then */
     FILE *lines;
     ds_scene *scene;
 } exporter;
@@ -37,17 +39,13 @@ static ds_status export_scene(exporter *e, ds_split split, int64_t index, ds_err
 static ds_status write_tables(const exporter *e, ds_error *err)
 {
     char path[1200];
-    ds_status st;
-    FILE *f;
+    ds_out_text f;
+    ds_status st = ds__out_text_open(&f, err);
 
     snprintf(path, sizeof path, "%s/world.json", e->out);
-    f = fopen(path, "w");
-    if (f == NULL)
-        return ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    st = ds_world_write_record(ds_world_table_record(e->w), f, path, JSON_INDENT(1), err);
-    if (fclose(f) != 0 && st == DS_OK)
-        st = ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
-    return st;
+    if (st == DS_OK)
+        st = ds_world_write_record(ds_world_table_record(e->w), f.to, path, JSON_INDENT(1), err);
+    return ds__out_text_close(&f, path, st, err);
 }
 
 static ds_status begin(exporter *e, const ds_world *w, const char *out, ds_error *err)
@@ -55,17 +53,21 @@ static ds_status begin(exporter *e, const ds_world *w, const char *out, ds_error
     char path[1200];
     ds_status st;
 
-    *e = (exporter){ .w = w, .out = out };
-    if (strlen(out) > 1024)
+    *e = (exporter){ .w = w, .folder.fd = -1 };
+    if (strlen(out) > 1000)
         return ds_fail(err, DS_E_ARG, "the path of the folder is too long");
     e->scene = ds_alloc(sizeof *e->scene);
     if (e->scene == NULL)
         return ds_fail(err, DS_E_NOMEM, "a scene: %zu bytes", sizeof *e->scene);
-    snprintf(path, sizeof path, "%s/images", out);
+    st = ds__out_folder_open(&e->folder, out, err);
+    e->out = e->folder.temp;
+    if (st != DS_OK)
+        return st;
+    snprintf(path, sizeof path, "%s/images", e->out);
     st = ds_folder_make(path, err);
     if (st != DS_OK)
         return st;
-    snprintf(path, sizeof path, "%s/captions.jsonl", out);
+    snprintf(path, sizeof path, "%s/captions.jsonl", e->out);
     e->lines = fopen(path, "w");
     return e->lines != NULL ? DS_OK : ds_fail(err, DS_E_IO, "%s: %s", path, strerror(errno));
 }
@@ -75,7 +77,12 @@ static ds_status end(exporter *e, ds_status st, ds_error *err)
     if (e->lines != NULL && fclose(e->lines) != 0 && st == DS_OK)
         st = ds_fail(err, DS_E_IO, "%s/captions.jsonl: %s", e->out, strerror(errno));
     ds_free(e->scene);
-    return st == DS_OK ? write_tables(e, err) : st;
+    if (st == DS_OK)
+        st = write_tables(e, err);
+    if (st == DS_OK)
+        return ds__out_folder_commit(&e->folder, "world.json", err);
+    ds__out_folder_abandon(&e->folder);
+    return st;
 }
 
 ds_status ds_world_export(const ds_world *w, ds_split split, int64_t first, int64_t count,

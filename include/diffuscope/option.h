@@ -38,11 +38,12 @@ typedef enum ds_option_kind {
     DS_OPTION_TEXTS,  /* ds_texts: may be set several times */
     DS_OPTION_WORDS,  /* ds_texts; on a command line it takes all that follows: --words cat dog */
     DS_OPTION_CHOICE, /* an enum (int): place of the word in `choices` */
-    DS_OPTION_FILE,   /* const char *: a file that is read */
+    DS_OPTION_FILE,   /* const char *: a file, or where the help says so a folder, that is read */
     DS_OPTION_OUTFILE, /* const char *: a file that is written; refused if it exists, unless forced */
     DS_OPTION_OUTDIR, /* const char *: a folder that is written; refused unless empty or forced */
     DS_OPTION_OUTPATH, /* const char *: a file where the name ends in .safetensors, else a folder; as those */
-    DS_OPTION_BLOCK /* rows of another table, for a struct inside this one */
+    DS_OPTION_STATE, /* const char *: a file that is read if it is there, and written */
+    DS_OPTION_BLOCK  /* rows of another table, for a struct inside this one */
 } ds_option_kind;
 
 typedef struct ds_texts {
@@ -125,7 +126,8 @@ DS_API int ds_option_choice(const ds_option_set *s, int i); /* -1: not given and
 DS_API ds_status ds_option_resolve(ds_option_set *s, int i, const char *text, ds_error *err);
 
 /* Nothing of the user's is overwritten: DS_E_ARG for an OUTFILE that exists and an OUTDIR that is not
- * empty, unless a flag "force" is set (or, for folders, a flag "resume"). */
+ * empty, unless a flag "force" is set (or, for folders, a flag "resume"); DS_E_IO for a link, a pipe or
+ * a device in the place of a file. Temporary files that dead processes left there are removed. */
 DS_API ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err);
 /* The same of one file whose name was made from an option. */
 DS_API ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_error *err);

@@ -20,7 +20,8 @@ OF_THE_PIPE = {"model", "config", "prediction", "vae", "text-encoder", "text-enc
                "lora-partial", "embedding", "emphasis", "compute"}
 TYPES = {"flag": "bool", "int": "int", "seed": "int", "real": "float", "share": "float", "range": "tuple[float, float]",
          "part": "tuple[int, int]", "text": "str", "texts": "list[str]", "words": "list[str]", "choice": "str",
-         "file": "path or array", "outfile": "path", "outdir": "path", "outpath": "path"}
+         "file": "path or array", "outfile": "path", "outdir": "path", "outpath": "path",
+         "state": "path"}
 
 _schema = None
 

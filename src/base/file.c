@@ -5,7 +5,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,9 +39,9 @@ ds_status ds__out_open(ds_out_file *f, const char *path, ds_error *err)
     struct stat s;
 
     *f = (ds_out_file){ .fd = -1, .path = path };
-    if (stat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
-        ds_fail(err, DS_E_IO, "%s: exists and is not a regular file; it will not be replaced",
-                path);
+    if (lstat(path, &s) == 0 && !S_ISREG(s.st_mode)) {
+        ds_fail(err, DS_E_IO, "%s: exists and is %s; it will not be replaced", path,
+                S_ISLNK(s.st_mode) ? "a symbolic link" : "not a regular file");
         return ds_fail_at(err, DS_E_IO, path, -1);
     }
     f->temp = ds_alloc(room);
@@ -52,6 +54,7 @@ ds_status ds__out_open(ds_out_file *f, const char *path, ds_error *err)
         f->temp = NULL;
         return DS_E_IO;
     }
+    flock(f->fd, LOCK_SH | LOCK_NB); /* ds__clean_leftovers asks for it */
     return DS_OK;
 }
 
@@ -118,7 +121,6 @@ void ds__out_abandon(ds_out_file *f)
     *f = (ds_out_file){ .fd = -1 };
 }
 
-/* Non-blocking, so that a pipe in the place of a file is refused instead of waited for. */
 ds_status ds__file_write(const char *path, const void *data, size_t bytes, ds_error *err)
 {
     ds_out_file f;
@@ -132,6 +134,49 @@ ds_status ds__file_write(const char *path, const void *data, size_t bytes, ds_er
     return st;
 }
 
+ds_status ds__out_text_open(ds_out_text *t, ds_error *err)
+{
+    *t = (ds_out_text){ 0 };
+    t->to = open_memstream(&t->text, &t->bytes);
+    return t->to != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a text");
+}
+
+ds_status ds__out_text_close(ds_out_text *t, const char *path, ds_status st, ds_error *err)
+{
+    bool bad = t->to == NULL || ferror(t->to) != 0;
+
+    bad = (t->to != NULL && fclose(t->to) != 0) || bad;
+    if (st == DS_OK && bad)
+        st = ds_fail(err, DS_E_NOMEM, "%s: no memory for its text", path);
+    if (st == DS_OK)
+        st = ds__file_write(path, t->text, t->bytes, err);
+    free(t->text);
+    *t = (ds_out_text){ 0 };
+    return st;
+}
+
+ds_status ds__file_append(int *fd, const char *path, ds_error *err)
+{
+    struct stat s;
+
+    *fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*fd < 0 && (errno == ELOOP || errno == ENXIO)) {
+        ds_fail(err, DS_E_IO, "%s: exists and is %s; nothing will be added to it", path,
+                errno == ELOOP ? "a symbolic link" : "a pipe");
+        return ds_fail_at(err, DS_E_IO, path, -1);
+    }
+    if (*fd < 0)
+        return io_error(err, "cannot open", path);
+    if (fstat(*fd, &s) == 0 && S_ISREG(s.st_mode))
+        return DS_OK;
+    close(*fd);
+    *fd = -1;
+    ds_fail(err, DS_E_IO, "%s: exists and is not a regular file; nothing will be added to it",
+            path);
+    return ds_fail_at(err, DS_E_IO, path, -1);
+}
+
+/* Non-blocking, so that a pipe in the place of a file is refused instead of waited for. */
 ds_status ds__file_open(int *fd, int64_t *size, const char *path, ds_error *err)
 {
     struct stat s;

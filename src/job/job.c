@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "job/files.h"
+#include "job/inputs.h"
 #include "job/specimen.h"
 #include "models/model.h"
 
@@ -331,6 +333,14 @@ ds_status ds__job_use_model(ds_job *j, const char *path, ds_error *err)
     return ds_option_resolve(j->set, ds_option_find(j->set, "model"), path, err);
 }
 
+/* Whether the job goes on with what its folder holds. */
+static bool is_resumed(const ds_job *j)
+{
+    int i = ds_option_find(j->set, "resume");
+
+    return i >= 0 && ds_option_at(j->set, i)->kind == DS_OPTION_FLAG && ds_option_flag(j->set, i);
+}
+
 ds_status ds_job_check(ds_job *j, ds_error *err)
 {
     ds_status st = ds_option_set_finish(j->set, err);
@@ -347,6 +357,10 @@ ds_status ds_job_check(ds_job *j, ds_error *err)
         ds_set_threads((int)j->common.threads);
     if (st == DS_OK)
         st = ds__record_begin(j, err);
+    if (st == DS_OK)
+        st = ds__record_inputs(j, err);
+    if (st == DS_OK && j->common.folder != NULL && !is_resumed(j))
+        st = ds__files_check(j, err);
     if (st == DS_OK && j->method->early != NULL)
         st = j->method->early(j, j->options, err);
     if (st == DS_OK)
@@ -408,6 +422,8 @@ ds_status ds_job_run(ds_job *j, ds_error *err)
 
     if (j->done)
         return ds_fail(err, DS_E_ARG, "the job has run already");
+    if (st == DS_OK && j->common.folder != NULL)
+        st = ds__files_begin(j->common.folder, is_resumed(j), err);
     if (st == DS_OK)
         st = j->method->run(j, j->options, err);
     if (st == DS_OK)

@@ -144,6 +144,7 @@ static void fill(const option_entry *e)
     case DS_OPTION_OUTFILE:
     case DS_OPTION_OUTPATH:
     case DS_OPTION_OUTDIR:
+    case DS_OPTION_STATE:
         *(const char **)e->field = e->resolved != NULL ? e->resolved : e->text;
         break;
     case DS_OPTION_BLOCK:

@@ -199,6 +199,7 @@ ds_status ds__option_parse(option_entry *e, const char *text, ds_error *err)
     case DS_OPTION_OUTFILE:
     case DS_OPTION_OUTPATH:
     case DS_OPTION_OUTDIR:
+    case DS_OPTION_STATE:
         return text[0] != '\0' ? DS_OK : wrong(e, "a path", text, err);
     case DS_OPTION_TEXT:
     case DS_OPTION_TEXTS:

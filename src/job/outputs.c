@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "job/option.h"
 
@@ -57,28 +58,66 @@ static ds_status check_parent(const char *path, ds_error *err)
     return check_writable(folder, false, err);
 }
 
+/* What is written is renamed into its place: a pipe would be replaced, and what a link names left as it
+ * was. */
+static ds_status refuse_target(const char *path, const struct stat *file, ds_error *err)
+{
+    return ds_fail(err, DS_E_IO, "%s: exists and is %s; it will not be replaced", path,
+                   S_ISLNK(file->st_mode)    ? "a symbolic link"
+                   : S_ISFIFO(file->st_mode) ? "a pipe"
+                                             : "not a regular file");
+}
+
 ds_status ds_option_check_outfile(const ds_option_set *s, const char *path, ds_error *err)
 {
     struct stat file;
 
     if (strcmp(path, "-") == 0)
         return DS_OK;
-    if (stat(path, &file) != 0)
+    if (lstat(path, &file) != 0)
         return check_parent(path, err);
     if (S_ISDIR(file.st_mode))
         return ds_fail(err, DS_E_ARG, "expected a file to write, found the folder %s", path);
-    if (S_ISREG(file.st_mode) && !flag(s, "force"))
+    if (!S_ISREG(file.st_mode))
+        return refuse_target(path, &file, err);
+    if (!flag(s, "force"))
         return ds_fail(err, DS_E_ARG, "%s is there already; give %sforce to overwrite it", path,
                        s->dashes ? "--" : "");
-    return S_ISREG(file.st_mode) ? check_parent(path, err) : DS_OK;
+    return check_parent(path, err);
+}
+
+/* Files of a folder that a run may be about to write: no links, pipes or devices. */
+static ds_status check_targets(const char *folder, ds_error *err)
+{
+    static const char *const ends[] = { ".json", ".jsonl", ".safetensors", ".png", ".html",
+                                        ".csv",  ".txt",   ".svg",         ".jpg", ".files" };
+    DIR *d = opendir(folder);
+    const struct dirent *e;
+    ds_status st = DS_OK;
+
+    while (d != NULL && st == DS_OK && (e = readdir(d)) != NULL) {
+        char path[4096];
+        struct stat file;
+
+        for (size_t i = 0; st == DS_OK && i < DS_COUNT(ends); i++)
+            if (ds__ends_with(e->d_name, ends[i]) &&
+                snprintf(path, sizeof path, "%s/%s", folder, e->d_name) < (int)sizeof path &&
+                lstat(path, &file) == 0 && !S_ISREG(file.st_mode) && !S_ISDIR(file.st_mode))
+                st = refuse_target(path, &file, err);
+    }
+    if (d != NULL)
+        closedir(d);
+    return st;
 }
 
 static ds_status is_empty(bool *empty, const char *path, ds_error *err)
 {
-    DIR *d = opendir(path);
+    DIR *d;
     const struct dirent *e;
 
     *empty = true;
+    ds__clean_leftovers(path, 3);
+    d = opendir(path);
     if (d == NULL && (errno == ENOENT || errno == EACCES))
         return DS_OK;
     if (d == NULL)
@@ -98,6 +137,8 @@ static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error
     bool empty;
     ds_status st = is_empty(&empty, path, err);
 
+    if (st == DS_OK && !empty)
+        st = check_targets(path, err);
     if (st == DS_OK && (empty || flag(s, "force")))
         return check_writable(path, true, err);
     if (st != DS_OK)
@@ -112,6 +153,16 @@ static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error
                        "%sforce to write into it all the same",
                        path, dashes, dashes);
     return check_writable(path, true, err);
+}
+
+/* A file that is read and written again. */
+static ds_status check_state(const char *path, ds_error *err)
+{
+    struct stat file;
+
+    if (lstat(path, &file) != 0)
+        return check_parent(path, err);
+    return S_ISREG(file.st_mode) ? check_parent(path, err) : refuse_target(path, &file, err);
 }
 
 ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err)
@@ -129,6 +180,12 @@ ds_status ds_option_check_outputs(const ds_option_set *s, ds_error *err)
             st = ds_option_check_outfile(s, path, err);
         else if (kind == DS_OPTION_OUTDIR || kind == DS_OPTION_OUTPATH)
             st = check_outdir(s, path, err);
+        else if (kind == DS_OPTION_STATE)
+            st = check_state(path, err);
+        else
+            continue;
+        if (st == DS_OK && strcmp(path, "-") != 0)
+            ds__clean_leftovers_of(path);
     }
     return st;
 }

@@ -188,7 +188,7 @@ const ds_option ds__prompt_rows[] = {
       .arg = "TEXT",
       .help = "what to draw; several are drawn one after another, each --batch-count times" },
     { .name = "prompts",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(file),
       .arg = "FILE",
       .help = "file of prompts, one a line; - is standard input" },
@@ -199,7 +199,7 @@ const ds_option ds__prompt_rows[] = {
       .help = "prompts from a template such as \"{numeral} {noun}\": each name in braces becomes a "
               "word of that kind" },
     { .name = "template-data",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(data),
       .arg = "FILE",
       .help = "words of a template: lines of word, tab, kind" },

@@ -55,6 +55,7 @@ void ds__result_free(ds_result *r)
     ds_free(r->warning);
     json_decref(r->root);
     json_decref(r->answer);
+    json_decref(r->written);
     ds_record_free(r->record);
     ds_bundle_free(r->tensors);
     ds_page_free(r->page);
@@ -215,7 +216,9 @@ ds_status ds__result_part_done(ds_result *r, ds_result *part, const char *folder
     ds_status st;
 
     if (folder != NULL) {
-        st = ds__run_file(path, sizeof path, folder, part->name, err);
+        st = ds__result_note(r, folder, part, err);
+        if (st == DS_OK)
+            st = ds__run_file(path, sizeof path, folder, part->name, err);
         if (st == DS_OK)
             st = ds_result_save(part, path, err);
         ds__result_free(part);

@@ -40,6 +40,8 @@ struct ds_result {
     char *name;              /* of a part: its folder below the run's; NULL: the whole */
     struct ds_result **part; /* [parts] that are kept in memory */
     int parts;
+    json_t
+        *written; /* object whose members are files of the run's folder, see files.h; NULL: none */
 };
 
 ds_status ds__result_new(ds_result **out, ds_error *err);
@@ -106,5 +108,8 @@ json_t *ds__json_value(ds_value v, const char *unit);
 
 /* {"value", "low", "high", "count"}: a number over many things. */
 json_t *ds__json_interval(ds_value v);
+
+/* Notes the files of `r`, which is `of` or a part of it, as files of the run in the folder ROOT. */
+ds_status ds__result_note(ds_result *of, const char *root, const ds_result *r, ds_error *err);
 
 #endif

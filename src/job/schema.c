@@ -8,9 +8,9 @@
 
 static const char *kind_name(ds_option_kind kind)
 {
-    static const char *const name[] = { "flag",   "int",  "seed",    "real",   "share",
-                                        "range",  "part", "text",    "texts",  "words",
-                                        "choice", "file", "outfile", "outdir", "outpath" };
+    static const char *const name[] = { "flag",    "int",    "seed",    "real",  "share",  "range",
+                                        "part",    "text",   "texts",   "words", "choice", "file",
+                                        "outfile", "outdir", "outpath", "state" };
 
     return (size_t)kind < DS_COUNT(name) ? name[kind] : "?";
 }

@@ -76,12 +76,12 @@ static json_t *index_json(const ds_create *c)
     return j;
 }
 
-static ds_status write_folder(ds_create *c, const char *folder, ds_params *const params[],
-                              ds_error *err)
+static ds_status write_parts(ds_create *c, const char *folder, ds_params *const params[],
+                             ds_error *err)
 {
     char path[PATH_SIZE];
     json_t *index;
-    ds_status st = ds_folder_make(folder, err);
+    ds_status st = DS_OK;
 
     for (int i = 0; st == DS_OK && i < DS_COMPONENTS; i++)
         if (params[i] != NULL)
@@ -94,6 +94,21 @@ static ds_status write_folder(ds_create *c, const char *folder, ds_params *const
     snprintf(path, sizeof path, "%s/model_index.json", folder);
     st = ds__create_json(path, index, err);
     json_decref(index);
+    return st;
+}
+
+/* Whole or not at all: half a model opens, and gives numbers. */
+static ds_status write_folder(ds_create *c, const char *folder, ds_params *const params[],
+                              ds_error *err)
+{
+    ds_out_folder f;
+    ds_status st = ds__out_folder_open(&f, folder, err);
+
+    if (st == DS_OK)
+        st = write_parts(c, f.temp, params, err);
+    if (st == DS_OK)
+        return ds__out_folder_commit(&f, "model_index.json", err);
+    ds__out_folder_abandon(&f);
     return st;
 }
 

@@ -159,10 +159,9 @@ static ds_status write_index(const ds_model *m, const char *dir, ds_error *err)
     return st;
 }
 
-ds_status ds__export_folder(ds_model *m, const char *path, const ds_export_options *o,
-                            ds_error *err)
+static ds_status write_all(ds_model *m, const char *path, const ds_export_options *o, ds_error *err)
 {
-    ds_status st = ds_folder_make(path, err);
+    ds_status st = DS_OK;
 
     for (int c = 0; st == DS_OK && c < DS_COMPONENTS; c++) {
         if (m->weights[c] == NULL)
@@ -177,4 +176,18 @@ ds_status ds__export_folder(ds_model *m, const char *path, const ds_export_optio
         if (ds__store_class(m->store, number == 2 ? "tokenizer_2" : "tokenizer") != NULL)
             st = write_tokenizer(m, path, number, err);
     return st == DS_OK ? write_index(m, path, err) : st;
+}
+
+ds_status ds__export_folder(ds_model *m, const char *path, const ds_export_options *o,
+                            ds_error *err)
+{
+    ds_out_folder f;
+    ds_status st = ds__out_folder_open(&f, path, err);
+
+    if (st == DS_OK)
+        st = write_all(m, f.temp, o, err);
+    if (st == DS_OK)
+        return ds__out_folder_commit(&f, "model_index.json", err);
+    ds__out_folder_abandon(&f);
+    return st;
 }

@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "base/text.h"
+#include "job/files.h"
 #include "job/folder.h"
 
 #define AT(field) offsetof(lines_options, field)
@@ -193,15 +195,24 @@ static ds_status keep(study_lines *l, json_t *line, ds_error *err)
 /* The complete lines of a file, and in *good the bytes that they take. */
 static ds_status read_lines(study_lines *l, const char *path, long *good, ds_error *err)
 {
-    FILE *f = fopen(path, "r");
+    FILE *f = NULL;
     char *text = NULL;
     size_t room = 0, number = 1;
+    int64_t size;
+    int fd;
     ssize_t n;
-    ds_status st = DS_OK;
+    ds_status st;
 
     *good = 0;
-    if (f == NULL)
+    if (access(path, F_OK) != 0)
         return DS_OK; /* nothing was done */
+    st = ds__file_open(&fd, &size, path, err);
+    if (st == DS_OK && (f = fdopen(fd, "r")) == NULL) {
+        close(fd);
+        st = ds_fail(err, DS_E_NOMEM, "%s: no memory to read it", path);
+    }
+    if (st != DS_OK)
+        return st;
     for (; st == DS_OK && (n = getline(&text, &room, f)) > 0 && text[n - 1] == '\n'; number++) {
         json_error_t why;
         json_t *line = json_loadb(text, (size_t)n, JSON_REJECT_DUPLICATES, &why);
@@ -238,6 +249,10 @@ static ds_status begin(study_lines *l, const char *const *free, ds_error *err)
 
     if (st == DS_OK)
         st = ds__run_file(path, sizeof path, folder, "conditions.json", err);
+    if (st == DS_OK)
+        st = ds__job_wrote(l->job, path, err);
+    if (st == DS_OK)
+        st = ds__job_wrote(l->job, l->path, err);
     if (st != DS_OK)
         return st;
     if (!l->options->resume && unlink(l->path) != 0 && errno != ENOENT)
@@ -251,6 +266,7 @@ static ds_status begin(study_lines *l, const char *const *free, ds_error *err)
 static ds_status open_file(study_lines *l, const char *const *free, ds_error *err)
 {
     long good = 0;
+    int fd;
     ds_status st = ds__run_file(l->path, sizeof l->path, l->job->common.folder, l->name, err);
 
     if (st == DS_OK)
@@ -259,8 +275,12 @@ static ds_status open_file(study_lines *l, const char *const *free, ds_error *er
         st = read_lines(l, l->path, &good, err);
     if (st == DS_OK && access(l->path, F_OK) == 0 && truncate(l->path, good) != 0)
         st = io_failed(l, err);
-    if (st == DS_OK && (l->file = fopen(l->path, "a")) == NULL)
+    if (st == DS_OK)
+        st = ds__file_append(&fd, l->path, err);
+    if (st == DS_OK && (l->file = fdopen(fd, "a")) == NULL) {
+        close(fd);
         st = io_failed(l, err);
+    }
     return st;
 }
 

@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "models/create.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,6 +114,7 @@ static ds_status open_folder(ds_trainer *t, bool *resume, ds_error *err)
     st = ds_folder_make(t->o->out, err);
     if (st != DS_OK)
         return st;
+    ds__clean_leftovers(t->o->out, 3);
     *resume = access(ds__train_path(t, path, "checkpoint.safetensors"), F_OK) == 0;
     if (*resume && !t->o->resume)
         return ds_fail(err, DS_E_ARG,
@@ -409,6 +409,7 @@ static ds_status open_log(FILE **log, const ds_trainer *t, int64_t first, ds_err
     char path[DS_TRAIN_PATH], *text = NULL;
     size_t bytes = 0, kept = 0;
     long long step;
+    int fd;
     ds_status st = DS_OK;
 
     ds__train_path(t, path, "log.jsonl");
@@ -425,8 +426,12 @@ static ds_status open_log(FILE **log, const ds_trainer *t, int64_t first, ds_err
     if (st == DS_OK && kept < bytes)
         st = ds__file_write(path, text, kept, err);
     ds_free(text);
-    if (st == DS_OK && (*log = fopen(path, "a")) == NULL)
-        st = ds_fail(err, DS_E_IO, "%s: cannot open it: %s", path, strerror(errno));
+    if (st == DS_OK)
+        st = ds__file_append(&fd, path, err);
+    if (st == DS_OK && (*log = fdopen(fd, "a")) == NULL) {
+        close(fd);
+        st = ds_fail(err, DS_E_NOMEM, "%s: no memory to write it", path);
+    }
     return st;
 }
 

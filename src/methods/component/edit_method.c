@@ -466,7 +466,7 @@ static void clear(void *options)
 
 static const ds_option choice_rows[] = {
     { .name = "scores",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = CH(scores),
       .arg = "DIR",
       .required = true,

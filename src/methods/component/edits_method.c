@@ -203,7 +203,7 @@ static void clear_save(void *options)
 
 static const ds_option save_options[] = {
     { .name = "edit",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(edit),
       .arg = "DIR",
       .required = true,
@@ -234,7 +234,7 @@ static const ds_option save_options[] = {
       .arg = "FILE",
       .help = "whole differences (LyCORIS's full), for any edit" },
     { .name = "export",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_OUTPATH,
       .offset = AT(folder),
       .arg = "MODEL",
       .help = "the model with the edit in its weights: a single file where the name ends in "

@@ -139,7 +139,7 @@ static const ds_option options[] = {
               "itself, and are left "
               "out (none with keep own)" },
     { .name = "clip-cache",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_STATE,
       .offset = FIELD(clip_cache),
       .arg = "FILE",
       .help = "keep CLIP's vectors of the words for the next search, which takes them where they "

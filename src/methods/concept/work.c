@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/hash.h"
+#include "job/files.h"
 #include "job/folder.h"
 #include "methods/concept/refuse.h"
 
@@ -300,6 +301,8 @@ static ds_status place_state(char *path, size_t size, const concept_work *w, int
     st = ds_folder_make(w->job->common.folder, err);
     if (st == DS_OK)
         st = ds__run_file(path, size, w->job->common.folder, name, err);
+    if (st == DS_OK)
+        st = ds__job_wrote(w->job, path, err);
     if (st == DS_OK && !w->o->resume)
         unlink(path);
     return st;

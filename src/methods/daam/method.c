@@ -6,6 +6,7 @@
 
 #include <diffuscope/overlap.h>
 
+#include "job/files.h"
 #include "methods/daam/job.h"
 #include "methods/methods.h"
 
@@ -73,7 +74,7 @@ static const ds_option rows[] = {
       .max = 1,
       .help = "most noise" },
     { .name = "from",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(trace),
       .arg = "RUN",
       .help = "run folder with a trace (--save-trace) to make other maps of" },
@@ -186,7 +187,7 @@ static const ds_option rows[] = {
       .arg = "DIR",
       .help = "write every probability of every call to this folder (gigabytes at full size)" },
     { .name = "load-heads",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(load_heads),
       .arg = "DIR",
       .help = "put these probabilities in the place of the run's own: a changed prompt keeps the "
@@ -347,6 +348,8 @@ static ds_status save_trace(const daam_job *o, ds_error *err)
     st = ds_folder_make(o->job->common.folder, err);
     if (st == DS_OK)
         st = ds__run_file(path, sizeof path, o->job->common.folder, "trace.safetensors", err);
+    if (st == DS_OK)
+        st = ds__job_wrote(o->job, path, err);
     return st == DS_OK ? ds_daam_save(o->d, path, err) : st;
 }
 

@@ -7,11 +7,14 @@
 
 #include <diffuscope/rng.h>
 
+#include "job/files.h"
 #include "job/folder.h"
 #include "methods/component/edits.h"
 #include "methods/component/remove.h"
 #include "methods/methods.h"
 #include "studies/component/eval.h"
+
+#include "base/file.h"
 
 const char *const ds__eval_edit_names[EVAL_EDITS] = {
     "base",          "one-shot", "uce", "redirect", "random",    "within",
@@ -76,10 +79,12 @@ static bool is_done(const char *folder)
            access(path, F_OK) == 0;
 }
 
-static ds_status run_into(ds_job *j, const char *folder, ds_error *err)
+static ds_status run_into(ds_job *j, const component_eval *e, const char *folder, ds_error *err)
 {
-    ds_status st = ds_job_run(j, err);
+    ds_status st = ds__job_wrote(e->job, folder, err);
 
+    if (st == DS_OK)
+        st = ds_job_run(j, err);
     return st == DS_OK ? ds_result_save(ds_job_result(j), folder, err) : st;
 }
 
@@ -116,7 +121,7 @@ static ds_status scores(char *folder, size_t size, const component_eval *e, cons
                               { "exact", "0" } },
                  5, err);
     if (st == DS_OK)
-        st = run_into(j, folder, err);
+        st = run_into(j, e, folder, err);
     ds_job_free(j);
     return st;
 }
@@ -142,7 +147,7 @@ static ds_status make_edit(const char *folder, const component_eval *e, const ev
                                   { "pictures", "0" } },
                      9, err);
     if (st == DS_OK)
-        st = run_into(j, folder, err);
+        st = run_into(j, e, folder, err);
     ds_job_free(j);
     return st;
 }
@@ -154,10 +159,12 @@ static ds_status write_kept(const char *path, const component_eval *e, const eva
                             bool words, ds_error *err)
 {
     const ds_world_tables *t = ds_world_words(e->w);
-    FILE *f = fopen(path, "w");
-    ds_status st = f == NULL ? ds_fail(err, DS_E_IO, "%s cannot be written", path) : DS_OK;
+    ds_out_text f;
+    ds_status st = ds__out_text_open(&f, err);
     ds_rng rng;
 
+    if (st == DS_OK)
+        st = ds__job_wrote(e->job, path, err);
     ds_rng_init(&rng, DS_RNG_TORCH_CPU, e->seed + 17);
     for (int i = 0; st == DS_OK && i < c->keeps; i++) {
         char caption[DS_WORLD_CAPTION];
@@ -165,7 +172,7 @@ static ds_status write_kept(const char *path, const component_eval *e, const eva
         if (words && (int64_t)i * 60 / c->keeps == (int64_t)(i + 1) * 60 / c->keeps)
             continue;
         if (words)
-            fprintf(f, "%s\n", t->object[c->kept[i]].name[0]);
+            fprintf(f.to, "%s\n", t->object[c->kept[i]].name[0]);
         for (int64_t k = 0; st == DS_OK && !words && k < e->captions; k++) {
             const int style = c->main_style[ds_rng_u32(&rng) % (uint32_t)c->styles];
             const int background = (int)(ds_rng_u32(&rng) % (uint32_t)t->plain);
@@ -173,12 +180,10 @@ static ds_status write_kept(const char *path, const component_eval *e, const eva
             st = ds__eval_caption(caption, e, c->kept[i], 0, style, DS_STYLE_PREFIX, background,
                                   err);
             if (st == DS_OK)
-                fprintf(f, "%s\n", caption);
+                fprintf(f.to, "%s\n", caption);
         }
     }
-    if (f != NULL && fclose(f) != 0 && st == DS_OK)
-        st = ds_fail(err, DS_E_IO, "%s cannot be written", path);
-    return st;
+    return ds__out_text_close(&f, path, st, err);
 }
 
 /* The concept's captions with a star in its place: an object in every style and six colours, or a style
@@ -242,7 +247,7 @@ static ds_status make_redirect(const char *folder, const component_eval *e, cons
     if (st == DS_OK && !uce)
         st = add_frames(j, e, c, err);
     if (st == DS_OK)
-        st = run_into(j, folder, err);
+        st = run_into(j, e, folder, err);
     ds_job_free(j);
     return st;
 }

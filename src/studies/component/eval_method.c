@@ -181,7 +181,7 @@ static const ds_option rows[] = {
       .help = "each draws 4 pictures of the concept, 2 of a synonym, 2 of its neighbours and 8 of "
               "others under each edit" },
     { .name = "world",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(world),
       .arg = "DIR",
       .standard = "world",

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
+#include "job/files.h"
 #include "job/folder.h"
 #include "methods/methods.h"
 
@@ -39,8 +40,7 @@ static ds_status set_text(ds_job *j, const char *name, const char *value, ds_err
 }
 
 /* questions/KIND-WORD of the study's folder, letters and digits alone. */
-static ds_status place(inquiry *i, const ds_job *study, const char *kind, const char *word,
-                       ds_error *err)
+static ds_status place(inquiry *i, ds_job *study, const char *kind, const char *word, ds_error *err)
 {
     char folder[1024], name[200], list[1024];
     ds_status st;
@@ -55,7 +55,7 @@ static ds_status place(inquiry *i, const ds_job *study, const char *kind, const 
         st = ds__run_file(folder, sizeof folder, list, name, err);
     if (st == DS_OK)
         snprintf(i->folder, sizeof i->folder, "%s", folder);
-    return st;
+    return st == DS_OK ? ds__job_wrote(study, folder, err) : st;
 }
 
 static ds_status open_inquiry(inquiry *i, ds_job *study, const ask_options *o, const char *kind,
@@ -175,6 +175,8 @@ static ds_status answer(inquiry *i, const ds_result **r, const ask_options *o, d
 {
     ds_status st = i->folder[0] != '\0' && o->resume ? read_before(i, err) : DS_OK;
 
+    if (st == DS_OK && i->before == NULL && i->folder[0] != '\0')
+        st = ds__files_begin(i->folder, false, err); /* of a question that a kill ended */
     if (st == DS_OK && i->before == NULL && i->folder[0] != '\0')
         st = ds_job_set(i->job, "out", i->folder, err);
     if (st == DS_OK && i->before == NULL)

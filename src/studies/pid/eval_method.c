@@ -60,18 +60,18 @@ static void clear(void *options)
 
 static const ds_option rows[] = {
     { .name = "homonyms",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(homonyms),
       .arg = "DIR",
       .help = "scenes of `diffuscope-world export --select homonym`: synergy with the settling "
               "word" },
     { .name = "synonyms",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(synonyms),
       .arg = "DIR",
       .help = "scenes of `diffuscope-world export --select single`: redundancy of synonyms" },
     { .name = "bias",
-      .kind = DS_OPTION_TEXT,
+      .kind = DS_OPTION_FILE,
       .offset = AT(occupations),
       .arg = "DIR",
       .help = "any export, for its tables: redundancy of gender and occupation" },

@@ -1,0 +1,117 @@
+/* inputs.c - the files that options name, with their hashes: a run is repeated with the same bytes, or
+ * not at all. */
+
+#include "job/inputs.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <jansson.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+
+/* Texts of these options are paths too. */
+static bool holds_paths(const ds_option *o)
+{
+    static const char *const lists[] = { "merge", "edits", "image", "images" };
+
+    if (o->kind == DS_OPTION_FILE)
+        return true;
+    for (size_t i = 0; i < DS_COUNT(lists); i++)
+        if ((o->kind == DS_OPTION_TEXTS || o->kind == DS_OPTION_WORDS) &&
+            strcmp(o->name, lists[i]) == 0)
+            return true;
+    return false;
+}
+
+/* One file; one that cannot be read is the method's to complain about. */
+static void add_file(json_t *list, const char *option, const char *path)
+{
+    char hex[65];
+
+    if (ds__sha256_file(hex, path, NULL) == DS_OK)
+        json_array_append_new(
+            list, json_pack("{s:s, s:s, s:s}", "option", option, "path", path, "sha256", hex));
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static int is_data(const struct dirent *e)
+{
+    static const char *const ends[] = { ".json", ".jsonl", ".csv", ".tsv", ".txt", ".safetensors" };
+
+    for (size_t i = 0; i < DS_COUNT(ends); i++)
+        if (ds__ends_with(e->d_name, ends[i]))
+            return 1;
+    return 0;
+}
+
+/* Of a folder what instruments read in it: tables, records and tensors, not the pictures they name. */
+static void add_folder(json_t *list, const char *option, const char *path)
+{
+    struct dirent **e = NULL;
+    int n = scandir(path, &e, is_data, NULL);
+    char **name = n > 0 ? ds_calloc((size_t)n, sizeof *name) : NULL;
+
+    for (int i = 0; name != NULL && i < n; i++)
+        name[i] = e[i]->d_name;
+    if (name != NULL)
+        qsort(name, (size_t)n, sizeof *name, by_name);
+    for (int i = 0; name != NULL && i < n; i++) {
+        char file[4096];
+
+        if (snprintf(file, sizeof file, "%s/%s", path, name[i]) < (int)sizeof file)
+            add_file(list, option, file);
+    }
+    ds_free(name);
+    for (int i = 0; i < n; i++)
+        free(e[i]);
+    free(e);
+}
+
+static void add_path(json_t *list, const char *option, const char *path)
+{
+    struct stat s;
+
+    if (path == NULL || strcmp(path, "-") == 0 || stat(path, &s) != 0)
+        return;
+    if (S_ISREG(s.st_mode))
+        add_file(list, option, path);
+    else if (S_ISDIR(s.st_mode))
+        add_folder(list, option, path);
+}
+
+ds_status ds__record_inputs(ds_job *j, ds_error *err)
+{
+    json_t *list;
+    char *text;
+    ds_status st;
+
+    if ((j->method->parts & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) == 0)
+        return DS_OK;
+    list = json_array();
+    for (int i = 0; i < j->rows; i++) {
+        const ds_option *o = ds_option_at(j->set, i);
+        const ds_texts many = ds_option_texts(j->set, i);
+
+        if (!holds_paths(o))
+            continue;
+        if (o->kind == DS_OPTION_FILE)
+            add_path(list, o->name, ds_option_value(j->set, i));
+        for (int64_t k = 0; o->kind != DS_OPTION_FILE && k < many.count; k++)
+            add_path(list, o->name, many.text[k]);
+    }
+    text = list != NULL ? json_dumps(list, 0) : NULL;
+    st = text != NULL ? ds_record_json(j->record, "inputs", text, err)
+                      : ds_fail(err, DS_E_NOMEM, "no memory for a list of files");
+    free(text);
+    json_decref(list);
+    return st;
+}

@@ -51,6 +51,11 @@ DS_API ds_status ds_record_model(ds_record *r, const char *model, ds_error *err)
 /* The same of an open model, with how a single file's prediction type was decided. */
 DS_API ds_status ds_record_open_model(ds_record *r, ds_model *m, ds_error *err);
 
+/* Holds the files under `inputs` of a record (run.json's text) against their hashes. Relative paths begin
+ * in the folder `start`. DS_E_FORMAT names the first file that has other bytes now, DS_E_IO one that is
+ * gone. A record without inputs, of an older program, is accepted. */
+DS_API ds_status ds_record_check_inputs(const char *record, const char *start, ds_error *err);
+
 /* The text under a path, to be freed with ds_free. DS_E_NOMATCH if there is none. */
 DS_API ds_status ds_record_get_text(const ds_record *r, const char *path, char **out,
                                     ds_error *err);

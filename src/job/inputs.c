@@ -115,3 +115,44 @@ ds_status ds__record_inputs(ds_job *j, ds_error *err)
     json_decref(list);
     return st;
 }
+
+/* ---- before a run is repeated ------------------------------------------------------------------ */
+
+static ds_status check_input(const json_t *input, const char *start, ds_error *err)
+{
+    const char *path = json_string_value(json_object_get(input, "path"));
+    const char *was = json_string_value(json_object_get(input, "sha256"));
+    char full[4096], is[65];
+    struct stat s;
+
+    if (path == NULL || was == NULL)
+        return ds_fail(err, DS_E_FORMAT, "expected path and sha256 of each of the record's inputs");
+    if (snprintf(full, sizeof full, "%s%s%s", path[0] == '/' ? "" : start,
+                 path[0] == '/' ? "" : "/", path) >= (int)sizeof full)
+        return ds_fail(err, DS_E_ARG, "the path of an input is too long");
+    if (stat(full, &s) != 0 || !S_ISREG(s.st_mode))
+        return ds_fail(err, DS_E_IO,
+                       "the record's input %s is not there (relative paths begin where the run was "
+                       "started: %s)",
+                       path, start);
+    if (ds__sha256_file(is, full, err) != DS_OK)
+        return DS_E_IO;
+    return strcmp(was, is) == 0 ? DS_OK
+                                : ds_fail(err, DS_E_FORMAT,
+                                          "%s is not the file of the record: SHA-256 %.16s..., now "
+                                          "%.16s...",
+                                          full, was, is);
+}
+
+ds_status ds_record_check_inputs(const char *record, const char *start, ds_error *err)
+{
+    json_t *root = json_loads(record, JSON_REJECT_DUPLICATES, NULL), *input;
+    ds_status st = root != NULL ? DS_OK : ds_fail(err, DS_E_FORMAT, "expected a record in JSON");
+    size_t i;
+
+    json_array_foreach (json_object_get(root, "inputs"), i, input)
+        if (st == DS_OK)
+            st = check_input(input, start, err);
+    json_decref(root);
+    return st;
+}

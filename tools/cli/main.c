@@ -181,7 +181,7 @@ ds_status command_run(const ds_command *c, int argc, char **argv, ds_error *err)
     ds_status st = opts_parse(&a, c, argc, argv, err);
 
     if (st == DS_OK)
-        st = run_parsed(a, err);
+        st = run_silently(a, err);
     opts_free(a);
     return st;
 }
@@ -195,6 +195,8 @@ static int run_command(const ds_command *c, int argc, char **argv)
 
     if (st == DS_OK)
         st = run_parsed(a, &err);
+    if (st == DS_OK && answer_was_no())
+        code = EXIT_RUN_FAILED;
     if (st != DS_OK)
         code = report_failure(c->name, st, &err);
     if (st == DS_E_CANCELLED && opt_declared(a, "resume") && opt_given(a, "out"))

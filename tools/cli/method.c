@@ -95,7 +95,7 @@ static ds_status print(const ds_args *a, const ds_result *r, ds_error *err)
     return st;
 }
 
-ds_status run_method(const ds_args *a, ds_error *err)
+ds_status run_silently(const ds_args *a, ds_error *err)
 {
     ds_job *j = opts_job(a);
     front f = { .args = a };
@@ -105,5 +105,12 @@ ds_status run_method(const ds_args *a, ds_error *err)
     st = ds_job_run(j, err);
     if (f.stage != NULL)
         progress_end(&f.bar);
-    return st == DS_OK ? print(a, ds_job_result(j), err) : st;
+    return st;
+}
+
+ds_status run_method(const ds_args *a, ds_error *err)
+{
+    ds_status st = run_silently(a, err);
+
+    return st == DS_OK ? print(a, ds_job_result(opts_job(a)), err) : st;
 }

@@ -7,4 +7,7 @@
 
 ds_status run_method(const ds_args *a, ds_error *err);
 
+/* The same without what is printed on standard output. */
+ds_status run_silently(const ds_args *a, ds_error *err);
+
 #endif

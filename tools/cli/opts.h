@@ -52,7 +52,7 @@ const ds_command *command_of_words(const char *first, const char *second);
 /* Lists the commands whose first word this is; false if there are none. */
 bool command_group(FILE *to, const char *first);
 
-/* Parses and runs; argv[0] is the command's name. */
+/* Parses and runs a method without printing its result; argv[0] is the command's name. */
 ds_status command_run(const ds_command *c, int argc, char **argv, ds_error *err);
 
 /* Parses argv[0 .. argc-1] and sorts it. argv[0] is the command's name and is skipped. DS_E_ARG

@@ -29,6 +29,18 @@ int exit_code(ds_status st)
     return EXIT_RUN_FAILED;
 }
 
+static bool no;
+
+void answer_is_no(void)
+{
+    no = true;
+}
+
+bool answer_was_no(void)
+{
+    return no;
+}
+
 int report_failure(const char *command, ds_status st, const ds_error *err)
 {
     bool told = err != NULL && err->code != DS_OK;

@@ -19,6 +19,10 @@ int exit_code(ds_status st);
  * command may be NULL. */
 int report_failure(const char *command, ds_status st, const ds_error *err);
 
+/* The command did its work, and the answer is no (as of grep and cmp): the exit code will be 1. */
+void answer_is_no(void);
+bool answer_was_no(void);
+
 /* A remark on standard error: remark() unless --quiet, detail() with --verbose only. */
 void remark(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);
 void detail(const ds_args *a, const char *fmt, ...) DS_PRINTF(2, 3);

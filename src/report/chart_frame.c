@@ -29,8 +29,7 @@ void ds__svg_begin(ds_buffer *b, double width, double height, const char *title)
                       "font-family=\"DejaVu Sans,Verdana,sans-serif\" font-size=\"12\">\n<title>",
                       width, height, width, height);
     ds__html_text(b, title != NULL ? title : "chart");
-    ds__buffer_text(b, "</title>\n<style>svg.ds:root{color:#1b1c20}@media"
-                       "(prefers-color-scheme:dark){svg.ds:root{color:#e7e8ec}}</style>\n");
+    ds__buffer_text(b, "</title>\n<style>" DS_SVG_STYLE "</style>\n");
 }
 
 void ds__svg_text(ds_buffer *b, double x, double y, const char *anchor, const char *more,

@@ -22,4 +22,8 @@ ds_status ds__html_picture(ds_buffer *b, const ds_image *image, const char *alt,
 /* A table; columns of numbers stand at the right. */
 void ds__html_table(ds_buffer *b, const ds_table *t);
 
+/* The rule that gives a chart its colours; of a foreign page, the only style that is taken over. */
+#define DS_SVG_STYLE                                                                               \
+    "svg.ds:root{color:#1b1c20}@media(prefers-color-scheme:dark){svg.ds:root{color:#e7e8ec}}"
+
 #endif

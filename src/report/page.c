@@ -205,9 +205,11 @@ static void head(const ds_page *p, ds_buffer *b)
     unsigned char digest[32];
 
     digest_of(digest, script);
-    ds__buffer_text(b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-                       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                       "img-src data:; style-src 'unsafe-inline'; script-src 'sha256-");
+    ds__buffer_text(
+        b, "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+           "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+           "img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+           "script-src 'sha256-");
     ds__buffer_base64(b, digest, sizeof digest);
     ds__buffer_text(b, "'\">\n" DS_PAGE_MARK
                        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"

@@ -22,4 +22,7 @@ void ds__page_end_row(ds_page *p);
 /* DS_E_NOMEM if the body has met the end of memory. */
 ds_status ds__page_check(const ds_page *p, ds_error *err);
 
+/* Adds HTML of a foreign page: elements and attributes that our pages have, properly nested. */
+void ds__page_clean(ds_buffer *out, const char *from, const char *to);
+
 #endif

@@ -1,6 +1,6 @@
 /* page_include.c - one report inside of another. What is taken over is what ds_page_dump wrote
- * between its title and its end; headings go down by one level. The content policy of the new page
- * keeps a file that only looks like ours from running anything. */
+ * between its title and its end; headings go down by one level. A file that
+ * only looks like ours gives what our pages are made of, and nothing that runs or leads elsewhere. */
 
 #include "report/page.h"
 
@@ -56,9 +56,13 @@ static void copy_body(ds_buffer *b, span body)
 static ds_status include(ds_page *p, const char *text, const char *path, ds_error *err)
 {
     span title, body, nav;
+    ds_buffer clean = { 0 };
+    char *mine;
+    ds_status st;
 
     if (!ds__utf8_valid(text) || strstr(text, "content=\"diffuscope ") == NULL ||
         !between(&title, text, "<h1>", "</h1>\n") ||
+        memchr(title.from, '<', (size_t)(title.to - title.from)) != NULL ||
         !between(&body, title.to, "</h1>\n", "</main>"))
         return ds_fail(err, DS_E_FORMAT,
                        "%s: expected a report of diffuscope, found something else", path);
@@ -70,9 +74,15 @@ static ds_status include(ds_page *p, const char *text, const char *path, ds_erro
                       (int)(title.to - title.from), title.from);
     ds__buffer_printf(&p->links, "<li><a href=\"#s%d\">%.*s</a></li>\n", p->sections,
                       (int)(title.to - title.from), title.from);
+    ds__page_clean(&clean, body.from, body.to);
+    st = ds__buffer_take(&clean, &mine, NULL, "page", err);
+    if (st != DS_OK)
+        return st;
+    body = (span){ mine, mine + strlen(mine) };
     for (const char *at = body.from; (at = strstr(at, VIEW)) != NULL && at < body.to; at++)
         p->views++;
     copy_body(&p->body, body);
+    ds_free(mine);
     return ds__page_check(p, err);
 }
 

@@ -7,6 +7,7 @@
 #include <diffuscope/page.h>
 
 #include "base/hash.h"
+#include "report/page.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -252,6 +253,53 @@ static void a_page_includes_another(void **state)
     ds_page_free(q);
 }
 
+/* The page of merged reports is ours: of a foreign one nothing runs, loads or leads elsewhere. */
+static void a_hostile_page_is_cleaned(void **state)
+{
+    static const char *const foreign[][2] = {
+        { "<p>a</p><script>alert(1)</script><p>b</p>", "<p>a</p><p>b</p>" },
+        { "<SCRIPT src=x>1</SCRIPT >z", "z" },
+        { "<script type=\"application/json\">{\"a\":1}</script>",
+          "<script type=\"application/json\">{\"a\":1}</script>" },
+        { "<script type=\"application/json\"><!--<script></script>x", "x" },
+        { "<script type='text/javascript'>1</script>", "" },
+        { "<meta http-equiv=\"refresh\" content=\"0;url=http://evil\"><base href=\"http://evil/\">",
+          "" },
+        { "<form action=\"http://evil\"><input name=q><input type=\"range\" min=\"0\"></form>",
+          "<input type=\"range\" min=\"0\">" },
+        { "<a href=\"javascript:alert(1)\">x</a><a href=\"#s1\">y</a><a href=' http://e'>z</a>",
+          "<a>x</a><a href=\"#s1\">y</a><a>z</a>" },
+        { "<img src=x onerror=alert(1)><img src=\"data:image/svg+xml;base64,AA\">", "<img><img>" },
+        { "<img src=\"data:image/png;base64,iVBOR/+=\" alt=\"\">",
+          "<img src=\"data:image/png;base64,iVBOR/+=\" alt=\"\">" },
+        { "<p onclick=\"x\" style=\"position:fixed\" class=\"quiet\">t</p>",
+          "<p class=\"quiet\">t</p>" },
+        { "<div><p>never closed", "<div><p>never closed</p></div>" },
+        { "</div></main></body>t<iframe src=\"//e\">u</iframe><object data=v><embed src=w>", "tu" },
+        { "<div/>x", "<div>x</div>" },
+        { "<style>@import url(//e)</style><style>" DS_SVG_STYLE "</style>",
+          "<style>" DS_SVG_STYLE "</style>" },
+        { "<svg xmlns=\"http://www.w3.org/2000/svg\"><path fill=\"URL(//e)\" d=\"M0 0\"/><use "
+          "href=\"//e\"/>"
+          "<foreignObject>f</foreignObject></svg>",
+          "<svg xmlns=\"http://www.w3.org/2000/svg\"><path d=\"M0 0\"/>f</svg>" },
+        { "<!-- x --><p title=\"1\"2\">a<b", "<p title=\"1\">a</p>" },
+        { "1 < 2 <p", "1 &lt; 2 <p></p>" },
+        { "<p title=\"unended", "<p title></p>" },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < DS_COUNT(foreign); i++) {
+        ds_buffer b = { 0 };
+        char *text;
+
+        ds__page_clean(&b, foreign[i][0], foreign[i][0] + strlen(foreign[i][0]));
+        ts_ok(ds__buffer_take(&b, &text, NULL, "test", NULL), NULL);
+        assert_string_equal(text, foreign[i][1]);
+        ds_free(text);
+    }
+}
+
 static ds_status whole_page(void)
 {
     ds_page_word word = { .text = "apple", .map = ramp_map };
@@ -297,6 +345,7 @@ int main(void)
         cmocka_unit_test(the_map_that_shows_most_comes_first),
         cmocka_unit_test(misuse_is_refused),
         cmocka_unit_test(a_page_includes_another),
+        cmocka_unit_test(a_hostile_page_is_cleaned),
         cmocka_unit_test(memory_may_end_anywhere),
     };
 

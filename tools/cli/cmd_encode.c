@@ -7,6 +7,7 @@
 #include "commands.h"
 #include "model_option.h"
 #include "say.h"
+#include "print.h"
 
 static ds_status keep(ds_bundle *out, const char *name, const ds_tensor *t, ds_error *err)
 {
@@ -71,8 +72,8 @@ static ds_status encode(ds_bundle *out, ds_model *m, const ds_args *a, ds_error 
         if (st == DS_OK)
             st = keep_ids(out, c, n, hidden.dim[1], err);
         if (st == DS_OK && !opt_flag(a, "quiet"))
-            printf("%d prompt%s of %lld tokens by %lld numbers\n", n, n == 1 ? "" : "s",
-                   (long long)hidden.dim[1], (long long)hidden.dim[2]);
+            print("%d prompt%s of %lld tokens by %lld numbers\n", n, n == 1 ? "" : "s",
+                  (long long)hidden.dim[1], (long long)hidden.dim[2]);
     }
     ds_encoder_free(e);
     return st;

@@ -1,6 +1,7 @@
 /* cmd_help.c - `diffuscope help`: the list of commands, one command, man pages, completions. */
 
 #include "commands.h"
+#include "print.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -49,7 +50,7 @@ static ds_status print_schema(const ds_command *only, ds_error *err)
     }
     st = ds_methods_json(list, n, &text, err);
     if (st == DS_OK)
-        puts(text);
+        print("%s\n", text);
     ds_free(text);
     return st;
 }
@@ -69,7 +70,7 @@ static ds_status run(const ds_args *a, ds_error *err)
         return print_schema(c, err);
     if (opt_flag(a, "names"))
         for (int i = 0; command_at(i) != NULL; i++)
-            puts(command_at(i)->name);
+            print("%s\n", command_at(i)->name);
     else if (shell != NULL && strcmp(shell, "bash") == 0)
         help_completion_bash(stdout);
     else if (shell != NULL)

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "model_option.h"
+#include "print.h"
 
 /* The fields of a configuration that tell one model from another, in the order of the output. */
 static const char *const key_fields[] = {
@@ -74,12 +75,12 @@ static void print_totals(const json_t *j)
     const char *name, *before = " (";
     char a[32], b[32];
 
-    printf("%s parameters, %s", grouped(a, number(j, "parameters")), scaled(b, number(j, "bytes")));
+    print("%s parameters, %s", grouped(a, number(j, "parameters")), scaled(b, number(j, "bytes")));
     json_object_foreach (dtypes, name, d) {
-        printf("%s%s %s", before, name, scaled(b, number(d, "bytes")));
+        print("%s%s %s", before, name, scaled(b, number(d, "bytes")));
         before = ", ";
     }
-    printf("%s\n", json_object_size(dtypes) > 0 ? ")" : "");
+    print("%s\n", json_object_size(dtypes) > 0 ? ")" : "");
 }
 
 static void print_config(const json_t *config)
@@ -93,13 +94,13 @@ static void print_config(const json_t *config)
                          : NULL;
 
         if (text != NULL) {
-            printf("%s%s %s", before, key_fields[i], text);
+            print("%s%s %s", before, key_fields[i], text);
             before = ", ";
         }
         free(text);
     }
     if (before[0] == ',')
-        putchar('\n');
+        print("\n");
 }
 
 static void print_hash(const json_t *j)
@@ -107,7 +108,7 @@ static void print_hash(const json_t *j)
     const char *hex = json_string_value(json_object_get(j, "sha256"));
 
     if (hex != NULL)
-        printf("    sha256 %s\n", hex);
+        print("    sha256 %s\n", hex);
 }
 
 static void print_component(const char *name, const json_t *c)
@@ -116,13 +117,13 @@ static void print_component(const char *name, const json_t *c)
     json_t *file;
     size_t i;
 
-    printf("\n%s: %s\n", name, plain(buf, json_object_get(c, "class")));
+    print("\n%s: %s\n", name, plain(buf, json_object_get(c, "class")));
     if (json_object_get(c, "parameters") != NULL) {
-        printf("    ");
+        print("    ");
         print_totals(c);
     }
     json_array_foreach (json_object_get(c, "files"), i, file) {
-        printf("    %s\n", plain(buf, json_object_get(file, "path")));
+        print("    %s\n", plain(buf, json_object_get(file, "path")));
         print_hash(file);
     }
     print_config(json_object_get(c, "config"));
@@ -135,18 +136,18 @@ static void print_model(const json_t *j)
     char path[256], class_name[256];
     size_t i;
 
-    printf("%s: %s\n", plain(path, json_object_get(j, "path")),
-           plain(class_name, json_object_get(j, "class")));
+    print("%s: %s\n", plain(path, json_object_get(j, "path")),
+          plain(class_name, json_object_get(j, "class")));
     json_object_foreach (json_object_get(j, "components"), name, c)
         print_component(name, c);
     if (json_object_get(j, "prediction_type") != NULL)
-        printf("\nprediction: %s (%s)\n", plain(path, json_object_get(j, "prediction_type")),
-               plain(class_name, json_object_get(j, "prediction_type_from")));
+        print("\nprediction: %s (%s)\n", plain(path, json_object_get(j, "prediction_type")),
+              plain(class_name, json_object_get(j, "prediction_type_from")));
     json_array_foreach (json_object_get(j, "globals"), i, c)
-        printf("mentions code (never called): %s\n", plain(path, c));
+        print("mentions code (never called): %s\n", plain(path, c));
     if (json_object_get(j, "remark") != NULL)
-        printf("%s\n", plain(path, json_object_get(j, "remark")));
-    printf("\ntotal: ");
+        print("%s\n", plain(path, json_object_get(j, "remark")));
+    print("\ntotal: ");
     print_totals(j);
 }
 
@@ -160,17 +161,17 @@ static void print_file(const json_t *j)
     json_object_foreach (json_object_get(j, "metadata"), key, value) {
         json_t *name = json_string(key);
 
-        printf("# %s: %s\n", plain(a, name), plain(b, value));
+        print("# %s: %s\n", plain(a, name), plain(b, value));
         json_decref(name);
     }
     json_array_foreach (json_object_get(j, "tensors"), i, t) {
         char *shape = json_dumps(json_object_get(t, "shape"), 0);
 
-        printf("%s\t%s\t%s\n", plain(a, json_object_get(t, "name")),
-               plain(b, json_object_get(t, "dtype")), shape != NULL ? shape : "?");
+        print("%s\t%s\t%s\n", plain(a, json_object_get(t, "name")),
+              plain(b, json_object_get(t, "dtype")), shape != NULL ? shape : "?");
         free(shape);
     }
-    printf("total: %zu tensors, ", json_array_size(json_object_get(j, "tensors")));
+    print("total: %zu tensors, ", json_array_size(json_object_get(j, "tensors")));
     print_totals(j);
     print_hash(j);
 }
@@ -187,14 +188,6 @@ static bool is_png(const char *path)
     if (f != NULL)
         fclose(f);
     return is;
-}
-
-/* The line of settings that generators of pictures leave; its line ends are kept. */
-static void print_parameters(const char *text)
-{
-    for (; *text != '\0'; text++)
-        putchar(((unsigned char)*text < 0x20 && *text != '\n') || *text == 0x7f ? '?' : *text);
-    putchar('\n');
 }
 
 static ds_status inspect_picture(const char *path, bool as_json, ds_error *err)
@@ -214,16 +207,18 @@ static ds_status inspect_picture(const char *path, bool as_json, ds_error *err)
             json_pack("{s:s, s:I, s:I, s:s?}", "path", path, "width", (json_int_t)image.width,
                       "height", (json_int_t)image.height, "parameters", text);
 
-        st = j != NULL && json_dumpf(j, stdout, JSON_INDENT(2)) == 0
-                 ? DS_OK
-                 : ds_fail(err, DS_E_IO, "the description could not be written");
-        putchar('\n');
+        char *all = j != NULL ? json_dumps(j, JSON_INDENT(2)) : NULL;
+
+        st = all != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a description");
+        if (all != NULL)
+            print_json(all);
+        free(all);
         json_decref(j);
     } else {
         st = DS_OK;
-        printf("%lld x %lld pixels\n", (long long)image.width, (long long)image.height);
+        print("%lld x %lld pixels\n", (long long)image.width, (long long)image.height);
         if (text != NULL)
-            print_parameters(text);
+            print("%s\n", text);
     }
     ds_free(text);
     ds_image_clear(&image);
@@ -279,7 +274,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st != DS_OK)
         return st;
     if (as_json)
-        puts(text);
+        print_json(text);
     else
         st = print_description(text, model != NULL, err);
     ds_free(text);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "commands.h"
+#include "print.h"
 
 static const ds_option options[] = {
     { .name = "rng",
@@ -54,13 +55,13 @@ static ds_status run(const ds_args *a, ds_error *err)
     else
         ds_rng_uniform(&rng, x, n);
     if (json)
-        printf("{\"rng\": \"%s\", \"seed\": %" PRIu64 ", \"kind\": \"%s\", \"count\": %" PRId64
-               ", \"values\": [",
-               ds_rng_kind_name(generator), opt_seed(a, "seed"), kind, n);
+        print("{\"rng\": \"%s\", \"seed\": %" PRIu64 ", \"kind\": \"%s\", \"count\": %" PRId64
+              ", \"values\": [",
+              ds_rng_kind_name(generator), opt_seed(a, "seed"), kind, n);
     for (int64_t i = 0; i < n; i++)
-        printf("%s%.9g%s", json && i > 0 ? ", " : "", (double)x[i], json ? "" : "\n");
+        print("%s%.9g%s", json && i > 0 ? ", " : "", (double)x[i], json ? "" : "\n");
     if (json)
-        puts("]}");
+        print("]}\n");
     ds_free(x);
     return DS_OK;
 }

@@ -16,6 +16,7 @@
 #include "replay_compare.h"
 #include "run_folder.h"
 #include "say.h"
+#include "print.h"
 
 #define MOST_WORDS 256
 
@@ -287,13 +288,13 @@ static void say_tensor(const json_t *t)
     const json_t *why = json_object_get(t, "why"), *apart = json_object_get(t, "difference");
 
     if (why != NULL)
-        printf("%s: %s\n", name, json_string_value(why));
+        print("%s: %s\n", name, json_string_value(why));
     else if (apart != NULL)
-        printf("%s: differs by at most %.3g, its largest value being %.3g\n", name,
-               json_is_number(apart) ? json_number_value(apart) : HUGE_VAL,
-               json_number_value(json_object_get(t, "largest")));
+        print("%s: differs by at most %.3g, its largest value being %.3g\n", name,
+              json_is_number(apart) ? json_number_value(apart) : HUGE_VAL,
+              json_number_value(json_object_get(t, "largest")));
     else
-        printf("%s: the same bits\n", name);
+        print("%s: the same bits\n", name);
 }
 
 static void say(const replay_verdict *v, double tolerance)
@@ -306,16 +307,16 @@ static void say(const replay_verdict *v, double tolerance)
         say_tensor(item);
     json_array_foreach (v->numbers, i, item)
         if (i < 10)
-            printf("result.json: %s differs\n", json_string_value(item));
+            print("result.json: %s differs\n", json_string_value(item));
     if (tolerance > 0.0)
         snprintf(within, sizeof within, " within %g", tolerance);
     if (v->bad_tensor == 0 && v->bad_number == 0)
-        printf("the same%s: %lld tensors, %lld numbers\n", within, (long long)v->tensor,
-               (long long)v->number);
+        print("the same%s: %lld tensors, %lld numbers\n", within, (long long)v->tensor,
+              (long long)v->number);
     else
-        printf("NOT the same%s: %lld of %lld tensors, %lld of %lld numbers differ\n", within,
-               (long long)v->bad_tensor, (long long)v->tensor, (long long)v->bad_number,
-               (long long)v->number);
+        print("NOT the same%s: %lld of %lld tensors, %lld of %lld numbers differ\n", within,
+              (long long)v->bad_tensor, (long long)v->tensor, (long long)v->bad_number,
+              (long long)v->number);
 }
 
 static ds_status say_json(const replay_verdict *v, double tolerance, ds_error *err)
@@ -327,7 +328,7 @@ static ds_status say_json(const replay_verdict *v, double tolerance, ds_error *e
     char *text = all != NULL ? json_dumps(all, 0) : NULL;
 
     if (text != NULL)
-        puts(text);
+        print_json(text);
     json_decref(all);
     free(text);
     return text != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for a verdict");

@@ -6,6 +6,7 @@
 
 #include "commands.h"
 #include "run_folder.h"
+#include "print.h"
 
 static const ds_option options[] = {
     { .name = "title",
@@ -46,7 +47,7 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = ds_page_save(p, opt_text(a, "output"), err);
     if (st == DS_OK)
-        puts(opt_text(a, "output"));
+        print("%s\n", opt_text(a, "output"));
     ds_page_free(p);
     return st;
 }

@@ -7,6 +7,7 @@
 
 #include "commands.h"
 #include "say.h"
+#include "print.h"
 
 static const ds_option options[] = {
     { .name = "toy",
@@ -149,7 +150,7 @@ static ds_status follow(ds_sampler *s, float *states, float *work, int64_t n, in
 
     memcpy(states, ds_sampler_x(s), bytes);
     if (!quiet)
-        printf("call\ttime step\trms of x\trms of predicted x0\n");
+        print("call\ttime step\trms of x\trms of predicted x0\n");
     for (int c = 0; c < ds_sampler_calls(s) && st == DS_OK; c++) {
         float t;
 
@@ -158,8 +159,8 @@ static ds_status follow(ds_sampler *s, float *states, float *work, int64_t n, in
         st = ds_sampler_advance(s, c, work + n, rng, err);
         memcpy(states + (c + 1) * n, ds_sampler_x(s), bytes);
         if (!quiet)
-            printf("%d\t%.7g\t%.6g\t%.6g\n", c, (double)t, spread(ds_sampler_x(s), n),
-                   spread(ds_sampler_x0(s), n));
+            print("%d\t%.7g\t%.6g\t%.6g\n", c, (double)t, spread(ds_sampler_x(s), n),
+                  spread(ds_sampler_x0(s), n));
     }
     return st;
 }

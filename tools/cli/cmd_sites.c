@@ -6,10 +6,12 @@
 
 #include "commands.h"
 #include "model_option.h"
+#include "print.h"
 
-static ds_status print_json(const ds_site_list *l, ds_error *err)
+static ds_status print_list(const ds_site_list *l, ds_error *err)
 {
     json_t *all = json_array();
+    char *text;
     ds_status st = DS_OK;
 
     for (int64_t i = 0; i < l->count; i++) {
@@ -20,9 +22,12 @@ static ds_status print_json(const ds_site_list *l, ds_error *err)
             json_array_append_new(shape, json_integer(s->shape.dim[k]));
         json_array_append_new(all, json_pack("{s:s, s:o}", "name", s->name, "shape", shape));
     }
-    if (json_dumpf(all, stdout, JSON_INDENT(1)) != 0)
-        st = ds_fail(err, DS_E_IO, "the list could not be written");
-    printf("\n");
+    text = json_dumps(all, JSON_INDENT(1));
+    if (text != NULL)
+        print_json(text);
+    else
+        st = ds_fail(err, DS_E_NOMEM, "no memory for the list");
+    free(text);
     json_decref(all);
     return st;
 }
@@ -37,11 +42,11 @@ static ds_status run(const ds_args *a, ds_error *err)
     if (st == DS_OK)
         st = ds_model_sites(m, opts_count(a) > 0 ? opts_positional(a, 0) : NULL, &l, err);
     if (st == DS_OK && opt_flag(a, "json"))
-        st = print_json(l, err);
+        st = print_list(l, err);
     else
         for (int64_t i = 0; st == DS_OK && i < l->count; i++)
-            printf("%s %s\n", l->site[i].name,
-                   ds_tensor_shape(&l->site[i].shape, shape, sizeof shape));
+            print("%s %s\n", l->site[i].name,
+                  ds_tensor_shape(&l->site[i].shape, shape, sizeof shape));
     ds_site_list_free(l);
     ds_model_close(m);
     return st;

@@ -9,6 +9,7 @@
 #include "commands.h"
 #include "model_option.h"
 #include "say.h"
+#include "print.h"
 
 #define MAX_INPUT ((size_t)1 << 20)
 
@@ -45,11 +46,11 @@ static json_t *json_of_words(const ds_tokens *k)
     return list;
 }
 
-static ds_status print_json(const ds_tokens *k, const int64_t *ids, int64_t length, int64_t cut,
-                            ds_error *err)
+static ds_status print_all(const ds_tokens *k, const int64_t *ids, int64_t length, int64_t cut,
+                           ds_error *err)
 {
     json_t *list = json_array(), *tokens = json_array(), *root;
-    int failed;
+    char *text;
 
     for (int64_t i = 0; i < length; i++)
         json_array_append_new(list, json_integer(ids[i]));
@@ -57,11 +58,12 @@ static ds_status print_json(const ds_tokens *k, const int64_t *ids, int64_t leng
         json_array_append_new(tokens, json_string(k->pieces[i]));
     root = json_pack("{s:o, s:o, s:o, s:I}", "ids", list, "tokens", tokens, "words",
                      json_of_words(k), "cut", (json_int_t)cut);
-    failed = root == NULL || json_dumpf(root, stdout, 0) != 0;
+    text = root != NULL ? json_dumps(root, 0) : NULL;
     json_decref(root);
-    if (failed)
-        return ds_fail(err, DS_E_IO, "standard output could not be written");
-    putchar('\n');
+    if (text == NULL)
+        return ds_fail(err, DS_E_NOMEM, "no memory for the tokens");
+    print_json(text);
+    free(text);
     return DS_OK;
 }
 
@@ -71,13 +73,13 @@ static void print_words(const ds_tokens *k, int64_t kept)
     for (int64_t i = 0; i < k->word_count; i++) {
         const ds_word *w = &k->words[i];
 
-        printf("%s\t", w->text);
+        print("%s\t", w->text);
         for (int64_t j = w->first; j <= w->last; j++)
-            printf("%s%s %lld%s", j > w->first ? ", " : "", k->pieces[j], (long long)k->ids[j],
-                   j >= kept ? " (cut off)" : "");
-        putchar('\n');
+            print("%s%s %lld%s", j > w->first ? ", " : "", k->pieces[j], (long long)k->ids[j],
+                  j >= kept ? " (cut off)" : "");
+        print("\n");
     }
-    printf("%lld tokens, of %lld that fit\n", (long long)k->count, (long long)kept);
+    print("%lld tokens, of %lld that fit\n", (long long)k->count, (long long)kept);
 }
 
 static ds_status show(const ds_args *a, const ds_tokenizer *t, const ds_tokens *k, ds_error *err)
@@ -91,7 +93,7 @@ static ds_status show(const ds_args *a, const ds_tokenizer *t, const ds_tokens *
         return ds_fail(err, DS_E_NOMEM, "no memory for %lld ids", (long long)length);
     cut = ds_tokenizer_pad(t, ids, k, 0);
     if (opt_flag(a, "json"))
-        st = print_json(k, ids, length, cut, err);
+        st = print_all(k, ids, length, cut, err);
     else
         print_words(k, length - 2);
     if (cut > 0)

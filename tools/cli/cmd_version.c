@@ -1,14 +1,15 @@
 /* cmd_version.c - `diffuscope version`. */
 
 #include "commands.h"
+#include "print.h"
 
 static ds_status run(const ds_args *a, ds_error *err)
 {
     (void)err;
     if (opt_flag(a, "json"))
-        printf("{\"version\": \"%s\", \"threads\": %d}\n", DS_VERSION, ds_threads());
+        print("{\"version\": \"%s\", \"threads\": %d}\n", DS_VERSION, ds_threads());
     else
-        printf("diffuscope %s\n", DS_VERSION);
+        print("diffuscope %s\n", DS_VERSION);
     return DS_OK;
 }
 

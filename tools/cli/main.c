@@ -13,6 +13,7 @@
 #include "method.h"
 #include "say.h"
 #include "show.h"
+#include "print.h"
 
 /* Commands that are no methods of the library. */
 static const ds_command *const plain[] = {
@@ -128,8 +129,8 @@ static int half_a_command(const char *first, const char *second)
     const char *near = near_second(first, second);
 
     if (near != NULL) {
-        fprintf(stderr, "diffuscope %s: unknown \"%s\"; did you mean %s %s?\n", first, second,
-                first, near);
+        print_err("diffuscope %s: unknown \"%s\"; did you mean %s %s?\n", first, second, first,
+                  near);
         return EXIT_USAGE;
     }
     return command_group(asked ? stdout : stderr, first) ? asked ? 0 : EXIT_USAGE : -1;
@@ -149,10 +150,9 @@ static int unknown_command(const char *word, const char *second)
     }
     near = ds_near_match(word, names, n);
     if (near != NULL)
-        fprintf(stderr, "diffuscope: unknown command \"%s\"; did you mean %s?\n", word, near);
+        print_err("diffuscope: unknown command \"%s\"; did you mean %s?\n", word, near);
     else
-        fprintf(stderr, "diffuscope: unknown command \"%s\"; \"diffuscope help\" lists them\n",
-                word);
+        print_err("diffuscope: unknown command \"%s\"; \"diffuscope help\" lists them\n", word);
     return EXIT_USAGE;
 }
 
@@ -200,12 +200,12 @@ static int run_command(const ds_command *c, int argc, char **argv)
     if (st != DS_OK)
         code = report_failure(c->name, st, &err);
     if (st == DS_E_CANCELLED && opt_declared(a, "resume") && opt_given(a, "out"))
-        fputs("what was measured is kept: the same command with --resume goes on\n", stderr);
+        print_err("what was measured is kept: the same command with --resume goes on\n");
     if (a == NULL)
-        fprintf(stderr, "\"diffuscope %s --help\" lists its options\n", c->name);
+        print_err("\"diffuscope %s --help\" lists its options\n", c->name);
     opts_free(a);
     if ((fflush(stdout) != 0 || ferror(stdout)) && code == 0) {
-        fprintf(stderr, "diffuscope %s: standard output could not be written\n", c->name);
+        print_err("diffuscope %s: standard output could not be written\n", c->name);
         code = EXIT_RUN_FAILED;
     }
     return code;

@@ -7,6 +7,7 @@
 #include "progress.h"
 #include "say.h"
 #include "show.h"
+#include "print.h"
 
 typedef struct front {
     const ds_args *args;
@@ -72,11 +73,10 @@ static ds_status print_picture(const ds_result *r, ds_error *err)
     return st;
 }
 
-static ds_status print(const ds_args *a, const ds_result *r, ds_error *err)
+static ds_status show_result(const ds_args *a, const ds_result *r, ds_error *err)
 {
     char *json = NULL;
     ds_status st = DS_OK;
-    bool good;
 
     if (wants_picture(a))
         return print_picture(r, err);
@@ -85,9 +85,12 @@ static ds_status print(const ds_args *a, const ds_result *r, ds_error *err)
         st = ds_result_answer(r, &json, err);
     if (st != DS_OK)
         return st;
-    good = json != NULL ? puts(json) >= 0 : fputs(ds_result_summary(r), stdout) >= 0;
+    if (json != NULL)
+        print_json(json);
+    else
+        print_text(stdout, ds_result_summary(r));
     ds_free(json);
-    if (!good)
+    if (ferror(stdout))
         return ds_fail(err, DS_E_IO, "standard output could not be written");
     for (int i = 0; st == DS_OK && ds_result_figure(r, i, NULL) != NULL; i++)
         if (ds_result_figure_shown(r, i))
@@ -112,5 +115,5 @@ ds_status run_method(const ds_args *a, ds_error *err)
 {
     ds_status st = run_silently(a, err);
 
-    return st == DS_OK ? print(a, ds_job_result(opts_job(a)), err) : st;
+    return st == DS_OK ? show_result(a, ds_job_result(opts_job(a)), err) : st;
 }

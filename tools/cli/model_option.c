@@ -3,6 +3,7 @@
 #include "model_option.h"
 
 #include "say.h"
+#include "print.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -33,7 +34,7 @@ ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
     ds_status st = ds_model_open(out, opt_text(a, "model"), &o, err);
 
     if (st == DS_OK && ds_model_remark(*out) != NULL && !opt_flag(a, "quiet"))
-        fprintf(stderr, "diffuscope: %s\n", ds_model_remark(*out));
+        print_err("diffuscope: %s\n", ds_model_remark(*out));
     if (st != DS_OK)
         return st;
     st = ds_options_add_lora(out, opts_set(a), &unused, err);
@@ -41,7 +42,7 @@ ds_status model_from_options(ds_model **out, const ds_args *a, ds_error *err)
         ds_model_close(*out);
         *out = NULL;
     } else if (unused != NULL && !opt_flag(a, "quiet")) {
-        fprintf(stderr, "diffuscope: %s\n", unused);
+        print_err("diffuscope: %s\n", unused);
     }
     ds_free(unused);
     return st;

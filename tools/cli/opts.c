@@ -2,6 +2,7 @@
  * thread. */
 
 #include "opts.h"
+#include "print.h"
 
 #include <getopt.h>
 #include <stdlib.h>
@@ -334,7 +335,7 @@ static int find(const ds_args *a, const char *name)
     int i = ds_option_find(a->set, name);
 
     if (i < 0) {
-        fprintf(stderr, "diffuscope %s: bug: it has no option %s\n", a->command->name, name);
+        print_err("diffuscope %s: bug: it has no option %s\n", a->command->name, name);
         abort();
     }
     return i;

@@ -1,6 +1,7 @@
 /* say.c - failures to sentences and exit codes, remarks, interruption. */
 
 #include "say.h"
+#include "print.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -45,18 +46,26 @@ int report_failure(const char *command, ds_status st, const ds_error *err)
 {
     bool told = err != NULL && err->code != DS_OK;
 
-    fprintf(stderr, "diffuscope%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
+    print_err("diffuscope%s%s: ", command != NULL ? " " : "", command != NULL ? command : "");
     if (st == DS_E_CANCELLED)
-        fputs("interrupted", stderr);
+        print_err("interrupted");
     else
-        fputs(told ? err->text : ds_status_name(st), stderr);
+        print_err("%s", told ? err->text : ds_status_name(st));
     told = told && st != DS_E_CANCELLED;
     if (told && err->name[0] != '\0' && strstr(err->text, err->name) == NULL)
-        fprintf(stderr, " [%s]", err->name);
+        print_err(" [%s]", err->name);
     if (told && err->offset >= 0)
-        fprintf(stderr, " (byte %lld)", (long long)err->offset);
-    fputc('\n', stderr);
+        print_err(" (byte %lld)", (long long)err->offset);
+    print_err("\n");
     return exit_code(st);
+}
+
+static void remark_list(const char *fmt, va_list ap)
+{
+    char text[2048];
+
+    vsnprintf(text, sizeof text, fmt, ap);
+    print_err("%s\n", text);
 }
 
 void remark(const ds_args *a, const char *fmt, ...)
@@ -66,9 +75,8 @@ void remark(const ds_args *a, const char *fmt, ...)
     if (opt_flag(a, "quiet"))
         return;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    remark_list(fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
 }
 
 void detail(const ds_args *a, const char *fmt, ...)
@@ -78,9 +86,8 @@ void detail(const ds_args *a, const char *fmt, ...)
     if (!opt_flag(a, "verbose"))
         return;
     va_start(ap, fmt);
-    vfprintf(stderr, fmt, ap);
+    remark_list(fmt, ap);
     va_end(ap);
-    fputc('\n', stderr);
 }
 
 /* ---- interruption ---------------------------------------------------------------------------- */

@@ -74,7 +74,10 @@ def options_of(record, method):
     for name, value in record["options"].items():
         row = rows[name]
         standard = row["default"]
-        if value is None or value is False or value == [] or row["kind"] in ("outfile", "outdir") or name in ("threads", "model"):
+        if value is None or value is False or value == [] or name in ("out", "threads", "model"):
+            continue
+        if row["kind"] in ("outfile", "outdir"):  # what is written is also computed
+            given[name] = f"{value}.again"
             continue
         if standard is not None and (str(value) == standard or
                                      isinstance(value, (int, float)) and float(standard) == value):
@@ -83,6 +86,8 @@ def options_of(record, method):
     for row in rows.values():
         if row["positional"] and record.get("arguments"):
             given[row["name"]] = record["arguments"]
+    if given.get("save-trace"):  # which goes into the folder
+        given["out"] = f"{record['options']['out']}.again"
     return given
 
 

@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import diffuscope as ds
 from diffuscope import _lib
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROMPT = "a noto strawberry left of a cheese"
 SITE = "unet.mid_block.attentions.0.transformer_blocks.0.attn2.out"
 
@@ -378,6 +380,24 @@ class Threads(Model):
             self.pipe(PROMPT, steps=1, width=16, height=16)
         gc.collect()
         self.assertLess(resident() - before, 6 << 20)
+
+
+class Readme(unittest.TestCase):
+    def test_block_works_as_pasted(self):
+        text = (ROOT / "README.md").read_text(encoding="utf-8")
+        after = text.split("tests/python/test_surface.py runs this block -->", 1)[1].split("Every instrument", 1)[0]
+        code = "\n".join(line[4:] for line in after.splitlines())
+        self.assertIn("pipe.info(", code)
+        home = os.getcwd()
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                found = {}
+                exec(code, found)
+                self.assertTrue(os.path.exists("strawberry/run.json"))
+                self.assertGreater(found["info"].word("cheese"), 10)
+            finally:
+                os.chdir(home)
 
 
 class Scenes(unittest.TestCase):

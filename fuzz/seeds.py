@@ -312,6 +312,9 @@ def seeds():
 
     boxed = {"image_path": "1.jpg", "bbox_x": 5, "bbox_y": 6, "bbox_w": 7, "bbox_h": 8,
              "true_caption": "a on b", "false_caption": "b on a", "relation_name": "on"}
+    yield "fuzz_record", records()
+    yield "fuzz_training", trainings()
+    yield "fuzz_trace", traces()
     yield "fuzz_captions", [
         b"J" + json.dumps([boxed, {"image": "x", "caption_options": ["r", "p", "q"]},
                            {"image": "y", "caption": ["A small cat, asleep.", "dogs"]}]).encode(),
@@ -337,6 +340,48 @@ def edits():
     yield edit("nowhere", [0], [1])
     yield b"Ta {cat|dog} on a {red|green} wall\n\na {b}\n"
     yield b"T{{|}|}\r\n{"
+
+
+def records():
+    """run.json, then run.files."""
+    record = {"command": "generate", "options": {"prompt": "a cat"}, "files": ["a.png", "sub/b.png", "../outside", "up/outside", "/x"],
+              "inputs": [{"option": "image", "path": "a.png", "sha256": "0" * 64}, {"option": "draws", "path": "../outside", "sha256": "1"}],
+              "start": ".."}
+    yield json.dumps(record).encode() + b"\xfea.png\nsub/b.png\nsub\n../outside\n"
+    yield b'{"files": {}}\xfe\n\n./a.png\nsub/../../outside\n'
+    yield b'{"inputs": 3}'
+
+
+def trainings():
+    settings = {"optimiser": "adamw", "compute": "F32", "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "decay": 0.01, "clip": 1.0,
+                "ema": 0.9995, "drop": 0.0, "min_snr": 0.0, "shift": 0.0, "absolute": 1.0, "edges": 0.5, "kl": 1e-4,
+                "data": None, "only": None}
+    yield b"S3\xfevae, seed 5, batch 4\xfe" + json.dumps(settings).encode()
+    yield b"S-1\xfevae, seed 5, batch 4"
+    yield b"S99999999999999999999"
+    yield b"C" + json.dumps({"model": "sd15", "steps": 3, "optimiser": "muon", "compute": "bf16", "rate": 1e-3}).encode()
+    yield b"R" + safetensors({"__metadata__": {"step": "3", "training": "vae, seed 5, batch 4"},
+                              "param.vae.encoder.a.weight": tensor("F32", [2, 3], 0, 24)}, 24)
+
+
+# What `FUZZ_SHOW=1 fuzz_trace` shows for the input "J".
+def trace():
+    def layer(site, index, side):
+        return {"site": f"unet.{site}.transformer_blocks.0.attn2.probs", "index": index, "heads": 4, "height": side, "width": side,
+                "factor": 8 // side, "halvings": int(side < 8), "kept_heads": 4}
+
+    return json.dumps({
+        "version": 1, "images": 1, "height": 8, "width": 8, "steps": 2, "groups": 2, "calls": 2, "side": 0, "chunks": 1,
+        "heads_apart": True, "layers_apart": True, "paper": False, "all_tokens": False, "kept_heads": None, "kept_steps": None,
+        "prompts": ["a cat"], "asked": [],
+        "layers": [layer("up_blocks.1.attentions.0", 0, 8), layer("up_blocks.1.attentions.1", 1, 8),
+                   layer("down_blocks.0.attentions.0", 2, 8), layer("mid_block.attentions.0", 3, 4)]})
+
+
+def traces():
+    yield b"J"
+    yield b"J" + trace().encode()
+    yield b"R" + safetensors({"__metadata__": {"daam": trace()}, "slot.0": tensor("F32", [4], 0, 16)}, 16)
 
 
 def main():

@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #include "base/hash.h"
+#include "base/json.h"
 #include "base/text.h"
 
 /* Texts of these options are paths too. */
@@ -146,8 +147,8 @@ static ds_status check_input(const json_t *input, const char *start, ds_error *e
 
 ds_status ds_record_check_inputs(const char *record, const char *start, ds_error *err)
 {
-    json_t *root = json_loads(record, JSON_REJECT_DUPLICATES, NULL), *input;
-    ds_status st = root != NULL ? DS_OK : ds_fail(err, DS_E_FORMAT, "expected a record in JSON");
+    json_t *root = NULL, *input;
+    ds_status st = ds__json_parse(&root, record, strlen(record), "the record", err);
     size_t i;
 
     json_array_foreach (json_object_get(root, "inputs"), i, input)

@@ -76,6 +76,8 @@ typedef struct ds_option {
         positional; /* of TEXTS: on a command line, the arguments without a name; min to max of them
                         (max 0: any number) */
     const struct ds_option *block; /* of a BLOCK */
+    const char
+        *setting; /* the key of a model folder's settings.json that stands before `standard` */
 } ds_option;
 
 /* ---- values ---------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include "job/files.h"
 #include "job/inputs.h"
+#include "job/settings.h"
 #include "job/specimen.h"
 #include "models/model.h"
 
@@ -75,6 +76,7 @@ void ds_job_free(ds_job *j)
     ds_option_set_free(j->set);
     ds_free(j->rows_of_common);
     ds_free(j->options);
+    json_decref(j->words);
     ds__result_free(j->result);
     ds_free(j);
 }
@@ -186,11 +188,11 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
                           (double)(int64_t)((ds__seconds() - j->start) * 1e6) / 1e6, err);
 }
 
-ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
+static ds_status warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
 {
     char text[320];
 
-    if (prompt == NULL || j->common.emphasis != DS_EMPHASIS_NONE || !ds_prompt_emphasises(prompt))
+    if (j->common.emphasis != DS_EMPHASIS_NONE || !ds_prompt_emphasises(prompt))
         return DS_OK;
     snprintf(
         text, sizeof text,
@@ -198,6 +200,19 @@ ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
         "a1111 or comfy reads them",
         prompt, ds__job_name(j, "emphasis"));
     return ds__job_warn(j, text, err);
+}
+
+ds_status ds__job_warn_of_prompt(ds_job *j, const char *prompt, ds_error *err)
+{
+    char *unknown = NULL;
+    ds_status st = prompt != NULL ? warn_of_emphasis(j, prompt, err) : DS_OK;
+
+    if (st == DS_OK && prompt != NULL && j->words != NULL)
+        st = ds__settings_unknown(&unknown, j->words, prompt, err);
+    if (st == DS_OK && unknown != NULL)
+        st = ds__job_warn(j, unknown, err);
+    ds_free(unknown);
+    return st;
 }
 
 static ds_model_options model_options(const ds_job *j)
@@ -253,6 +268,25 @@ static ds_status resolve_model(ds_job *j, ds_error *err)
         j->common.model = NULL;
         st = DS_OK;
     }
+    return st;
+}
+
+/* What the model's folder recommends; a model that was handed in has no folder unless it is named. */
+static ds_status apply_settings(ds_job *j, ds_error *err)
+{
+    const int i = ds_option_find(j->set, "model");
+    char *told;
+    ds_status st;
+
+    if (i < 0 || (j->method->parts & DS_JOB_OWN_MODEL) != 0 || j->common.model == NULL ||
+        (j->o.model != NULL && !ds_option_given(j->set, i)))
+        return DS_OK;
+    st = ds__settings_apply(j->set, j->common.model, &j->words, &told, err);
+    if (st == DS_OK && told != NULL) {
+        ds__job_remark(j, "as the model's folder recommends (" DS_SETTINGS "): %s", told);
+        st = ds__record_options(j, err);
+    }
+    ds_free(told);
     return st;
 }
 
@@ -363,6 +397,8 @@ ds_status ds_job_check(ds_job *j, ds_error *err)
         st = ds__files_check(j, err);
     if (st == DS_OK && j->method->early != NULL)
         st = j->method->early(j, j->options, err);
+    if (st == DS_OK)
+        st = apply_settings(j, err);
     if (st == DS_OK)
         st = open_model(j, err);
     j->checked = true; /* from here on, clear has something to free */

@@ -35,6 +35,7 @@ struct ds_job {
     bool model_is_ours;
     ds_record *record; /* the result's */
     ds_result *result;
+    json_t *words; /* object whose keys are the words that the model knows; NULL: nobody says */
     json_t *heard; /* array, or NULL: what ds__job_warn says is noted there too */
     double start;  /* seconds of the monotonic clock */
     bool checked, done;
@@ -54,8 +55,9 @@ bool ds__job_given(const ds_job *j, const char *option);
 void ds__job_remark(ds_job *j, const char *fmt, ...) DS_PRINTF(2, 3);
 ds_status ds__job_warn(ds_job *j, const char *text, ds_error *err);
 
-/* Warns if the prompt (or NULL) holds syntax of emphasis that is not read as such. */
-ds_status ds__job_warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err);
+/* Warns if the prompt (or NULL) holds syntax of emphasis that is not read as such, or words that the
+ * model's folder does not list among those that it knows. */
+ds_status ds__job_warn_of_prompt(ds_job *j, const char *prompt, ds_error *err);
 
 /* Tells how far a stage is; DS_E_CANCELLED after a cancellation. */
 ds_status ds__job_progress(ds_job *j, const char *stage, int64_t done, int64_t total,
@@ -84,7 +86,8 @@ const char *ds__job_model_path(const ds_job *j);
 
 /* ---- the rooms of a job ------------------------------------------------------------------------ */
 
-ds_status ds__record_begin(ds_job *j, ds_error *err); /* command, options, surroundings */
+ds_status ds__record_begin(ds_job *j, ds_error *err);   /* command, options, surroundings */
+ds_status ds__record_options(ds_job *j, ds_error *err); /* again, where values changed */
 /* The end of a page: warnings, command line and record. Called for the result's own page. */
 ds_status ds__page_end(ds_job *j, ds_page *p, ds_error *err);
 

@@ -262,6 +262,11 @@ ds_status ds_option_resolve(ds_option_set *s, int i, const char *text, ds_error 
     return DS_OK;
 }
 
+ds_status ds__option_default(ds_option_set *s, int i, const char *text, ds_error *err)
+{
+    return take(s, &s->entry[i], text, err);
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 bool ds_option_given(const ds_option_set *s, int i)

@@ -34,4 +34,7 @@ struct ds_option_set {
  * are kept as they are. */
 ds_status ds__option_parse(option_entry *e, const char *text, ds_error *err);
 
+/* A default that stands before the row's own, after ds_option_set_finish. */
+ds_status ds__option_default(ds_option_set *s, int i, const char *text, ds_error *err);
+
 #endif

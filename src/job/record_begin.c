@@ -44,6 +44,16 @@ static ds_status add_time(ds_record *r, ds_error *err)
     return ds_record_text(r, "started", text, err);
 }
 
+ds_status ds__record_options(ds_job *j, ds_error *err)
+{
+    ds_status st = DS_OK;
+
+    for (int i = 0; st == DS_OK && i < j->rows; i++)
+        if (!ds_option_at(j->set, i)->positional)
+            st = add_option(j->record, j->set, i, err);
+    return st;
+}
+
 ds_status ds__record_begin(ds_job *j, ds_error *err)
 {
     ds_texts arguments = { NULL, 0 };
@@ -54,9 +64,8 @@ ds_status ds__record_begin(ds_job *j, ds_error *err)
             arguments = ds_option_texts(j->set, i);
     if (st == DS_OK)
         st = ds_record_texts(j->record, "arguments", arguments.text, arguments.count, err);
-    for (int i = 0; st == DS_OK && i < j->rows; i++)
-        if (!ds_option_at(j->set, i)->positional)
-            st = add_option(j->record, j->set, i, err);
+    if (st == DS_OK)
+        st = ds__record_options(j, err);
     if (st == DS_OK)
         st = ds_record_surroundings(j->record, err);
     return st == DS_OK ? add_time(j->record, err) : st;

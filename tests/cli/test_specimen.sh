@@ -72,6 +72,16 @@ if [ -f "$top/models/specimen/model_index.json" ]; then
     d=$(realpath "$top/${BUILD:-build}/diffuscope" 2>/dev/null || realpath "${BUILD:-build}/diffuscope")
     expect 0 "$top/models/specimen" inspect
     expect 0 '' generate -p 'a twemoji cat on a red background' --steps 3 -o "$dir/cat.png"
+    # What the folder recommends stands in for what is not given, and is said and recorded; unknown words are.
+    expect 0 'recommends (settings.json): cfg-scale 3, sampler ddim' generate -p "a noto cat's wug" --steps 2 --out "$dir/own"
+    expect 0 '"wug": not among the words' generate -p "a noto cat's wug" --steps 2 --out "$dir/own" --force
+    grep -q '"wug\\": not among' "$dir/own/run.json" || fail 'the record lacks the warning of an unknown word'
+    expect 0 '' generate -p "a noto cat's wug" --steps 2 --cfg-scale 3 --sampler ddim --out "$dir/told"
+    cmp -s "$dir/own/tensors.safetensors" "$dir/told/tensors.safetensors" || fail 'recommended settings differ from given ones'
+    grep -q recommends "$dir/out" && fail 'given settings were called recommended'
+    expect 0 'the same bits' replay "$dir/own" --out "$dir/own-again"
+    expect 0 '"nurs": not among the words' pid bias --attributes woman man --occupations nurs --pictures 1 --steps 1 \
+        --replicates 2 --nodes 1 --pilot 0
     python3 - "$top" >"$dir/out" <<'PYTHON' || fail 'words.txt and settings.json do not fit the model'
 import json, re, sys
 top, model = sys.argv[1], sys.argv[1] + "/models/specimen"

@@ -196,6 +196,8 @@ static ds_status list_texts(component_work *w, ds_job *j, const ds_alternatives 
         st = add_pairs(w, c->text[i], bases != NULL ? bases->text[i] : w->q.base, err);
         w->first[i + 1] = w->pairs;
     }
+    for (int64_t i = 0; st == DS_OK && i < w->texts.count; i++)
+        st = ds__job_warn_of_prompt(j, w->texts.text[i], err);
     return st == DS_OK ? ds__alternatives_add(&w->texts, "", err) : st; /* none, for guidance */
 }
 

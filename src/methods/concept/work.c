@@ -148,6 +148,10 @@ ds_status ds__concept_check(concept_work *w, ds_job *j, const concept_options *o
         st = ds__job_tokenizer(j, &w->tokenizer, err);
     if (st == DS_OK)
         st = make_templates(w, err);
+    for (int64_t i = 0; st == DS_OK && i < w->templates.count; i++)
+        st = ds__job_warn_of_prompt(j, w->templates.text[i], err);
+    for (int64_t i = 0; st == DS_OK && i < o->word.count; i++)
+        st = ds__job_warn_of_prompt(j, o->word.text[i], err);
     if (st == DS_OK)
         st = ds__dictionary_new(&w->dictionary, j->model, w->tokenizer, &d, err);
     if (st == DS_OK)

@@ -112,7 +112,7 @@ static ds_status check_prompts(daam_job *o, ds_error *err)
     ds_status st = ds__prompts_read(&o->list, j, &o->prompts, o->drawing.seed, err);
 
     for (int64_t i = 0; st == DS_OK && i < o->list.count; i++)
-        st = ds__job_warn_of_emphasis(o->job, o->list.text[i], err);
+        st = ds__job_warn_of_prompt(o->job, o->list.text[i], err);
     if (st != DS_OK)
         return st;
     o->total = o->list.count * o->start.batch;

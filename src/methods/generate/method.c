@@ -79,7 +79,7 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->output == NULL && j->common.folder == NULL && j->o.dashes)
         st = ds_fail(err, DS_E_ARG, "--out DIR or -o FILE.png is needed");
     if (st == DS_OK)
-        st = ds__job_warn_of_emphasis(j, o->prompt, err);
+        st = ds__job_warn_of_prompt(j, o->prompt, err);
     if (st == DS_OK)
         st = check_files(j, o, err);
     if (st == DS_OK)

@@ -118,7 +118,7 @@ ds_status ds__info_check(info_work *w, ds_job *j, const info_common *c, ds_error
     o->low = c->range.low;
     o->high = c->range.high;
     if (st == DS_OK)
-        st = ds__job_warn_of_emphasis(j, c->prompt, err);
+        st = ds__job_warn_of_prompt(j, c->prompt, err);
     return st == DS_OK ? ds__picture_check(j, &c->look, &c->drawing, drawn_text(c), err) : st;
 }
 

@@ -175,7 +175,7 @@ ds_status ds__pid_check_texts(pid_work *w, const ds_pid_options *o, ds_error *er
     if (st == DS_OK && texts.warning != NULL)
         st = ds__job_warn(w->job, texts.warning, err);
     if (st == DS_OK)
-        st = ds__job_warn_of_emphasis(w->job, o->prompt, err);
+        st = ds__job_warn_of_prompt(w->job, o->prompt, err);
     info.prompt = texts.text;
     info.prompts = texts.texts;
     info.pair = texts.pair;

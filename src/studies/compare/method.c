@@ -74,7 +74,7 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
 
     o->job = j;
     if (st == DS_OK)
-        st = ds__job_warn_of_emphasis(j, o->prompt, err);
+        st = ds__job_warn_of_prompt(j, o->prompt, err);
     return st == DS_OK ? ds__compare_open(o, err) : st;
 }
 

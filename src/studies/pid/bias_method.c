@@ -77,7 +77,7 @@ static ds_status collect(bias_job *o, const ds_job *j, ds_error *err)
     return st;
 }
 
-static ds_status check_words(bias_job *o, const ds_job *j, ds_error *err)
+static ds_status check_words(bias_job *o, ds_job *j, ds_error *err)
 {
     ds_status st;
 
@@ -85,6 +85,10 @@ static ds_status check_words(bias_job *o, const ds_job *j, ds_error *err)
         return ds_fail(err, DS_E_ARG, "%s: expected two, found %lld", ds__job_name(j, "attributes"),
                        (long long)o->attributes.count);
     st = collect(o, j, err);
+    for (int64_t i = 0; st == DS_OK && i < o->list.count; i++)
+        st = ds__job_warn_of_prompt(j, o->list.name[i], err);
+    for (int64_t i = 0; st == DS_OK && i < o->attributes.count; i++)
+        st = ds__job_warn_of_prompt(j, o->attributes.text[i], err);
     if (st == DS_OK && o->truth != NULL)
         st = ds__word_numbers(&o->known, o->truth, err);
     return st;

@@ -66,8 +66,8 @@ static ds_status take_all(ds_option_set *set, const json_t *settings, const char
             continue;
         if (!value_text(text, sizeof text, value))
             return ds_fail(err, DS_E_FORMAT,
-                           "%s/" DS_SETTINGS ": \"%s\": expected a number or a text",
-                           folder, o->setting);
+                           "%s/" DS_SETTINGS ": \"%s\": expected a number or a text", folder,
+                           o->setting);
         st = ds__option_default(set, i, text, err);
         ds__buffer_printf(told, "%s%s %s", told->bytes > 0 ? ", " : "", o->name, text);
     }

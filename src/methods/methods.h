@@ -8,6 +8,7 @@
 extern const ds_method ds__method_generate;
 extern const ds_method ds__method_daam;
 extern const ds_method ds__method_compare;
+extern const ds_method ds__method_audit;
 extern const ds_method ds__method_info;
 extern const ds_method ds__method_info_words;
 extern const ds_method ds__method_info_curve;

@@ -11,6 +11,7 @@ static const ds_method *const methods[] = {
     &ds__method_generate,
     &ds__method_daam,
     &ds__method_compare,
+    &ds__method_audit,
     &ds__method_info,
     &ds__method_info_words,
     &ds__method_info_score,

@@ -7,9 +7,9 @@
 #include <string.h>
 
 #include <diffuscope/rng.h>
-#include <diffuscope/stats.h>
 
 #include "stats/student.h"
+#include "stats/wilson.h"
 
 enum { RESAMPLES = 2000, SEED = 1, FEW = 10 };
 
@@ -56,8 +56,15 @@ static void ones(double *weight, int64_t n)
         weight[i] = 1.0;
 }
 
+/* The same sample with levels numbered densely. */
+typedef struct dense {
+    const double *x;
+    const int64_t *prompt, *seed;
+    int64_t n, prompts, seeds;
+} dense;
+
 /* NaN where no value was drawn. */
-static double weighted_mean(const ds_crossed *s, const double *prompts, const double *seeds)
+static double weighted_mean(const dense *s, const double *prompts, const double *seeds)
 {
     double sum = 0.0, all = 0.0;
 
@@ -71,7 +78,7 @@ static double weighted_mean(const ds_crossed *s, const double *prompts, const do
 }
 
 /* Means of RESAMPLES resamples, sorted; *n of them are defined. work [prompts + seeds]. */
-static void resample(double *means, int64_t *n, const ds_crossed *s, ds_over over, double *work)
+static void resample(double *means, int64_t *n, const dense *s, ds_over over, double *work)
 {
     double *prompts = work, *seeds = work + s->prompts;
     ds_rng rng;
@@ -102,25 +109,50 @@ static double spread(const double *x, int64_t n)
     return n > 1 ? sqrt(square / (double)(n - 1)) : NAN;
 }
 
-/* Numbers the levels that occur from 0 on, as out [n]; `of` counts `all`. Returns how many there are, or
- * -1 without memory. Levels without a value are no units. */
-static int64_t renumber(int64_t *out, const int64_t *of, int64_t n, int64_t all)
+static int by_level(const void *a, const void *b)
 {
-    int64_t *number = ds_calloc((size_t)all + 1, sizeof *number), count = 0;
+    const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
-    if (number == NULL)
+    return (x > y) - (x < y);
+}
+
+/* Numbers the levels that occur in `of` [n] from 0 on, in their order, as out [n]; returns how many there
+ * are, or -1 without memory. Levels without a value are no units. */
+static int64_t renumber(int64_t *out, const int64_t *of, int64_t n)
+{
+    int64_t *level = ds_calloc((size_t)n, sizeof *level), count = 0;
+
+    if (level == NULL)
         return -1;
-    for (int64_t i = 0; i < n; i++) {
-        if (number[of[i]] == 0)
-            number[of[i]] = ++count;
-        out[i] = number[of[i]] - 1;
-    }
-    ds_free(number);
+    memcpy(level, of, (size_t)n * sizeof *level);
+    qsort(level, (size_t)n, sizeof *level, by_level);
+    for (int64_t i = 0; i < n; i++)
+        if (count == 0 || level[i] != level[count - 1])
+            level[count++] = level[i];
+    for (int64_t i = 0; i < n; i++)
+        out[i] =
+            (const int64_t *)bsearch(&of[i], level, (size_t)count, sizeof *level, by_level) - level;
+    ds_free(level);
     return count;
 }
 
+/* Error of a mean of whole units, which differ in size: that of a ratio of sums. For one value per unit it
+ * is SD / sqrt(units). unit[i] is below `units`; work [2,units]. */
+static double error_of_units(const dense *s, const int64_t *unit, int64_t units, double mean,
+                             double *work)
+{
+    double square = 0.0;
+
+    memset(work, 0, (size_t)units * sizeof *work);
+    for (int64_t i = 0; i < s->n; i++)
+        work[unit[i]] += s->x[i] - mean;
+    for (int64_t u = 0; u < units; u++)
+        square += work[u] * work[u];
+    return sqrt(square * (double)units / (double)(units - 1)) / (double)s->n;
+}
+
 /* Values 0 and 1 alone? *hits counts the ones. */
-static bool is_share(const ds_crossed *s, int64_t *hits)
+static bool is_share(const dense *s, int64_t *hits)
 {
     *hits = 0;
     for (int64_t i = 0; i < s->n; i++) {
@@ -131,27 +163,29 @@ static bool is_share(const ds_crossed *s, int64_t *hits)
     return true;
 }
 
-static void take_wilson(ds_crossed_mean *out, int64_t hits, int64_t n)
+/* Trials that count: all where each is a unit; all alike: as many as there are units; else by the error. */
+static double trials_of(const ds_crossed_mean *m, const dense *s, int64_t hits)
 {
-    const ds_value v = ds_stats_share(hits, n);
-
-    out->kind = DS_INTERVAL_WILSON;
-    out->value.low = v.low;
-    out->value.high = v.high;
+    if (s->n == m->units || hits == 0 || hits == s->n)
+        return (double)m->units;
+    return ds__effective_trials(m->value.value, m->value.se, (double)(m->units - 1), (double)s->n);
 }
 
-static void bound(ds_crossed_mean *out, const ds_crossed *s, const double *means, int64_t n)
+static void bound(ds_crossed_mean *out, const dense *s, const double *means, int64_t n,
+                  double *work)
 {
     const double units = (double)out->units, tail = ds__resampled_tail(out->units);
     ds_value *v = &out->value;
     int64_t hits;
-    const bool share = is_share(s, &hits);
 
-    v->se = spread(means, n) * sqrt(units / (units - 1.0));
-    if (share && s->n == out->units) {
-        take_wilson(out, hits, s->n);
-    } else if (share && (hits == 0 || hits == s->n)) {
-        take_wilson(out, hits == 0 ? 0 : out->units, out->units);
+    if (out->over == DS_OVER_BOTH)
+        v->se = spread(means, n) * sqrt(units / (units - 1.0));
+    else
+        v->se = error_of_units(s, out->over == DS_OVER_PROMPTS ? s->prompt : s->seed, out->units,
+                               v->value, work);
+    if (is_share(s, &hits)) {
+        out->kind = DS_INTERVAL_WILSON;
+        ds__wilson(&v->low, &v->high, v->value, trials_of(out, s, hits));
     } else if (out->units < FEW) {
         out->kind = DS_INTERVAL_T;
         *v = ds__t_interval(v->value, v->se, units - 1.0, s->n);
@@ -162,27 +196,25 @@ static void bound(ds_crossed_mean *out, const ds_crossed *s, const double *means
     }
 }
 
-static int64_t units_of(const ds_crossed *s, ds_over over)
+static int64_t units_of(const dense *s, ds_over over)
 {
     if (over == DS_OVER_BOTH)
         return s->prompts < s->seeds ? s->prompts : s->seeds;
     return over == DS_OVER_PROMPTS ? s->prompts : s->seeds;
 }
 
-/* The same sample with levels numbered densely; prompt and seed are in `room` [2,n]. */
-static ds_status tighten(ds_crossed *out, const ds_crossed *s, int64_t *room, ds_error *err)
+/* prompt and seed are put into `room` [2,n]. */
+static ds_status tighten(dense *out, const ds_crossed *s, int64_t *room, ds_error *err)
 {
-    *out = *s;
-    out->prompts = renumber(room, s->prompt, s->n, s->prompts);
-    out->seeds = renumber(room + s->n, s->seed, s->n, s->seeds);
-    out->prompt = room;
-    out->seed = room + s->n;
+    *out = (dense){ .x = s->x, .prompt = room, .seed = room + s->n, .n = s->n };
+    out->prompts = renumber(room, s->prompt, s->n);
+    out->seeds = renumber(room + s->n, s->seed, s->n);
     return out->prompts > 0 && out->seeds > 0
                ? DS_OK
                : ds_fail(err, DS_E_NOMEM, "bootstrap: no memory for units");
 }
 
-static ds_status measure(ds_crossed_mean *out, const ds_crossed *s, ds_over over, ds_error *err)
+static ds_status measure(ds_crossed_mean *out, const dense *s, ds_over over, ds_error *err)
 {
     double *work = ds_calloc((size_t)(s->prompts + s->seeds) + RESAMPLES, sizeof *work), sum = 0.0;
     int64_t n;
@@ -199,7 +231,7 @@ static ds_status measure(ds_crossed_mean *out, const ds_crossed *s, ds_over over
     out->units = units_of(s, out->over);
     if (out->units > 1) {
         resample(work, &n, s, out->over, work + RESAMPLES);
-        bound(out, s, work, n);
+        bound(out, s, work, n, work + RESAMPLES);
     }
     ds_free(work);
     return DS_OK;
@@ -208,15 +240,14 @@ static ds_status measure(ds_crossed_mean *out, const ds_crossed *s, ds_over over
 ds_status ds__crossed_mean(ds_crossed_mean *out, const ds_crossed *s, ds_over over, ds_error *err)
 {
     int64_t *room;
-    ds_crossed tight;
+    dense tight;
     ds_status st;
 
     *out = (ds_crossed_mean){ .value = { NAN, NAN, NAN, NAN, s->n }, .over = over };
     if (s->n == 0)
         return DS_OK;
-    if (s->prompts > UINT32_MAX || s->seeds > UINT32_MAX)
-        return ds_fail(err, DS_E_ARG, "bootstrap: expected at most %u prompts and seeds",
-                       UINT32_MAX);
+    if (s->n > UINT32_MAX)
+        return ds_fail(err, DS_E_ARG, "bootstrap: expected at most %u values", UINT32_MAX);
     room = ds_calloc(2 * (size_t)s->n, sizeof *room);
     if (room == NULL)
         return ds_fail(err, DS_E_NOMEM, "bootstrap: no memory for %lld values", (long long)s->n);

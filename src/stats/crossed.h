@@ -19,12 +19,12 @@ typedef enum ds_over {
 /* The option's choices, in the order of the enum. */
 #define DS_OVER_CHOICES "both|prompts|seeds"
 
-/* A sample: value x[i] of prompt[i] in 0 .. prompts-1 and seed[i] in 0 .. seeds-1. Cells may be empty or
- * hold several values. */
+/* A sample: values x [n], each with the numbers of its prompt and seed. Places may be empty or hold
+ * several values. */
 typedef struct ds_crossed {
     const double *x;
     const int64_t *prompt, *seed;
-    int64_t n, prompts, seeds;
+    int64_t n;
 } ds_crossed;
 
 typedef enum ds_interval_kind {
@@ -43,14 +43,17 @@ typedef struct ds_crossed_mean {
 
 /* The mean of all values.
  *
- * Standard error: spread of the mean over 2,000 resamples, in which prompts and seeds are drawn with
- * replacement, each value counting as often as its prompt times its seed was drawn (A. B. Owen, Annals
- * of Applied Statistics 1 (2007) 386, who shows that this errs on the wide side for `both`), times
- * sqrt(units / (units - 1)).
+ * In 2,000 resamples prompts and seeds are drawn with replacement, each value counting as often as its
+ * prompt times its seed was drawn (A. B. Owen, Annals of Applied Statistics 1 (2007) 386, who shows that
+ * this errs on the wide side for `both`).
  *
- * Interval: below 10 units value +- t se; else percentiles, cut as ds__resampled_tail says. Where all
- * values are 0 or 1 and what is resampled holds one value per unit, Wilson's, which has a width
- * also where all are alike; and where all values are alike but units are several, Wilson's of that many. */
+ * Standard error: over prompts or seeds alone the usual one of a mean of whole units; over both the spread
+ * of the resampled means times sqrt(units / (units - 1)).
+ *
+ * Interval of values that are all 0 or 1: Wilson's, of all trials where each is a unit of its own, of as
+ * many as there are units where all are alike, and else of the trials that the error stands for
+ * (wilson.h). Of other values: below 10 units value +- t se; else percentiles of the resampled means, cut
+ * as ds__resampled_tail says. */
 ds_status ds__crossed_mean(ds_crossed_mean *out, const ds_crossed *s, ds_over over, ds_error *err);
 
 /* "over prompts and seeds": what an interval holds for. */

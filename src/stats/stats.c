@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "stats/wilson.h"
+
 enum { RESAMPLES = 2000, SEED = 1 };
 #define Z 1.959963984540054 /* of the normal distribution at 97.5 % */
 
@@ -179,14 +181,12 @@ double ds_stats_joint_error(double a, double b)
 
 ds_value ds_stats_share(int64_t hits, int64_t n)
 {
-    double p = (double)hits / (double)n, z2 = Z * Z / (double)n;
-    double centre = (p + z2 / 2.0) / (1.0 + z2);
-    double half = Z / (1.0 + z2) * sqrt(p * (1.0 - p) / (double)n + z2 / (4.0 * (double)n));
+    ds_value v = { (double)hits / (double)n, NAN, NAN, NAN, n };
 
     if (n <= 0)
         return (ds_value){ NAN, NAN, NAN, NAN, 0 };
-    return (ds_value){ p, NAN, hits == 0 ? 0.0 : centre - half, hits == n ? 1.0 : centre + half,
-                       n };
+    ds__wilson(&v.low, &v.high, v.value, (double)n);
+    return v;
 }
 
 /* ---- correlations ---------------------------------------------------------------------------- */

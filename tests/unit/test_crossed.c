@@ -20,7 +20,7 @@ typedef struct grid {
 
 static ds_crossed sample_of(const grid *g)
 {
-    return (ds_crossed){ g->x, g->prompt, g->seed, CELLS, PROMPTS, SEEDS };
+    return (ds_crossed){ g->x, g->prompt, g->seed, CELLS };
 }
 
 static void fill(grid *g)
@@ -78,7 +78,7 @@ static void one_level_is_not_resampled(void **state)
 {
     const double x[] = { 1, 2, 4 };
     const int64_t prompt[] = { 4, 4, 4 }, seed[] = { 2, 0, 1 };
-    const ds_crossed s = { x, prompt, seed, 3, 5, 3 };
+    const ds_crossed s = { x, prompt, seed, 3 };
     ds_crossed_mean m;
     ds_error err = { 0 };
 
@@ -99,7 +99,7 @@ static void shares_keep_a_width(void **state)
     const double seven[12] = { 1, 1, 1, 1, 1, 1, 1 }, none[18] = { 0 };
     const int64_t zero[18] = { 0 };
     int64_t count[12], six[18], three[18];
-    ds_crossed s = { seven, zero, count, 12, 1, 12 };
+    ds_crossed s = { seven, zero, count, 12 };
     ds_crossed_mean m;
     ds_error err = { 0 };
 
@@ -114,11 +114,46 @@ static void shares_keep_a_width(void **state)
     assert_int_equal(m.kind, DS_INTERVAL_WILSON);
     NEAR(m.value.low, 0.3195113, 1e-6);
     NEAR(m.value.high, 0.8067397, 1e-6);
-    s = (ds_crossed){ none, three, six, 18, 3, 6 };
+    s = (ds_crossed){ none, three, six, 18 };
     ts_ok(ds__crossed_mean(&m, &s, DS_OVER_SEEDS, &err), &err);
     assert_int_equal(m.kind, DS_INTERVAL_WILSON);
     assert_true(m.value.low == 0.0);
     NEAR(m.value.high, 0.3903343, 1e-6);
+}
+
+/* A share of prompts that each have their own: 0.9, 0.1, ... The error says how many trials 12 x 10 pictures
+ * are; coverage over draws of both is near 95 %, also where the share is near 0. */
+static void shares_of_prompts_hold_the_truth(void **state)
+{
+    enum { TRIALS = 400, P = 12, S = 10, N = P * S };
+    static const double mean[] = { 0.5, 0.06 };
+    double x[N];
+    int64_t prompt[N], seed[N];
+    float by_prompt[P], draws[N];
+    ds_rng rng;
+    ds_error err = { 0 };
+
+    (void)state;
+    ds_rng_init(&rng, DS_RNG_TORCH_CPU, 6);
+    for (int which = 0; which < 2; which++) {
+        int64_t held = 0;
+
+        for (int trial = 0; trial < TRIALS; trial++) {
+            const ds_crossed s = { x, prompt, seed, N };
+            ds_crossed_mean m;
+
+            ds_rng_uniform(&rng, by_prompt, P);
+            ds_rng_uniform(&rng, draws, N);
+            for (int i = 0; i < N; i++) {
+                prompt[i] = i / S;
+                seed[i] = i % S;
+                x[i] = (double)draws[i] < 2.0 * mean[which] * (double)by_prompt[i / S];
+            }
+            ts_ok(ds__crossed_mean(&m, &s, DS_OVER_PROMPTS, &err), &err);
+            held += m.value.low <= mean[which] && mean[which] <= m.value.high;
+        }
+        assert_in_range(held, TRIALS * 92 / 100, TRIALS);
+    }
 }
 
 /* Values mean + prompt + seed + noise, each normal of variance 1: how often does the interval hold the
@@ -135,7 +170,7 @@ static void intervals_hold_the_truth(void **state)
     (void)state;
     ds_rng_init(&rng, DS_RNG_TORCH_CPU, 5);
     for (int trial = 0; trial < TRIALS; trial++) {
-        const ds_crossed s = { x, prompt, seed, N, P, S };
+        const ds_crossed s = { x, prompt, seed, N };
         ds_crossed_mean m;
 
         ds_rng_normal(&rng, by_prompt, P);
@@ -158,8 +193,11 @@ static void intervals_hold_the_truth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(errors_are_those_of_numpy),  cmocka_unit_test(few_units_use_t),
-        cmocka_unit_test(one_level_is_not_resampled), cmocka_unit_test(shares_keep_a_width),
+        cmocka_unit_test(errors_are_those_of_numpy),
+        cmocka_unit_test(few_units_use_t),
+        cmocka_unit_test(one_level_is_not_resampled),
+        cmocka_unit_test(shares_keep_a_width),
+        cmocka_unit_test(shares_of_prompts_hold_the_truth),
         cmocka_unit_test(intervals_hold_the_truth),
     };
 

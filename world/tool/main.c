@@ -7,6 +7,7 @@
 #include "world/tool/quality.h"
 #include "world/record.h"
 #include "world/tool/score.h"
+#include "world/verdict.h"
 
 #include <diffuscope/optional.h>
 #include <errno.h>
@@ -25,6 +26,9 @@ static const char usage[] =
     "what "
     "was\n"
     "                                          asked for; also written to DIR/score.json\n"
+    "  verdicts --items TABLE.csv -o F.csv     what the pictures of a table show, a line each: "
+    "labels\n"
+    "                                          for `diffuscope audit`\n"
     "  draw    -m MODEL --out DIR              the pictures of such a folder anew, by a model\n"
     "  reconstruct -m MODEL --out DIR          the same pictures after a model's autoencoder\n"
     "  quality -m MODEL --out DIR              all sets drawn and judged: the table of a model\n"
@@ -58,7 +62,7 @@ static const char usage[] =
     "               one core\n";
 
 typedef struct options {
-    const char *command, *split, *select, *out, *folder, *model, *compute;
+    const char *command, *split, *select, *out, *folder, *model, *compute, *items;
     int64_t first, count, seeds, threads; /* -1: not given */
     bool quick, real;
     ds_answer_options answer;
@@ -101,21 +105,14 @@ static int read_value(options *o, const char *name, const char *value)
         const char *name;
         const char **text;
         int64_t *count;
-    } values[] = { { "--split", &o->split, NULL },
-                   { "--select", &o->select, NULL },
-                   { "--out", &o->out, NULL },
-                   { "-o", &o->out, NULL },
-                   { "--world", &o->folder, NULL },
-                   { "--model", &o->model, NULL },
-                   { "-m", &o->model, NULL },
-                   { "--compute", &o->compute, NULL },
-                   { "--first", NULL, &o->first },
-                   { "--count", NULL, &o->count },
-                   { "--seeds", NULL, &o->seeds },
-                   { "--threads", NULL, &o->threads },
-                   { "--steps", NULL, &steps },
-                   { "--seed", NULL, &seed },
-                   { "--batch", NULL, &o->answer.batch } };
+    } values[] = { { "--split", &o->split, NULL },     { "--select", &o->select, NULL },
+                   { "--out", &o->out, NULL },         { "-o", &o->out, NULL },
+                   { "--world", &o->folder, NULL },    { "--items", &o->items, NULL },
+                   { "--model", &o->model, NULL },     { "-m", &o->model, NULL },
+                   { "--compute", &o->compute, NULL }, { "--first", NULL, &o->first },
+                   { "--count", NULL, &o->count },     { "--seeds", NULL, &o->seeds },
+                   { "--threads", NULL, &o->threads }, { "--steps", NULL, &steps },
+                   { "--seed", NULL, &seed },          { "--batch", NULL, &o->answer.batch } };
     size_t k = 0;
 
     if (strcmp(name, "--guidance") == 0)
@@ -394,6 +391,21 @@ static ds_status run_judge(const ds_world *w, const options *o, ds_split split, 
     return st;
 }
 
+static ds_status run_verdicts(const ds_world *w, const options *o, ds_split split, ds_error *err)
+{
+    ds_judge *j;
+    ds_status st;
+
+    (void)split;
+    if (o->items == NULL)
+        return ds_fail(err, DS_E_ARG, "--items TABLE.csv is needed");
+    st = ds_judge_open(&j, w, err);
+    if (st == DS_OK)
+        st = ds_world_verdicts(w, j, o->items, o->out, err);
+    ds_judge_close(j);
+    return st;
+}
+
 /* `draw`: from the captions; `reconstruct`: from the pictures. */
 static ds_status run_draw(const ds_world *w, const options *o, ds_split split, ds_error *err)
 {
@@ -454,7 +466,8 @@ static int run(const options *o)
                      { "caption", run_caption, false }, { "stats", run_stats, false },
                      { "bench", run_bench, false },     { "bpe", run_bpe, true },
                      { "judge", run_judge, true },      { "draw", run_draw, true },
-                     { "reconstruct", run_draw, true }, { "quality", run_quality, true } };
+                     { "reconstruct", run_draw, true }, { "quality", run_quality, true },
+                     { "verdicts", run_verdicts, true } };
     ds_error err = { 0 };
     ds_world *w;
     ds_split split;

@@ -1,0 +1,118 @@
+/* method.c - `audit`: an answer from tables of items. */
+
+#include "studies/answer/answer.h"
+
+#include "methods/methods.h"
+
+typedef struct audit_job {
+    ds_texts tables;
+    read_options read;
+    answer_options answer;
+    /* no options from here on */
+    answer_table table;
+    const char *by;
+} audit_job;
+
+#define AT(field) offsetof(audit_job, field)
+
+static ds_status check(ds_job *j, void *options, ds_error *err)
+{
+    audit_job *o = options;
+    ds_status st = DS_OK;
+
+    (void)j;
+    for (int64_t i = 0; st == DS_OK && i < o->tables.count; i++)
+        st = ds__table_read(&o->table, &o->by, o->tables.text[i], &o->read, err);
+    for (int64_t i = 0; st == DS_OK && i < o->read.labels.count; i++)
+        st = ds__table_label(&o->table, o->read.labels.text[i], err);
+    return st;
+}
+
+static ds_status run(ds_job *j, void *options, ds_error *err)
+{
+    audit_job *o = options;
+    json_t *from = json_object(), *files = json_array();
+    answer_source source = { .what = o->by, .provenance = from };
+    ds_status st;
+
+    for (int64_t i = 0; i < o->tables.count; i++)
+        json_array_append_new(files, json_string(o->tables.text[i]));
+    for (int64_t i = 0; i < o->read.labels.count; i++)
+        json_array_append_new(files, json_string(o->read.labels.text[i]));
+    json_object_set_new(from, "files", files);
+    json_object_set_new(from, "diffuscope", json_string(DS_VERSION));
+    st = ds__answer_all(j, &o->table, &o->answer, &source, err);
+    json_decref(from);
+    return st;
+}
+
+static void clear(void *options)
+{
+    audit_job *o = options;
+
+    ds__table_free(&o->table);
+}
+
+static const ds_option rows[] = {
+    { .name = "tables",
+      .kind = DS_OPTION_TEXTS,
+      .offset = AT(tables),
+      .arg = "TABLE",
+      .positional = true,
+      .min = 1,
+      .max = 1024,
+      .help = "CSV with a row per item: columns seed and prompt, and where there are any item (its "
+              "key), picture (a file beside the table), template, condition; all other columns of "
+              "numbers are measures" },
+    { .name = "labels",
+      .kind = DS_OPTION_TEXTS,
+      .offset = AT(read.labels),
+      .arg = "FILE",
+      .help = "CSV with more numbers of the items, which its column item or picture names: a "
+              "classifier's or a person's verdicts" },
+    { .name = "by",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(read.by),
+      .arg = "COLUMN",
+      .help =
+          "what a condition is; without it, the first of condition, model, prompt that there is" },
+    { .name = "unit",
+      .kind = DS_OPTION_TEXT,
+      .offset = AT(read.unit),
+      .arg = "COLUMN",
+      .help = "what counts as one prompt; without it, template or prompt" },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(answer), .block = ds__answer_rows },
+    { 0 },
+};
+
+const ds_method ds__method_audit = {
+    .name = "audit",
+    .purpose = "what many prompts and seeds say together: means, differences, what could be seen",
+    .description =
+        "Sums up numbers of many items. Per condition: the mean with an interval that holds for "
+        "other prompts, other seeds, or both. Between conditions: differences on the same prompts "
+        "and seeds, with p corrected for their number, and the places that a ranking leaves open. "
+        "A line says what differences a study of this size would have found. An audit card says "
+        "what for, of whom, how measured, which harm, and what does not follow.\n\n"
+        "Numbers come from the table, or from --labels: whoever looks at the pictures writes a "
+        "CSV.\n\n"
+        "The run folder holds report.html with a gallery, table.csv, means-N.svg, result.json, "
+        "run.json.",
+    .example = "diffuscope audit items.csv --labels verdicts.csv --measure woman --over seeds "
+               "--purpose \"may the model illustrate job adverts?\" --out audit",
+    .results =
+        "by: what a condition is\n"
+        "measures: [{name, conditions: [{condition, value, se, low, high, count, prompts, seeds, "
+        "units, over, interval, rank: [low, high], truth}], differences: [{a, b, value, se, low, "
+        "high, count, p, p_corrected, found}], paired, correction, compared, found, power: {text, "
+        "chance, level, units, se, one, all}, intervals, few, truth: {covered, conditions, "
+        "mean_distance, spearman}}]\n"
+        "card: {purpose, population, metric, harm, limits, condition, numbers, provenance}",
+    .options = rows,
+    .size = sizeof(audit_job),
+    .fields = AT(table),
+    .parts = DS_JOB_FOLDER,
+    .check = check,
+    .run = run,
+    .clear = clear,
+};

@@ -112,9 +112,12 @@ DS_API int ds_run_step_index(const ds_run *run); /* steps done */
 /* All tensors are F32, borrowed, and live as long as the run. */
 DS_API ds_tensor ds_run_latents(const ds_run *run); /* [steps,B,4,h,w]: after each step; those to
                                                        come are zero */
-DS_API ds_tensor ds_run_x0(const ds_run *run);      /* [B,4,h,w]: the clean latent as the last step
+DS_API ds_tensor
+ds_run_noise(const ds_run *run); /* [B,4,h,w] that it began from, of standard deviation 1;
+                                                       data is NULL in image to image */
+DS_API ds_tensor ds_run_x0(const ds_run *run);    /* [B,4,h,w]: the clean latent as the last step
                                                        predicted it */
-DS_API ds_tensor ds_run_image(const ds_run *run);   /* [B,3,H,W] in [0,1]; zero before a decode */
+DS_API ds_tensor ds_run_image(const ds_run *run); /* [B,3,H,W] in [0,1]; zero before a decode */
 
 /* A small picture of x0 [3,h,w] in [0,1] of image b: a linear map from latent to colour, fitted to
  * the model's own decoder. DS_E_ARG without options.preview. */

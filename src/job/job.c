@@ -16,6 +16,7 @@
 #include "job/inputs.h"
 #include "job/settings.h"
 #include "job/specimen.h"
+#include "job/table.h"
 #include "models/model.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -445,6 +446,8 @@ static ds_status finish(ds_job *j, ds_error *err)
     if (j->model != NULL && (j->method->parts & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) != 0 &&
         !has_model(j->record))
         st = ds_record_open_model(j->record, j->model, err);
+    if (st == DS_OK && (j->method->parts & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) != 0)
+        st = ds__result_main_table(j->result, err);
     if (st == DS_OK)
         st = keep_warnings(j, err);
     if (st == DS_OK)

@@ -138,7 +138,7 @@ ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
 
         if (text == NULL || (at = strstr(text, tag_start)) == NULL)
             continue;
-        if (ds_option_at(set, i)->kind != DS_OPTION_TEXT)
+        if (ds_option_at(set, i)->kind != DS_OPTION_TEXT && ds_option_texts(set, i).count != 1)
             return ds_fail(
                 err, DS_E_UNSUPPORTED,
                 "prompt: where several prompts may be given, a LoRA goes into the option "

@@ -137,7 +137,9 @@ static void fill(const option_entry *e)
         break;
     case DS_OPTION_TEXTS:
     case DS_OPTION_WORDS:
-        *(ds_texts *)e->field = (ds_texts){ e->list, e->texts };
+        *(ds_texts *)e->field = e->resolved != NULL && e->texts == 1
+                                    ? (ds_texts){ &e->resolved, 1 }
+                                    : (ds_texts){ e->list, e->texts };
         break;
     case DS_OPTION_TEXT:
     case DS_OPTION_FILE:

@@ -134,7 +134,9 @@ const ds_option ds__start_rows[] = {
       .kind = DS_OPTION_FILE,
       .offset = offsetof(start_options, latent),
       .arg = "F",
-      .help = "safetensors file whose tensor \"latent\" is the noise to start from" },
+      .help = "safetensors file whose tensor \"noise\" or \"latent\" is the noise to start from, "
+              "or the folder of "
+              "a run with noise" },
     { .name = "init-img",
       .letter = 'i',
       .kind = DS_OPTION_FILE,

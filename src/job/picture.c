@@ -3,6 +3,7 @@
 #include "job/picture.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "pipeline/run.h"
 
@@ -73,11 +74,43 @@ ds_status ds__picture_check(const ds_job *j, const look_options *l, const draw_o
 
 /* ---- from files ------------------------------------------------------------------------------- */
 
+/* A file of tensors, or a run folder with one. */
+static ds_status load_tensors(ds_bundle **out, const char *path, ds_error *err)
+{
+    char file[4096];
+    struct stat s;
+    int n = stat(path, &s) == 0 && S_ISDIR(s.st_mode)
+                ? snprintf(file, sizeof file, "%s/tensors.safetensors", path)
+                : snprintf(file, sizeof file, "%s", path);
+
+    *out = NULL;
+    if (n >= (int)sizeof file)
+        return ds_fail(err, DS_E_ARG, "the path of a file of latents is too long");
+    return ds_bundle_load(out, file, err);
+}
+
+/* What was looked for, and what the file holds instead. */
+static ds_status no_tensor(const ds_bundle *b, const char *path, const char *expected,
+                           ds_error *err)
+{
+    char names[160] = "nothing";
+    size_t n = 0;
+
+    for (int64_t i = 0; i < ds_bundle_count(b) && n < sizeof names - 1; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i > 0 ? ", " : "",
+                              ds_bundle_name(b, i));
+    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor %s, found %s%s", path, expected, names,
+            n >= sizeof names ? "..." : "");
+    return ds_fail_at(err, DS_E_SHAPE, path, -1);
+}
+
 static ds_status load_latent(job_picture *p, const char *path, ds_error *err)
 {
     ds_tensor *t = NULL;
-    ds_status st = ds_bundle_load(&p->file, path, err);
+    ds_status st = load_tensors(&p->file, path, err);
 
+    if (st == DS_OK && ds_bundle_find(p->file, "latent") == NULL)
+        return no_tensor(p->file, path, "\"latent\" (a clean one)", err);
     if (st == DS_OK)
         st = ds_bundle_expect(p->file, "latent", DS_DIMS(1, -1, -1, -1), &t, err);
     if (st == DS_OK && t->dtype != DS_DTYPE_F32)
@@ -227,13 +260,14 @@ void ds__start_clear(job_start *s)
 
 static ds_status start_latent(job_start *out, const char *path, ds_error *err)
 {
-    ds_status st = ds_bundle_load(&out->file, path, err);
+    ds_status st = load_tensors(&out->file, path, err);
 
-    out->latent = st == DS_OK ? ds_bundle_find(out->file, "latent") : NULL;
+    out->latent = st == DS_OK ? ds_bundle_find(out->file, "noise") : NULL; /* of a run of ours */
+    if (st == DS_OK && out->latent == NULL)
+        out->latent = ds_bundle_find(out->file, "latent");
     if (st != DS_OK || out->latent != NULL)
         return st;
-    ds_fail(err, DS_E_SHAPE, "%s: expected a tensor \"latent\", found none", path);
-    return ds_fail_at(err, DS_E_SHAPE, path, -1);
+    return no_tensor(out->file, path, "\"latent\" or \"noise\"", err);
 }
 
 ds_status ds__start_check(job_start *out, const ds_job *j, const start_options *s,

@@ -311,6 +311,9 @@ static ds_status begin_from_noise(ds_run *r, const ds_run_options *o, ds_error *
 {
     ds_status st = DS_OK;
 
+    r->noise = ds_calloc((size_t)(r->images * r->n), sizeof *r->noise);
+    if (r->noise == NULL)
+        return no_memory(err);
     for (int64_t b = 0; st == DS_OK && b < r->images; b++) {
         if (o->latent == NULL)
             ds_rng_normal(&r->rng[b], r->input, r->n);
@@ -319,6 +322,7 @@ static ds_status begin_from_noise(ds_run *r, const ds_run_options *o, ds_error *
                        (const char *)o->latent->data +
                            (size_t)(b * r->n) * ds_dtype_size(o->latent->dtype),
                        o->latent->dtype, r->n);
+        memcpy(r->noise + b * r->n, r->input, (size_t)r->n * sizeof *r->noise);
         st = ds_sampler_begin(r->sampler[b], r->input, r->n, err);
     }
     return st;
@@ -437,6 +441,7 @@ void ds_run_free(ds_run *r)
     ds_free(r->shown);
     ds_free(r->time);
     ds_free(r->latents);
+    ds_free(r->noise);
     ds_free(r->image);
     ds__denoiser_free(r->denoiser);
     ds__autoencoder_free(r->autoencoder);

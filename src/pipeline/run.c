@@ -202,6 +202,12 @@ ds_tensor ds_run_latents(const ds_run *r)
     };
 }
 
+ds_tensor ds_run_noise(const ds_run *r)
+{
+    return (
+        ds_tensor){ DS_DTYPE_F32, 4, { r->images, r->channels, r->height, r->width }, r->noise };
+}
+
 ds_tensor ds_run_x0(const ds_run *r)
 {
     return (

@@ -56,6 +56,7 @@ struct ds_run {
     float *shown;         /* [images,C,h,w] for a watcher, and x0 */
     float *time;          /* [images] */
     float *latents;       /* [steps,images,C,h,w] */
+    float *noise;         /* [images,C,h,w] that it began from; NULL: from a picture */
     float *image;         /* [images,3,H,W] */
 };
 

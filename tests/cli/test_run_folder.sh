@@ -39,21 +39,21 @@ generate --steps 3 --out "$w/run" >"$w/out" 2>&1
 grep -q 'latents: the same bits' "$w/out" || fail "replay gives other latents: $(cat "$w/out")"
 grep -q 'image: the same bits' "$w/out" || fail "replay gives another image: $(cat "$w/out")"
 
-[ "$(tail -n 1 "$w/out")" = 'the same: 2 tensors, 6 numbers' ] || fail "replay's verdict: $(tail -n 1 "$w/out")"
+[ "$(tail -n 1 "$w/out")" = 'the same: 3 tensors, 6 numbers' ] || fail "replay's verdict: $(tail -n 1 "$w/out")"
 
 # a record that tells something else: the verdict is no, within a tolerance it may be yes
 cp -r "$w/run" "$w/forged"
 sed -i 's/"cfg-scale": 7[.0]*/"cfg-scale": 7.001/' "$w/forged/run.json"
 "$d" replay "$w/forged" --out "$w/no" >"$w/out" 2>&1
 [ $? = 1 ] || fail 'other numbers, and the exit code of replay is not 1'
-tail -n 1 "$w/out" | grep -q '^NOT the same: 2 of 2 tensors' || fail "replay's verdict: $(tail -n 1 "$w/out")"
+tail -n 1 "$w/out" | grep -q '^NOT the same: 2 of 3 tensors' || fail "replay's verdict: $(tail -n 1 "$w/out")"
 "$d" replay "$w/forged" --out "$w/near" --tolerance 0.2 >"$w/out" 2>&1 ||
     fail "near numbers are not the same within a tolerance: $(tail -n 1 "$w/out")"
 "$d" replay "$w/forged" --out "$w/nojson" --json 2>/dev/null >"$w/out"
 [ $? = 1 ] || fail 'replay --json: the exit code is not 1'
 python3 -c 'import json, sys
 r = json.load(open(sys.argv[1]))
-assert r["same"] is False and len(r["tensors"]) == 2 and r["tensors"][0]["difference"] > 0' "$w/out" ||
+assert r["same"] is False and len(r["tensors"]) == 3 and r["tensors"][0]["difference"] > 0' "$w/out" ||
     fail "replay --json: $(cat "$w/out")"
 python3 - "$w/forged" <<'END'
 import json, sys

@@ -160,11 +160,27 @@ static ds_status unknown(ds_args *a, const char *word, ds_error *err)
     return err != NULL ? (err->code = DS_E_ARG) : DS_E_ARG;
 }
 
+/* Of numbers and choices the last counts, as scripts expect; a prompt, a file or a folder that is given
+ * twice would be dropped without a word. */
+static bool is_dropped(const ds_option *o, const char *before, const char *now)
+{
+    const ds_option_kind k = o->kind;
+
+    return (k == DS_OPTION_TEXT || k == DS_OPTION_FILE || k == DS_OPTION_OUTFILE ||
+            k == DS_OPTION_OUTDIR || k == DS_OPTION_OUTPATH || k == DS_OPTION_STATE) &&
+           before != NULL && strcmp(before, now) != 0;
+}
+
 /* One option, and of WORDS all that follow. */
 static ds_status take(ds_args *a, int i, int argc, char **argv, ds_error *err)
 {
     const ds_option *o = ds_option_at(a->set, i);
-    ds_status st = ds_option_set_text(a->set, o->name, optarg, err);
+    ds_status st;
+
+    if (ds_option_given(a->set, i) && is_dropped(o, ds_option_text(a->set, i), optarg))
+        return ds_fail(err, DS_E_ARG, "--%s takes one value, and was given \"%.60s\" and \"%.60s\"",
+                       o->name, ds_option_text(a->set, i), optarg);
+    st = ds_option_set_text(a->set, o->name, optarg, err);
 
     while (st == DS_OK && o->kind == DS_OPTION_WORDS && optind < argc && argv[optind][0] != '-')
         st = ds_option_set_text(a->set, o->name, argv[optind++], err);
@@ -227,8 +243,14 @@ static ds_status take_arguments(ds_args *a, ds_error *err)
     for (int i = 0; i < ds_option_count(a->set); i++)
         if (ds_option_at(a->set, i)->positional)
             o = ds_option_at(a->set, i);
+    if (o == NULL && a->count > 0 && ds_option_find(a->set, "prompt") >= 0 &&
+        !ds_option_given(a->set, ds_option_find(a->set, "prompt")))
+        return ds_fail(err, DS_E_ARG, "a prompt stands behind -p: -p \"%.200s\"", a->positional[0]);
     if (o == NULL && a->count > 0)
-        return ds_fail(err, DS_E_ARG, "expected no argument, found \"%s\"", a->positional[0]);
+        return ds_fail(
+            err, DS_E_ARG,
+            "expected no argument, found \"%.200s\" (a text of several words needs quotes)",
+            a->positional[0]);
     for (int i = 0; i < a->count && st == DS_OK; i++)
         st = ds_option_set_text(a->set, o->name, a->positional[i], err);
     return st;

@@ -249,6 +249,18 @@ static ds_status fill(daam_item *it, daam_job *o, int64_t b, ds_result *to, ds_e
     return st == DS_OK ? ds__daam_item_page(it, to, err) : st;
 }
 
+/* With what tells a picture from the others of a list. */
+static json_t *describe_item(const daam_item *it, const daam_job *o, int64_t b, const ds_result *to)
+{
+    json_t *all = ds__daam_item_json(it);
+
+    if (to->name != NULL)
+        json_object_set_new(all, "folder", json_string(to->name));
+    if (ds_daam_run(o->d) != NULL)
+        json_object_set_new(all, "seed", ds__json_seed(o->drawing.seed + (uint64_t)(o->base + b)));
+    return all;
+}
+
 /* Into the result itself, or a part of it where there are several pictures. */
 static ds_status keep_item(daam_job *o, int64_t b, json_t *pictures, ds_error *err)
 {
@@ -263,7 +275,7 @@ static ds_status keep_item(daam_job *o, int64_t b, json_t *pictures, ds_error *e
     if (st == DS_OK)
         st = fill(&it, o, b, to, err);
     if (st == DS_OK)
-        json_array_append_new(pictures, ds__daam_item_json(&it));
+        json_array_append_new(pictures, describe_item(&it, o, b, to));
     if (st == DS_OK)
         st = say_syntax(&it, r, err);
     ds__daam_item_free(&it);

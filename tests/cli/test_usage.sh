@@ -55,12 +55,52 @@ for c in $commands; do
     awk 'length > 100 { long = 1 } END { exit long }' "$out" || fail "$c --help is too wide"
 done
 
+# An example of a manual page is to be pasted as it is shown.
+if command -v groff >/dev/null; then
+    for c in pid-bias generate daam; do
+        "$d" help --man $c | groff -mdoc -Tutf8 -P-cbou -rLL=400n 2>/dev/null |
+            sed -n '/^EXAMPLES/{n;s/^ *//;p;}' >"$dir/shown"
+        "$d" $c --help | sed -n '/^example:/,/^$/{/^example:/d;p;}' | sed -e 's/^ *//' -e 's/ *\\$//' |
+            tr '\n' ' ' | sed 's/ *$//' >"$dir/example"
+        [ -s "$dir/example" ] && [ "$(cat "$dir/shown")" = "$(cat "$dir/example")" ] ||
+            fail "the manual's example of $c: $(cat "$dir/shown")"
+    done
+fi
+
 "$d" help --completion bash >"$out"
 if command -v bash >/dev/null; then
     bash -n "$out" || fail 'the bash completion is not valid'
     got=$(bash -c '. "$1"; COMP_WORDS=(diffuscope help --completion z); COMP_CWORD=3; _diffuscope
                    echo "${COMPREPLY[*]}"' bash "$out")
     [ "$got" = zsh ] || fail "bash completes --completion z to \"$got\", expected zsh"
+    # completes WORDS...: what is offered for the last of them
+    completes() {
+        bash -c '. "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _diffuscope; echo "${COMPREPLY[*]}"' \
+            bash "$out" diffuscope "$@"
+    }
+    offered() {
+        want=$1
+        shift
+        got=$(completes "$@")
+        case " $got " in *" $want "*) ;; *) fail "diffuscope $*: \"$want\" is not among the completions \"$got\"" ;; esac
+    }
+    offered eval e
+    offered new-model n
+    offered bias pid ''
+    offered words info w
+    offered daam eval ''
+    offered --attributes pid bias --a
+    offered --occupations pid bias --occ
+    offered --word info --w
+    offered dpm++2m generate --sampler dpm
+    offered euler_a pid bias --sampler ''
+    offered karras generate --scheduler k
+    offered torch-cuda generate --rng ''
+    offered sharp daam --refine s
+    offered pid help p
+    offered bias help pid ''
+    case " $(completes pid bias --pi) " in *' --pilot '*) ;; *) fail 'pid bias --pi' ;; esac
+    case " $(completes pid --att) " in *attributes*) fail 'pid completes an option of pid bias' ;; esac
 fi
 
 if [ -w /dev/full ]; then

@@ -174,6 +174,29 @@ static void roff(FILE *to, const char *text)
     fputc('\n', to);
 }
 
+/* To be pasted: hyphens and quotes that are those of ASCII. */
+static void roff_example(FILE *to, const char *text)
+{
+    for (const char *p = text; *p != '\0'; p++)
+        switch (*p) {
+        case '\\':
+            fputs("\\e", to);
+            break;
+        case '-':
+            fputs("\\-", to);
+            break;
+        case '"':
+            fputs("\\(dq", to);
+            break;
+        case '\'':
+            fputs("\\(aq", to);
+            break;
+        default:
+            fputc(*p, to);
+        }
+    fputc('\n', to);
+}
+
 static void man_head(FILE *to, const char *title, const char *name, const char *purpose)
 {
     fprintf(to, ".Dd $Mdocdate$\n.Dt %s 1\n.Os\n.Sh NAME\n.Nm %s\n.Nd %s\n.Sh SYNOPSIS\n", title,
@@ -236,66 +259,8 @@ void help_man(FILE *to, const ds_command *c)
     fputs(".El\n", to);
     man_exit(to);
     if (c->example != NULL) {
-        fputs(".Sh EXAMPLES\n.Dl ", to);
-        roff(to, c->example);
+        fputs(".Sh EXAMPLES\n.Bd -literal -compact\n", to); /* .Dl would eat the quotes */
+        roff_example(to, c->example);
+        fputs(".Ed\n", to);
     }
-}
-
-/* ---- completions ----------------------------------------------------------------------------- */
-
-static void words_of(FILE *to, const ds_command *c)
-{
-    const ds_option *o;
-
-    for (int i = 0; (o = opts_at(c, i)) != NULL; i++)
-        if (!o->positional)
-            fprintf(to, "%s--%s", i > 0 ? " " : "", o->name);
-}
-
-/* Cases "command:--option" for options whose argument is one of a few words. */
-static void bash_choices(FILE *to)
-{
-    const ds_option *o;
-
-    for (int k = 0; command_at(k) != NULL; k++)
-        for (int i = 0; (o = opts_at(command_at(k), i)) != NULL; i++)
-            if (o->kind == DS_OPTION_CHOICE) {
-                fprintf(to, "    %s:--%s) words=\"", command_at(k)->name, o->name);
-                for (const char *p = o->choices; *p != '\0'; p++)
-                    fputc(*p == '|' ? ' ' : *p, to);
-                fputs("\" ;;\n", to);
-            }
-}
-
-void help_completion_bash(FILE *to)
-{
-    fputs("# bash completion for diffuscope, made by: diffuscope help --completion bash\n"
-          "_diffuscope() {\n"
-          "    local now=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} words=\n"
-          "    if [ \"$COMP_CWORD\" = 1 ]; then\n        COMPREPLY=($(compgen -W \"",
-          to);
-    for (int i = 0; command_at(i) != NULL; i++)
-        fprintf(to, "%s%s", i > 0 ? " " : "", command_at(i)->name);
-    fputs("\" -- \"$now\"))\n        return\n    fi\n"
-          "    case \"${COMP_WORDS[1]}:$last\" in\n",
-          to);
-    bash_choices(to);
-    fputs("    esac\n    if [ -z \"$words\" ] && [ \"${now#-}\" != \"$now\" ]; then\n"
-          "        case \"${COMP_WORDS[1]}\" in\n",
-          to);
-    for (int i = 0; command_at(i) != NULL; i++) {
-        fprintf(to, "        %s) words=\"", command_at(i)->name);
-        words_of(to, command_at(i));
-        fputs("\" ;;\n", to);
-    }
-    fputs("        esac\n    fi\n    COMPREPLY=($(compgen -W \"$words\" -- \"$now\"))\n}\n"
-          "complete -o default -F _diffuscope diffuscope\n",
-          to);
-}
-
-/* zsh runs bash's function through its own adapter. */
-void help_completion_zsh(FILE *to)
-{
-    fputs("#compdef diffuscope\nautoload -U +X bashcompinit && bashcompinit\n", to);
-    help_completion_bash(to);
 }

@@ -2,7 +2,10 @@
  *
  * Intervals of means and correlations are percentiles of a bootstrap with 2,000 resamples and a
  * fixed seed, over *units*: whatever is independent (a scene, a prompt), with all the values that
- * it contributes. Those of shares and areas under the curve invert a score test, so that they keep
+ * it contributes. The percentiles lie further out than 2.5 and 97.5 by what t says for that many
+ * units (T. C. Hesterberg, The American Statistician 69 (2015) 371, "expanded percentile"). Below
+ * 10 units a mean has the interval of t, and a correlation none: resamples of few are alike too
+ * often. One unit has no interval. Those of shares and areas under the curve invert a score test, so that they keep
  * a width at 0 and 1. Same input, same interval.
  *
  * A number that is not defined (the mean of nothing, the correlation with a constant) is NaN, with

@@ -273,6 +273,15 @@ json_t *ds__json_value(ds_value v, const char *unit)
                      ds__json_real(v.high));
 }
 
+const char *ds__interval_text(char out[DS_INTERVAL_TEXT], ds_value v)
+{
+    if (isfinite(v.low) && isfinite(v.high))
+        snprintf(out, DS_INTERVAL_TEXT, "[%.3f, %.3f]", v.low, v.high);
+    else
+        snprintf(out, DS_INTERVAL_TEXT, "(too few for an interval)");
+    return out;
+}
+
 json_t *ds__json_interval(ds_value v)
 {
     return json_pack("{s:o, s:o, s:o, s:I}", "value", ds__json_real(v.value), "low",

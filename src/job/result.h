@@ -106,6 +106,10 @@ json_t *ds__json_seed(uint64_t seed);
 /* {unit: value, "se", "low", "high"}; unit NULL: "value". ds_result_value reads it back. */
 json_t *ds__json_value(ds_value v, const char *unit);
 
+/* "[0.412, 0.870]", or "(too few for an interval)". */
+#define DS_INTERVAL_TEXT 64
+const char *ds__interval_text(char out[DS_INTERVAL_TEXT], ds_value v);
+
 /* {"value", "low", "high", "count"}: a number over many things. */
 json_t *ds__json_interval(ds_value v);
 

@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "stats/student.h"
+
 ds_overlap ds_mask_overlap(const uint8_t *a, const uint8_t *b, int64_t n)
 {
     ds_overlap o = { 0, 0, 0 };
@@ -238,6 +240,7 @@ ds_status ds_sweep_summarise(ds_sweep *out, const float *iou, const int64_t *sce
             value[r] = iou[r * taus + all];
         out->tuned_tau = tau[all];
         st = ds_stats_mean(&out->tuned, value, scene, rows, err);
+        out->tuned = ds__within_one(out->tuned);
     }
     for (int64_t r = 0; r < rows; r++) {
         int64_t k = use[ds_sweep_half(scene[r])];
@@ -250,6 +253,7 @@ ds_status ds_sweep_summarise(ds_sweep *out, const float *iou, const int64_t *sce
         out->held_out_tau[0] = tau[use[0]];
         out->held_out_tau[1] = tau[use[1]];
         st = ds_stats_mean(&out->held_out, value, scene, rows, err);
+        out->held_out = ds__within_one(out->held_out);
     }
     ds_free(value);
     return st;

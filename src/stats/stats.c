@@ -6,9 +6,10 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "stats/student.h"
 #include "stats/wilson.h"
 
-enum { RESAMPLES = 2000, SEED = 1 };
+enum { RESAMPLES = 2000, SEED = 1, FEW = 10 };
 #define Z 1.959963984540054 /* of the normal distribution at 97.5 % */
 
 static int by_value(const void *a, const void *b)
@@ -55,7 +56,7 @@ ds_status ds_bootstrap(ds_value *out, ds_statistic *fn, void *user, int64_t unit
         pick[i] = i;
     out->value = fn(user, pick, units);
     ds_rng_init(&rng, DS_RNG_TORCH_CPU, SEED);
-    for (int k = 0; k < RESAMPLES && !isnan(out->value); k++) {
+    for (int k = 0; units > 1 && k < RESAMPLES && !isnan(out->value); k++) {
         for (int64_t i = 0; i < units; i++)
             pick[i] = below(&rng, units);
         value[defined] = fn(user, pick, units);
@@ -63,8 +64,10 @@ ds_status ds_bootstrap(ds_value *out, ds_statistic *fn, void *user, int64_t unit
     }
     if (defined > 0) {
         qsort(value, (size_t)defined, sizeof *value, by_value);
-        out->low = percentile(value, defined, 0.025);
-        out->high = percentile(value, defined, 0.975);
+        const double tail = ds__resampled_tail(units);
+
+        out->low = percentile(value, defined, tail);
+        out->high = percentile(value, defined, 1.0 - tail);
     }
     ds_free(pick);
     ds_free(value);
@@ -143,6 +146,23 @@ static double mean_of(void *user, const int64_t *pick, int64_t n)
     return sum / (double)count;
 }
 
+/* Resamples of few units do not reach as far as the truth may lie: value +- t se, the error being that of a
+ * ratio of sums, for units that differ in size. */
+static void few_bounds(ds_value *v, const double *sum, const groups *g, int64_t n)
+{
+    const double units = (double)g->units;
+    double square = 0.0, half;
+
+    for (int64_t u = 0; u < g->units; u++) {
+        const double d = sum[u] - v->value * (double)(g->start[u + 1] - g->start[u]);
+
+        square += d * d;
+    }
+    half = ds__t_quantile(0.975, units - 1.0) * sqrt(square * units / (units - 1.0)) / (double)n;
+    v->low = v->value - half;
+    v->high = v->value + half;
+}
+
 ds_status ds_stats_difference(ds_value *out, const double *x, const double *y, const int64_t *unit,
                               int64_t n, ds_error *err)
 {
@@ -161,6 +181,8 @@ ds_status ds_stats_difference(ds_value *out, const double *x, const double *y, c
             sum[u] += x[g.order[i]] - (y != NULL ? y[g.order[i]] : 0.0);
     if (st == DS_OK)
         st = ds_bootstrap(out, mean_of, &(mean_user){ sum, g.start }, g.units, err);
+    if (st == DS_OK && g.units > 1 && g.units < FEW)
+        few_bounds(out, sum, &g, n);
     out->count = n;
     ds_free(sum);
     groups_free(&g);
@@ -335,6 +357,8 @@ ds_status ds_stats_correlation(ds_value *out, ds_correlation kind, const double 
         u.b = block + room;
         u.ranks = block + 2 * room;
         st = ds_bootstrap(out, corr_of, &u, g.units, err);
+        if (g.units < FEW)
+            out->low = out->high = NAN;
     }
     out->count = n;
     ds_free(block);

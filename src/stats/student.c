@@ -128,6 +128,13 @@ ds_value ds__t_interval(double value, double se, double df, int64_t count)
     return (ds_value){ value, df >= 1.0 ? se : NAN, value - half, value + half, count };
 }
 
+ds_value ds__within_one(ds_value v)
+{
+    v.low = isnan(v.low) ? v.low : fmax(0.0, v.low);
+    v.high = isnan(v.high) ? v.high : fmin(1.0, v.high);
+    return v;
+}
+
 ds_value ds__t_mean(const double *x, int64_t n)
 {
     double mean = 0.0, square = 0.0;

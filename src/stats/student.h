@@ -20,6 +20,9 @@ double ds__t_p_value(double t, double df);
 /* value +- t(97.5 %, df) se; without bounds (NaN) where df < 1. */
 ds_value ds__t_interval(double value, double se, double df, int64_t count);
 
+/* The same of a number that lies within 0 and 1, which t does not know. */
+ds_value ds__within_one(ds_value v);
+
 /* Mean of x [n] with standard error and the interval above, df = n - 1. */
 ds_value ds__t_mean(const double *x, int64_t n);
 

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "stats/student.h"
+
 ds_value ds__grouped_mean(const double *x, const int64_t *group, int64_t n)
 {
     double sum = 0.0, squares = 0.0, mean;
@@ -33,7 +35,7 @@ ds_value ds__grouped_mean(const double *x, const int64_t *group, int64_t n)
     if (groups < 2)
         return (ds_value){ mean, NAN, NAN, NAN, n };
     squares = sqrt(squares * (double)groups / (double)(groups - 1));
-    return (ds_value){ mean, squares, mean - 1.96 * squares, mean + 1.96 * squares, n };
+    return ds__t_interval(mean, squares, (double)(groups - 1), n);
 }
 
 typedef struct held_losses {

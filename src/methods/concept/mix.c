@@ -12,6 +12,7 @@
 #include "methods/concept/simplex.h"
 #include "methods/concept/templates.h"
 #include "optim/optim.h"
+#include "stats/student.h"
 
 #define PURE_NOISE 999.0
 
@@ -516,8 +517,8 @@ static void fill_parts(ds_mix_answer *a, const problem *p, const double *b)
         part->name = p->column[i];
         part->share = (ds_value){ b[i], se, NAN, NAN, sentences };
         if (isfinite(se)) {
-            part->share.low = fmax(0.0, b[i] - 1.96 * se);
-            part->share.high = fmin(1.0, b[i] + 1.96 * se);
+            part->share = ds__t_interval(b[i], se, (double)(sentences - 1), sentences);
+            part->share = ds__within_one(part->share);
         }
         part->half[0] = b[n + i];
         part->half[1] = b[2 * n + i];

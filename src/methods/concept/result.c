@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "methods/concept/work.h"
+#include "stats/student.h"
 
 #define SAME_WORD 0.6 /* cosine of embeddings from which two words count as one group */
 
@@ -19,6 +20,7 @@ static ds_value share_value(const concept_work *w, const concept_lane *l, int64_
     const double value = share_of(w, l, l->best)[word];
     double mean = 0.0, square = 0.0, se = NAN;
     int64_t n = 0;
+    ds_value v;
 
     for (int64_t r = 0; r < w->restarts; r++)
         if (l->accepted[r]) {
@@ -32,7 +34,8 @@ static ds_value share_value(const concept_work *w, const concept_lane *l, int64_
         se = sqrt(square / (double)(n - 1) / (double)n);
     if (!isfinite(se))
         return (ds_value){ value, NAN, NAN, NAN, n };
-    return (ds_value){ value, se, fmax(0.0, value - 1.96 * se), fmin(1.0, value + 1.96 * se), n };
+    v = ds__t_interval(value, se, (double)(n - 1), n);
+    return ds__within_one(v);
 }
 
 static json_t *tokens_json(const concept_work *w, const concept_lane *l)

@@ -33,12 +33,15 @@ void ds__answer_few(char out[400], const answer_statistics *s)
     }
     if (few == 0)
         return;
-    snprintf(
-        out, 400, "Too few: %lld of %lld conditions have fewer than %d %s (the fewest: %lld).%s%s",
-        (long long)few, (long long)s->conditions, FEW_UNITS, what_of(worst->over),
-        (long long)worst->units,
-        none > 0 ? " From one nothing follows for others, so there is no interval." : "",
-        few > none ? " Their intervals are wide, and right only if values are about normal." : "");
+    snprintf(out, 400,
+             "Too few: %lld of %lld conditions have fewer than %d %s (the fewest: %lld).%s%s",
+             (long long)few, (long long)s->conditions, FEW_UNITS, what_of(worst->over),
+             (long long)worst->units,
+             none > 0 ? " From one nothing follows for others, so there is no interval." : "",
+             few == none                    ? ""
+             : worst->kind == DS_INTERVAL_T ? " Their intervals are wide, and right only if values "
+                                              "are about normal."
+                                            : " Their intervals are wide.");
 }
 
 static const char *pairs_are(const answer_statistics *s)

@@ -6,6 +6,7 @@
 
 #include <diffuscope/stats.h>
 
+#include "stats/student.h"
 #include "studies/concept/ask.h"
 
 typedef struct study {
@@ -88,11 +89,12 @@ static int64_t covered(const shares *s, double *width)
 
     *width = 0.0;
     for (int64_t i = 0; i < s->n; i++) {
+        const double t = ds__t_quantile(0.975, (double)(s->n - 3)); /* a line through n - 1 */
         double a, b, spread;
 
         line_without(s->x, s->y, s->n, i, &a, &b, &spread);
-        *width += 2.0 * 1.96 * spread / (double)s->n;
-        hits += fabs(s->y[i] - a - b * s->x[i]) <= 1.96 * spread;
+        *width += 2.0 * t * spread / (double)s->n;
+        hits += fabs(s->y[i] - a - b * s->x[i]) <= t * spread;
     }
     return hits;
 }
@@ -103,6 +105,7 @@ static ds_status sum_shares(ds_job *j, const study *s, question_kind kind, bool 
 {
     double error = 0.0, width;
     ds_value r, rho = { 0 }, halves = { .value = NAN };
+    char text[3][DS_INTERVAL_TEXT];
     int64_t hits;
     shares of;
     ds_status st;
@@ -121,11 +124,11 @@ static ds_status sum_shares(ds_job *j, const study *s, question_kind kind, bool 
     if (st != DS_OK)
         return st;
     ds__result_say(j->result,
-                   "%s: r = %.2f (95 %%: %.2f to %.2f), rank correlation %.2f (%.2f to %.2f), n = "
-                   "%lld; mean distance %.2f; calibrated intervals cover %lld, at +- %.2f; halves "
-                   "agree at %.2f (%.2f to %.2f)\n",
-                   name, r.value, r.low, r.high, rho.value, rho.low, rho.high, (long long)of.n,
-                   error, (long long)hits, width / 2.0, halves.value, halves.low, halves.high);
+                   "%s: r = %.2f %s, rank correlation %.2f %s, n = %lld; mean distance %.2f; "
+                   "calibrated intervals cover %lld, at +- %.2f; halves agree at %.2f %s\n",
+                   name, r.value, ds__interval_text(text[0], r), rho.value,
+                   ds__interval_text(text[1], rho), (long long)of.n, error, (long long)hits,
+                   width / 2.0, halves.value, ds__interval_text(text[2], halves));
     return ds__result_set(j->result, name,
                           json_pack("{s:o, s:o, s:o, s:f, s:I, s:I, s:f}", "halves",
                                     ds__json_value(halves, NULL), "r", ds__json_value(r, NULL),

@@ -24,6 +24,8 @@ static const char *percent(ds_arena *a, const json_t *e)
 {
     if (!isfinite(value_of(e, "value")))
         return "";
+    if (!isfinite(value_of(e, "low")))
+        return ds__arena_printf(a, "%.1f", 100.0 * value_of(e, "value"));
     return ds__arena_printf(a, "%.1f [%.1f, %.1f]", 100.0 * value_of(e, "value"),
                             100.0 * value_of(e, "low"), 100.0 * value_of(e, "high"));
 }

@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stats/student.h"
+#include "studies/few.h"
+
 /* One setting's numbers over all words, and over scenes for the matching. */
 typedef struct column {
     int64_t rows;
@@ -110,7 +113,7 @@ static ds_status put_mean(json_t *o, const char *name, const double *x, const in
     ds_status st = ds_stats_mean(&v, x, unit, n, err);
 
     if (st == DS_OK)
-        json_object_set_new(o, name, interval(v));
+        json_object_set_new(o, name, interval(ds__within_one(v)));
     return st;
 }
 
@@ -277,12 +280,16 @@ ds_status ds__daam_eval_summary(const daam_eval *e, const json_t *lines, ds_erro
     ds_status st;
 
     json_object_set_new(root, "counts", count_lines(lines));
+    st = ds__warn_few_scenes(
+        e->job, json_integer_value(json_object_get(json_object_get(root, "counts"), "scenes")),
+        err);
     json_object_set_new(root, "unit", json_string("intersection over union, 0 to 1"));
     json_object_set_new(root, "intervals",
                         json_string("95 %: means by bootstrap over scenes, shares by Wilson"));
     json_object_set_new(root, "threshold",
                         json_string(ds_threshold_name((ds_threshold)e->threshold_kind)));
     json_object_set_new(root, "fixed_threshold", ds__json_rounded(e->threshold));
-    st = add_settings(e, lines, root, err);
+    if (st == DS_OK)
+        st = add_settings(e, lines, root, err);
     return st == DS_OK ? add_syntax(e, lines, root, err) : st;
 }

@@ -10,7 +10,10 @@ static void say_estimate(ds_result *to, const char *name, const json_t *v)
 {
     const json_t *value = json_object_get(v, "value");
 
-    if (json_is_number(value))
+    if (json_is_number(value) && !json_is_number(json_object_get(v, "low")))
+        ds__result_say(to, "  %-28s %6.1f %%  (one scene: no interval)\n", name,
+                       100 * json_number_value(value));
+    else if (json_is_number(value))
         ds__result_say(to, "  %-28s %6.1f %%  [%.1f, %.1f]\n", name, 100 * json_number_value(value),
                        100 * json_number_value(json_object_get(v, "low")),
                        100 * json_number_value(json_object_get(v, "high")));

@@ -5,6 +5,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "stats/student.h"
+#include "studies/few.h"
+
 /* Maps of a word: those of information, then the settings'. */
 enum { MAPS = 2 + MAP_SETTINGS };
 
@@ -143,7 +146,7 @@ static ds_status localisation(const info_eval *e, const words *w, json_t **out, 
     ds_status st = ds_stats_mean(&whole, w->whole, w->scene, w->count, err);
 
     *out = json_pack("{s:I, s:o}", "words", (json_int_t)w->count, "whole_picture",
-                     ds__json_interval(whole));
+                     ds__json_interval(ds__within_one(whole)));
     json_object_set_new(*out, "attention", attention);
     json_object_set_new(*out, "differences_held_out", apart);
     for (int m = 0; st == DS_OK && m < maps_of(e); m++) {
@@ -269,6 +272,8 @@ ds_status ds__info_eval_summary(const info_eval *e, const json_t *lines, ds_erro
         calls += json_integer_value(json_object_get(line, "calls"));
     json_object_set_new(root, "scenes", json_integer((json_int_t)json_array_size(lines)));
     json_object_set_new(root, "calls", json_integer(calls));
+    if (st == DS_OK)
+        st = ds__warn_few_scenes(e->job, (int64_t)json_array_size(lines), err);
     if (st == DS_OK)
         st = localisation(e, &w, &one, err);
     if (st == DS_OK)

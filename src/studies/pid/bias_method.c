@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "methods/methods.h"
 #include "methods/pid/word_numbers.h"
+#include "stats/student.h"
 #include "studies/pid/bias.h"
 
 #define MOST_OCCUPATIONS 1024
@@ -236,6 +237,7 @@ static ds_status correlate(ds_result *to, json_t *all, const bias_row *row, int6
                            const double *truth, ds_error *err)
 {
     ds_value r[BIAS_NUMBERS];
+    char text[DS_INTERVAL_TEXT];
     json_t *one = json_object();
     ds_status st = ds__bias_correlate(r, row, n, shares, truth, err);
 
@@ -244,9 +246,9 @@ static ds_status correlate(ds_result *to, json_t *all, const bias_row *row, int6
                             json_pack("{s:o, s:o, s:o}", "spearman", ds__json_real(r[k].value),
                                       "low", ds__json_real(r[k].low), "high",
                                       ds__json_real(r[k].high)));
-        ds__result_say(to, "rank correlation of the %s %s with the truth: %.3f [%.3f, %.3f]\n",
-                       shares ? "share by" : "gap in", ds__bias_names[k], r[k].value, r[k].low,
-                       r[k].high);
+        ds__result_say(to, "rank correlation of the %s %s with the truth: %.3f %s\n",
+                       shares ? "share by" : "gap in", ds__bias_names[k], r[k].value,
+                       ds__interval_text(text, r[k]));
     }
     json_object_set_new(all, shares ? "share" : "gap", one);
     return st;
@@ -296,7 +298,11 @@ static ds_status draw_bars(const bias_job *o, double *y, const char **names, ds_
     for (int64_t i = 0; i < n; i++) {
         const bias_row *row = &o->row[o->order[i]];
         const ds_value v = row->gap[BIAS_R_IMAGE];
-        double e = isfinite(v.se) ? 2 * v.se : 0;
+        /* the error is the scatter of the pictures, or of one picture that of its estimate */
+        const double t = o->bias.pictures > 1
+                             ? ds__t_quantile(0.975, (double)(o->bias.pictures - 1))
+                             : ds__normal_quantile(0.975);
+        double e = isfinite(v.se) ? t * v.se : 0;
 
         names[i] = row->occupation;
         y[i] = v.value;
@@ -313,11 +319,13 @@ static ds_status draw_bars(const bias_job *o, double *y, const char **names, ds_
     chart.sideways = true;
     chart.height = fmax(240, 90 + 22 * (double)n);
     st = ds_chart_svg(&svg, &chart, err);
-    return st == DS_OK ? ds__pid_chart(&o->work, "bias.svg", svg,
-                                       "Redundancy of attribute and occupation, first attribute "
-                                       "less second. Error bars: 2 standard errors.",
-                                       err)
-                       : st;
+    return st == DS_OK
+               ? ds__pid_chart(
+                     &o->work, "bias.svg", svg,
+                     "Redundancy of attribute and occupation, first attribute "
+                     "less second. Error bars: 95 %, by t where there are several pictures.",
+                     err)
+               : st;
 }
 
 static ds_status draw(const bias_job *o, ds_error *err)

@@ -127,6 +127,7 @@ static ds_status correlate(const pid_eval *e, json_t *to, const answers *a, bool
                            ds_error *err)
 {
     ds_value r[BIAS_NUMBERS];
+    char text[2][DS_INTERVAL_TEXT];
     json_t *all = json_object();
     ds_status st = ds__bias_correlate(r, a->row, a->n, shares, a->truth, err);
 
@@ -135,13 +136,12 @@ static ds_status correlate(const pid_eval *e, json_t *to, const answers *a, bool
     json_object_set_new(to, shares ? "share" : "gap", all);
     if (st == DS_OK)
         ds__result_say(e->work.job->result,
-                       "bias, %-13s rank correlation with P(woman) of the %s R %.3f [%.3f, %.3f], "
-                       "sum of pixels %.3f, information %.3f, beside the occupation %.3f [%.3f, "
-                       "%.3f]\n",
+                       "bias, %-13s rank correlation with P(woman) of the %s R %.3f %s, sum of "
+                       "pixels %.3f, information %.3f, beside the occupation %.3f %s\n",
                        a->question, shares ? "share by" : "gap in", r[BIAS_R_IMAGE].value,
-                       r[BIAS_R_IMAGE].low, r[BIAS_R_IMAGE].high, r[BIAS_R_SUM].value,
-                       r[BIAS_MI].value, r[BIAS_BESIDE].value, r[BIAS_BESIDE].low,
-                       r[BIAS_BESIDE].high);
+                       ds__interval_text(text[0], r[BIAS_R_IMAGE]), r[BIAS_R_SUM].value,
+                       r[BIAS_MI].value, r[BIAS_BESIDE].value,
+                       ds__interval_text(text[1], r[BIAS_BESIDE]));
     return st;
 }
 

@@ -126,6 +126,18 @@ static ds_status add_tags(list *l, const ds_option_set *set, const char *text, d
     return st;
 }
 
+/* The first of an option's texts that has a tag; NULL: none, or the option is not there. */
+static const char *tagged(const ds_option_set *set, int i)
+{
+    const ds_texts texts = i >= 0 ? ds_option_texts(set, i) : (ds_texts){ NULL, 0 };
+    const char *one = i >= 0 ? ds_option_text(set, i) : NULL;
+
+    for (int64_t k = 0; k < texts.count; k++)
+        if (strstr(texts.text[k], tag_start) != NULL)
+            return texts.text[k];
+    return texts.count == 0 && one != NULL && strstr(one, tag_start) != NULL ? one : NULL;
+}
+
 ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
 {
     ds_status st = DS_OK;
@@ -133,16 +145,17 @@ ds_status ds_options_strip_tags(ds_option_set *set, ds_error *err)
     for (size_t k = 0; st == DS_OK && ds_option_find(set, "lora") >= 0 && k < DS_COUNT(prompts);
          k++) {
         int i = ds_option_find(set, prompts[k]);
-        const char *text = i >= 0 ? ds_option_text(set, i) : NULL, *at;
+        const char *text = tagged(set, i);
         char *rest, *to;
 
-        if (text == NULL || (at = strstr(text, tag_start)) == NULL)
+        if (text == NULL)
             continue;
-        if (ds_option_at(set, i)->kind != DS_OPTION_TEXT && ds_option_texts(set, i).count != 1)
+        if (ds_option_texts(set, i).count > 1)
             return ds_fail(
                 err, DS_E_UNSUPPORTED,
-                "prompt: where several prompts may be given, a LoRA goes into the option "
-                "lora, not into a prompt");
+                "prompt: \"%.60s\": of several prompts none has a LoRA of its own, which "
+                "changes the model for all; give it by the option lora",
+                text);
         rest = to = ds_alloc(strlen(text) + 1);
         if (rest == NULL)
             return ds_fail(err, DS_E_NOMEM, "no memory for a prompt");
@@ -184,8 +197,7 @@ static ds_status collect(list *l, const ds_option_set *set, ds_error *err)
     for (size_t k = 0; st == DS_OK && i >= 0 && k < DS_COUNT(prompts); k++) {
         int p = ds_option_find(set, prompts[k]);
 
-        if (p >= 0 && ds_option_at(set, p)->kind == DS_OPTION_TEXT &&
-            ds_option_text(set, p) != NULL)
+        if (p >= 0 && ds_option_text(set, p) != NULL)
             st = add_tags(l, set, ds_option_text(set, p), err);
     }
     return st;

@@ -35,6 +35,19 @@ done
 "$d" export -m "$m" --lora "$dir/xl.safetensors" --out "$dir/no" >"$out" 2>&1 && fail "a LoRA of XL on another model"
 grep -q 'was trained for Stable Diffusion XL' "$out" || fail "a LoRA of XL is not called by its name"
 
+# ---- <lora:NAME:W> in a prompt is --lora, and is not read as text
+for command in generate daam; do
+    works $command -m "$m" -p "a b <lora:alpha:0.5>" --lora-dir "$dir" --steps 1 --out "$dir/tag-$command"
+    works $command -m "$m" -p "a b " --lora "$dir/alpha.safetensors=0.5" --steps 1 --out "$dir/option-$command"
+    cmp -s "$dir/tag-$command/tensors.safetensors" "$dir/option-$command/tensors.safetensors" ||
+        fail "$command: a tag differs from the option"
+    "$d" $command -m "$m" -p "a <lora:alpha:0.5>" --steps 1 --out "$dir/tag" >"$out" 2>&1 && fail "$command: a tag, no folder"
+    grep -q 'needs a folder (lora-dir)' "$out" || fail "$command: a tag without a folder"
+    "$d" $command -m "$m" -p "a <lora:alpha:0.5>" -p b --lora-dir "$dir" --steps 1 --out "$dir/tag" >"$out" 2>&1 &&
+        fail "$command: a tag in one of two prompts"
+    grep -q 'by the option lora' "$out" || fail "$command: a tag in one of two prompts"
+done
+
 # ---- embeddings: a word that stands for two known tokens is read as those two
 ids() { "$d" tokenize -m "$1" "$2" --json | python3 -c "import json, sys; print(*json.load(sys.stdin)['ids'])"; }
 set -- $(ids "$m" "q k")

@@ -6,9 +6,10 @@
 
 #include "studies/answer/truth.h"
 
-/* The measures that are asked for, by number; or all. DS_E_NOMATCH names those that there are. */
+/* The measures that are asked for, by number; or all. DS_E_NOMATCH names those that there are; where pictures
+ * are to be seen side by side there need be none. */
 static ds_status choose(int64_t *which, int64_t *n, const ds_job *j, const answer_table *t,
-                        const answer_options *o, ds_error *err)
+                        const answer_options *o, bool pictures, ds_error *err)
 {
     *n = 0;
     for (int64_t i = 0; o->measure.count == 0 && i < t->measures; i++)
@@ -27,9 +28,10 @@ static ds_status choose(int64_t *which, int64_t *n, const ds_job *j, const answe
                            t->measures > 0 ? t->measure[0].name : "");
         which[(*n)++] = found;
     }
-    return *n > 0 ? DS_OK
-                  : ds_fail(err, DS_E_NOMATCH,
-                            "there is nothing to sum up: no item has a number; labels give them");
+    return *n > 0 || pictures
+               ? DS_OK
+               : ds_fail(err, DS_E_NOMATCH,
+                         "there is nothing to sum up: no item has a number; labels give them");
 }
 
 static ds_status keep(ds_job *j, const answer_statistics *s, int64_t n, const answer_table *t,
@@ -49,10 +51,12 @@ static ds_status keep(ds_job *j, const answer_statistics *s, int64_t n, const an
         json_decref(list);
     if (st == DS_OK)
         st = ds__result_set(j->result, "card", json_incref(card), err);
-    if (st == DS_OK)
+    if (st == DS_OK && n > 0)
         st = ds__answer_csv(j, s, n, err);
     if (st == DS_OK)
-        st = ds__answer_page(j, s, n, card, from, err);
+        st = ds__answer_items(j, t, err);
+    if (st == DS_OK)
+        st = ds__answer_page(j, t, s, n, card, from, err);
     json_decref(card);
     return st;
 }
@@ -67,7 +71,7 @@ ds_status ds__answer_all(ds_job *j, const answer_table *t, const answer_options 
         s != NULL && which != NULL ? DS_OK : ds_fail(err, DS_E_NOMEM, "no memory for an answer");
 
     if (st == DS_OK)
-        st = choose(which, &n, j, t, o, err);
+        st = choose(which, &n, j, t, o, from->side_by_side, err);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
         st = ds__answer_measure(&s[i], t, o, which[i], err);
         if (st == DS_OK && o->truth != NULL)

@@ -129,6 +129,8 @@ typedef struct answer_source {
     const char *what;   /* "occupation": what a condition is */
     json_t *provenance; /* object of texts and numbers; borrowed */
     json_t *card;       /* object of the plan's own texts; NULL: none */
+    bool
+        side_by_side; /* the gallery lays the conditions' pictures of a prompt and seed beside each other */
 } answer_source;
 
 json_t *ds__answer_json(const answer_statistics *s);
@@ -137,8 +139,10 @@ void ds__answer_say(const answer_statistics *s, ds_result *r);
 ds_status ds__answer_csv(ds_job *j, const answer_statistics *s, int64_t n, ds_error *err);
 /* The card: {"purpose": ..., "provenance": {...}}, a new reference. */
 json_t *ds__answer_card(const answer_table *t, const answer_options *o, const answer_source *from);
-ds_status ds__answer_page(ds_job *j, const answer_statistics *s, int64_t n, const json_t *card,
-                          const answer_source *from, ds_error *err);
+ds_status ds__answer_page(ds_job *j, const answer_table *t, const answer_statistics *s, int64_t n,
+                          const json_t *card, const answer_source *from, ds_error *err);
+/* items.csv: the table itself, for `compare` and for others. */
+ds_status ds__answer_items(ds_job *j, const answer_table *t, ds_error *err);
 
 /* All of it into the result. */
 ds_status ds__answer_all(ds_job *j, const answer_table *t, const answer_options *o,

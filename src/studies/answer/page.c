@@ -255,60 +255,78 @@ static ds_status add_measure(ds_job *j, ds_page *p, const answer_statistics *s, 
 
 /* ---- pictures ---------------------------------------------------------------------------------- */
 
-/* Rows with a picture, by condition, in the order of the table. */
+/* Rows with a picture, by their group (a condition; side by side, a prompt), then in the order of the table;
+ * side by side by seed before. */
 typedef struct shown {
-    int64_t condition, row;
+    int64_t group, seed, row;
 } shown;
 
-static int by_condition(const void *a, const void *b)
+static int by_group(const void *a, const void *b)
 {
     const shown *x = a, *y = b;
 
-    if (x->condition != y->condition)
-        return x->condition < y->condition ? -1 : 1;
+    if (x->group != y->group)
+        return x->group < y->group ? -1 : 1;
+    if (x->seed != y->seed)
+        return x->seed < y->seed ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 
 static ds_status add_thumb(ds_page *p, const answer_table *t, const answer_statistics *s,
-                           int64_t row, ds_error *err)
+                           bool beside, int64_t row, ds_error *err)
 {
     const answer_measure *m = s != NULL ? &t->measure[s->measure] : NULL;
     const double value = m != NULL && row < m->room ? m->value[row] : NAN;
     const char *seed = t->part[ANSWER_SEED].name[t->part[ANSWER_SEED].of[row]];
     const char *prompt = t->part[ANSWER_PROMPT].name[t->part[ANSWER_PROMPT].of[row]];
-    char caption[160], alt[400];
+    const char *run = t->part[ANSWER_CONDITION].name[t->part[ANSWER_CONDITION].of[row]];
+    char caption[160], alt[400], which[64] = "";
     ds_image image = { 0 };
     ds_status st = ds_image_load(&image, t->picture[row], err);
 
+    if (beside)
+        snprintf(which, sizeof which, "%.50s, ", run);
     if (isnan(value))
-        snprintf(caption, sizeof caption, "seed %.40s", seed);
+        snprintf(caption, sizeof caption, "%sseed %.40s", which, seed);
     else
-        snprintf(caption, sizeof caption, "seed %.40s: %.3g", seed, value);
-    snprintf(alt, sizeof alt, "%.300s, seed %.40s", prompt, seed);
+        snprintf(caption, sizeof caption, "%sseed %.40s: %.3g", which, seed, value);
+    snprintf(alt, sizeof alt, "%s%.280s, seed %.40s", which, prompt, seed);
     if (st == DS_OK)
         st = ds__gallery_add(p, &image, alt, caption, value == 1.0, err);
     ds_image_clear(&image);
     return st;
 }
 
-/* One group: every `step`-th picture of a condition. */
-static ds_status add_group(ds_job *j, ds_page *p, const answer_table *t, const answer_statistics *s,
-                           const shown *of, int64_t n, int64_t step, bool open, ds_error *err)
+/* The line of a group: a condition with its mean, or a prompt. */
+static void line_of(char out[300], const char *name, double mean, int64_t n, int64_t step)
 {
-    const char *name = t->part[ANSWER_CONDITION].name[of[0].condition];
-    char line[300], mean[80] = "";
+    char value[48] = "", some[64] = "";
+
+    if (!isnan(mean))
+        snprintf(value, sizeof value, ", mean %.3g", mean);
+    if (step > 1)
+        snprintf(some, sizeof some, ", of which one in %lld is shown", (long long)step);
+    snprintf(out, 300, "%.120s: %lld pictures%s%s", name, (long long)n, some, value);
+}
+
+/* Every `step`-th place of a group: a picture, or side by side those of one seed. */
+static ds_status add_group(ds_job *j, ds_page *p, const answer_table *t, const answer_statistics *s,
+                           const shown *of, int64_t n, int64_t step, bool beside, bool open,
+                           ds_error *err)
+{
+    const char *name = t->part[beside ? ANSWER_PROMPT : ANSWER_CONDITION].name[of[0].group];
+    const double mean = s != NULL && !beside ? s->condition[of[0].group].mean.value.value : NAN;
+    char line[300];
+    int64_t place = -1;
     ds_status st;
 
-    if (s != NULL && !isnan(s->condition[of[0].condition].mean.value.value))
-        snprintf(mean, sizeof mean, ", mean %.3g", s->condition[of[0].condition].mean.value.value);
-    if (step == 1)
-        snprintf(line, sizeof line, "%.120s: %lld pictures%s", name, (long long)n, mean);
-    else
-        snprintf(line, sizeof line, "%.120s: %lld of %lld pictures, one in %lld%s", name,
-                 (long long)((n + step - 1) / step), (long long)n, (long long)step, mean);
+    line_of(line, name, mean, n, step);
     st = ds__gallery_open(p, line, open, err);
-    for (int64_t i = 0; st == DS_OK && i < n; i += step) {
-        st = add_thumb(p, t, s, of[i].row, err);
+    for (int64_t i = 0; st == DS_OK && i < n; i++) {
+        place += !beside || i == 0 || of[i].seed != of[i - 1].seed;
+        if (place % step != 0)
+            continue;
+        st = add_thumb(p, t, s, beside, of[i].row, err);
         if (st == DS_OK && i % 256 == 0)
             st = ds__job_progress(j, name, i, n, err);
     }
@@ -316,18 +334,19 @@ static ds_status add_group(ds_job *j, ds_page *p, const answer_table *t, const a
 }
 
 static ds_status add_gallery(ds_job *j, ds_page *p, const answer_table *t,
-                             const answer_statistics *s, ds_error *err)
+                             const answer_statistics *s, bool beside, ds_error *err)
 {
+    const int64_t *group = t->part[beside ? ANSWER_PROMPT : ANSWER_CONDITION].of;
     shown *of = ds_calloc((size_t)t->rows + 1, sizeof *of);
     int64_t n = 0, step, groups = 0;
     ds_status st = of != NULL ? DS_OK : no_memory(err);
 
     for (int64_t r = 0; st == DS_OK && r < t->rows; r++)
         if (t->picture[r] != NULL)
-            of[n++] = (shown){ t->part[ANSWER_CONDITION].of[r], r };
+            of[n++] = (shown){ group[r], beside ? t->part[ANSWER_SEED].of[r] : 0, r };
     step = (n + MOST_THUMBS - 1) / MOST_THUMBS;
     if (n > 0) {
-        qsort(of, (size_t)n, sizeof *of, by_condition);
+        qsort(of, (size_t)n, sizeof *of, by_group);
         st = ds_page_section(p, "Pictures", err);
     }
     if (st == DS_OK && n > 0)
@@ -338,9 +357,9 @@ static ds_status add_gallery(ds_job *j, ds_page *p, const answer_table *t,
                                      "those whose first measure is 1.",
                           err);
     for (int64_t i = 0, end; st == DS_OK && i < n; i = end) {
-        for (end = i; end < n && of[end].condition == of[i].condition; end++)
+        for (end = i; end < n && of[end].group == of[i].group; end++)
             ;
-        st = add_group(j, p, t, s, of + i, end - i, step, groups++ < OPEN_GROUPS, err);
+        st = add_group(j, p, t, s, of + i, end - i, step, beside, groups++ < OPEN_GROUPS, err);
     }
     ds_free(of);
     return st;
@@ -381,8 +400,8 @@ static ds_status add_card(ds_page *p, const json_t *card, ds_error *err)
     return st;
 }
 
-ds_status ds__answer_page(ds_job *j, const answer_statistics *s, int64_t n, const json_t *card,
-                          const answer_source *from, ds_error *err)
+ds_status ds__answer_page(ds_job *j, const answer_table *t, const answer_statistics *s, int64_t n,
+                          const json_t *card, const answer_source *from, ds_error *err)
 {
     const char *purpose = text_of(card, "purpose");
     ds_page *p = NULL;
@@ -392,5 +411,5 @@ ds_status ds__answer_page(ds_job *j, const answer_statistics *s, int64_t n, cons
         st = add_card(p, card, err);
     for (int64_t i = 0; st == DS_OK && i < n; i++)
         st = add_measure(j, p, &s[i], i, from->what, err);
-    return st == DS_OK ? add_gallery(j, p, s[0].table, n > 0 ? &s[0] : NULL, err) : st;
+    return st == DS_OK ? add_gallery(j, p, t, n > 0 ? &s[0] : NULL, from->side_by_side, err) : st;
 }

@@ -197,3 +197,33 @@ ds_status ds__answer_csv(ds_job *j, const answer_statistics *s, int64_t n, ds_er
     st = ds__buffer_take(&b, &text, &bytes, "table.csv", err);
     return st == DS_OK ? ds__result_file(j->result, "table.csv", text, bytes, err) : st;
 }
+
+ds_status ds__answer_items(ds_job *j, const answer_table *t, ds_error *err)
+{
+    ds_buffer b = { 0 };
+    char *text;
+    size_t bytes;
+    ds_status st;
+
+    ds__buffer_text(&b, "item,condition,prompt,seed,picture");
+    for (int64_t m = 0; m < t->measures; m++) {
+        ds__buffer_text(&b, ",");
+        put_text(&b, t->measure[m].name);
+    }
+    ds__buffer_text(&b, "\n");
+    for (int64_t r = 0; r < t->rows; r++) {
+        put_text(&b, t->item[r]);
+        for (int k = 0; k < ANSWER_PARTS; k++) {
+            ds__buffer_text(&b, ",");
+            put_text(&b, t->part[k].name[t->part[k].of[r]]);
+        }
+        ds__buffer_text(&b, ",");
+        if (t->picture[r] != NULL)
+            put_text(&b, t->picture[r]);
+        for (int64_t m = 0; m < t->measures; m++)
+            put_number(&b, r < t->measure[m].room ? t->measure[m].value[r] : NAN);
+        ds__buffer_text(&b, "\n");
+    }
+    st = ds__buffer_take(&b, &text, &bytes, "items.csv", err);
+    return st == DS_OK ? ds__result_file(j->result, "items.csv", text, bytes, err) : st;
+}

@@ -5,7 +5,8 @@
  *   sides.c    two models from the options, and whether they can be compared
  *   draw.c     a picture, its latents and its word maps by one side
  *   apart.c    how far apart two pictures or two maps are
- *   show.c     figures and page */
+ *   show.c     figures and page
+ *   runs.c     folders of runs in place of models: nothing is drawn */
 
 #ifndef DS_STUDIES_COMPARE_COMPARE_H
 #define DS_STUDIES_COMPARE_COMPARE_H
@@ -14,6 +15,7 @@
 
 #include "job/drawn.h"
 #include "job/picture.h"
+#include "studies/compare/runs.h"
 
 enum { LEFT, RIGHT, SIDES };
 extern const char *const ds__side_names[SIDES];
@@ -44,11 +46,14 @@ typedef struct compare_job {
     int64_t pictures;
     int refine; /* ds_daam_refine */
     draw_options drawing;
+    ds_texts runs;
+    answer_options answer;
 
     /* no options from here on */
     ds_job *job;
     char **all; /* the prompt's words where none is named, ended by NULL */
     side of[SIDES];
+    compare_runs read;
 } compare_job;
 
 /* sides.c, for check: opens both, and refuses what cannot be compared. */

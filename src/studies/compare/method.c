@@ -64,15 +64,40 @@ static const ds_option rows[] = {
       .max = 1024,
       .help = "pictures of each side; each has the seed that follows the one before" },
     { .kind = DS_OPTION_BLOCK, .offset = AT(drawing), .block = ds__draw_rows },
+    { .name = "runs",
+      .kind = DS_OPTION_TEXTS,
+      .offset = AT(runs),
+      .arg = "RUN",
+      .positional = true,
+      .max = 16,
+      .help = "run folders of one command, in place of models: nothing is drawn, their items are "
+              "compared by prompt and seed" },
+    { .kind = DS_OPTION_BLOCK, .offset = AT(answer), .block = ds__answer_rows },
     { 0 },
 };
+
+static ds_status check_runs(compare_job *o, ds_error *err)
+{
+    static const char *const drawn[] = { "prompt", "model", "left-lora", "right-lora", "word" };
+
+    if (o->runs.count < 2)
+        return ds_fail(err, DS_E_ARG, "expected two run folders or more, found one");
+    for (size_t i = 0; i < DS_COUNT(drawn); i++)
+        if (ds__job_given(o->job, drawn[i]))
+            return ds_fail(err, DS_E_ARG, "%s is of a drawing; with run folders nothing is drawn",
+                           ds__job_name(o->job, drawn[i]));
+    return ds__compare_runs_read(&o->read, &o->runs, err);
+}
 
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     compare_job *o = options;
-    ds_status st = ds__draw_check(j, &o->drawing, err);
+    ds_status st;
 
     o->job = j;
+    if (o->runs.count > 0)
+        return check_runs(o, err);
+    st = ds__draw_check(j, &o->drawing, err);
     if (st == DS_OK)
         st = ds__job_warn_of_prompt(j, o->prompt, err);
     return st == DS_OK ? ds__compare_open(o, err) : st;
@@ -365,6 +390,8 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
     compare_job *o = options;
     ds_status st = DS_OK;
 
+    if (o->runs.count > 0)
+        return ds__compare_runs_tell(j, &o->read, &o->runs, &o->answer, err);
     for (int s = 0; st == DS_OK && s < SIDES; s++) {
         st = ds__compare_draw(o, s, err);
         if (st == DS_OK)
@@ -392,7 +419,10 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
 
 static void clear(void *options)
 {
-    ds__compare_close(options);
+    compare_job *o = options;
+
+    ds__compare_runs_free(&o->read);
+    ds__compare_close(o);
 }
 
 const ds_method ds__method_compare = {
@@ -411,7 +441,13 @@ const ds_method ds__method_compare = {
         "WORD.difference.png, apart.svg, report.html, result.json, run.json, and "
         "tensors.safetensors with \"left/image\", \"left/latents\" [steps, numbers], "
         "\"left/word/WORD\" [h,w] and the same of \"right\"; with several pictures, their number "
-        "stands behind each name.",
+        "stands behind each name.\n\n"
+        "With RUN folders nothing is drawn: runs of one command (two models, LoRA strengths, "
+        "versions) "
+        "are laid side by side. What differs in their options is told first; then the numbers of "
+        "result.json with their errors; and where the folders hold items (pictures of prompts and "
+        "seeds, scenes of an evaluation, an audit), the differences on the same items as `audit` "
+        "tells them, and the pictures beside each other.",
     .example = "diffuscope compare -m sd15.safetensors --left-lora style.safetensors=0.4 "
                "--right-lora style.safetensors=0.8 -p \"a cat on a mat\" --method daam --word cat "
                "--out two",
@@ -421,7 +457,9 @@ const ds_method ds__method_compare = {
                "latents_apart: the same of the last latents, relative to their size\n"
                "words: [{text, correlation, shared}], means over pictures\n"
                "pictures: [{seed, picture_rms, latents_apart: [steps], words: [{text, correlation, "
-               "shared, left, right: mean of the map}]}]",
+               "shared, left, right: mean of the map}]}]\n"
+               "with RUN folders: differ: {option: [value of each]}, numbers: [{path, values, "
+               "difference}], measures and card as of `audit`",
     .options = rows,
     .size = sizeof(compare_job),
     .fields = offsetof(compare_job, job),

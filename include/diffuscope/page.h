@@ -60,12 +60,21 @@ DS_API ds_status ds_page_words(ds_page *p, const char *heading, const char *alt,
                                const ds_page_word *words, int64_t count,
                                const ds_figure_options *options, ds_error *err);
 
+/* Panels side by side as ds_map_sheet draws them, but as parts of the page: with its text and colours, by day
+ * and by night, in rows that a narrow page breaks. title and caption may be NULL. */
+DS_API ds_status ds_page_sheet(ds_page *p, const char *title, const ds_panel *panels, int64_t count,
+                               const ds_figure_options *options, const char *caption,
+                               ds_error *err);
+
 /* Text in fixed width behind a line that opens it: the record of the run, as JSON. */
 DS_API ds_status ds_page_record(ds_page *p, const char *heading, const char *text, ds_error *err);
 
 /* The report that an earlier run left in a file, as a part of this page under its own title.
  * DS_E_FORMAT unless it is a page of ours. */
 DS_API ds_status ds_page_include(ds_page *p, const char *path, ds_error *err);
+/* The same under another title; its own, which may be a prompt, stands below. heading NULL: as above. */
+DS_API ds_status ds_page_include_as(ds_page *p, const char *path, const char *heading,
+                                    ds_error *err);
 
 /* The whole page; free with ds_free. Further parts may follow. */
 DS_API ds_status ds_page_dump(const ds_page *p, char **out, ds_error *err);

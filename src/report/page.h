@@ -25,4 +25,8 @@ ds_status ds__page_check(const ds_page *p, ds_error *err);
 /* Adds HTML of a foreign page: elements and attributes that our pages have, properly nested. */
 void ds__page_clean(ds_buffer *out, const char *from, const char *to);
 
+/* The panels of a sheet, for a part of the page that is being written. */
+ds_status ds__page_panels(ds_buffer *b, const ds_panel *panels, int64_t count,
+                          const ds_figure_options *options, const char *alt, ds_error *err);
+
 #endif

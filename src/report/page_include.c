@@ -53,7 +53,32 @@ static void copy_body(ds_buffer *b, span body)
     }
 }
 
-static ds_status include(ds_page *p, const char *text, const char *path, ds_error *err)
+/* The title of the part, in the page and in its list of parts. */
+static void add_title(ds_page *p, const char *heading, span own)
+{
+    ds_buffer title = { 0 };
+
+    if (heading != NULL)
+        ds__html_text(&title, heading);
+    else
+        ds__buffer_add(&title, own.from, (size_t)(own.to - own.from));
+    p->sections++;
+    if (title.failed || title.data == NULL)
+        p->body.failed = p->body.failed || title.failed;
+    else {
+        ds__buffer_printf(&p->body, "<h2 id=\"s%d\">%s</h2>\n", p->sections, title.data);
+        ds__buffer_printf(&p->links, "<li><a href=\"#s%d\">%s</a></li>\n", p->sections, title.data);
+    }
+    if (heading != NULL) {
+        ds__buffer_text(&p->body, "<p>");
+        ds__buffer_add(&p->body, own.from, (size_t)(own.to - own.from));
+        ds__buffer_text(&p->body, "</p>\n");
+    }
+    ds__buffer_clear(&title);
+}
+
+static ds_status include(ds_page *p, const char *text, const char *path, const char *heading,
+                         ds_error *err)
 {
     span title, body, nav;
     ds_buffer clean = { 0 };
@@ -69,11 +94,7 @@ static ds_status include(ds_page *p, const char *text, const char *path, ds_erro
     if (between(&nav, body.from, "<nav ", "</nav>\n") && nav.from == body.from + 5)
         body.from = nav.to + strlen("</nav>\n");
     ds__page_end_row(p);
-    p->sections++;
-    ds__buffer_printf(&p->body, "<h2 id=\"s%d\">%.*s</h2>\n", p->sections,
-                      (int)(title.to - title.from), title.from);
-    ds__buffer_printf(&p->links, "<li><a href=\"#s%d\">%.*s</a></li>\n", p->sections,
-                      (int)(title.to - title.from), title.from);
+    add_title(p, heading, title);
     ds__page_clean(&clean, body.from, body.to);
     st = ds__buffer_take(&clean, &mine, NULL, "page", err);
     if (st != DS_OK)
@@ -88,13 +109,20 @@ static ds_status include(ds_page *p, const char *text, const char *path, ds_erro
 
 ds_status ds_page_include(ds_page *p, const char *path, ds_error *err)
 {
+    return ds_page_include_as(p, path, NULL, err);
+}
+
+ds_status ds_page_include_as(ds_page *p, const char *path, const char *heading, ds_error *err)
+{
     char *text;
     size_t bytes;
-    ds_status st = ds__file_read(&text, &bytes, path, LARGEST, err);
+    ds_status st = ds__html_check(heading, "heading", err);
 
+    if (st == DS_OK)
+        st = ds__file_read(&text, &bytes, path, LARGEST, err);
     if (st != DS_OK)
         return st;
-    st = include(p, text, path, err);
+    st = include(p, text, path, heading, err);
     ds_free(text);
     return st == DS_OK ? DS_OK : ds_fail_at(err, st, path, -1);
 }

@@ -352,7 +352,6 @@ static ds_status sheet(ds_buffer *b, const view *v, ds_error *err)
 {
     ds_panel panels[MOST_WORDS + 1];
     ds_figure_options o = v->o;
-    ds_image image = { 0 };
     int64_t count = 0;
     ds_status st;
 
@@ -361,16 +360,9 @@ static ds_status sheet(ds_buffer *b, const view *v, ds_error *err)
     for (int64_t i = 0; i < v->count; i++)
         if (v->words[i].map.values != NULL)
             panels[count++] = (ds_panel){ .title = v->words[i].text, .map = v->words[i].map };
-    st = ds_map_sheet(&image, NULL, panels, count, count < 5 ? count : 5, &o, err);
-    ds__buffer_text(b, "<details open><summary>All maps side by side</summary><figure "
-                       "class=\"sheet\" tabindex=\"0\">");
-    if (st == DS_OK)
-        st = ds__html_picture(b, &image,
-                              "The maps of all words over the picture; the table above "
-                              "gives their numbers.",
-                              err);
-    ds__buffer_text(b, "</figure></details>\n");
-    ds_image_clear(&image);
+    ds__buffer_text(b, "<details open><summary>All maps side by side</summary>\n");
+    st = ds__page_panels(b, panels, count, &o, "a map over the picture", err);
+    ds__buffer_text(b, "</details>\n");
     return st;
 }
 

@@ -253,6 +253,44 @@ static void a_page_includes_another(void **state)
     ds_page_free(q);
 }
 
+/* Panels are parts of the page: their words are text, their scales have numbers. */
+static void a_sheet_is_text_and_pictures(void **state)
+{
+    ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
+    ds_page *p = new_page("sheets");
+    ds_panel panels[3] = { { .title = "picture" },
+                           { .title = "a <b>", .map = ramp_map },
+                           { .title = "c", .map = ramp_map } };
+    ds_error err = { 0 };
+    char *html = NULL;
+    int pictures = 0;
+
+    (void)state;
+    o.picture = &picture;
+    o.unit = "nats & bits";
+    ts_ok(ds_page_sheet(p, "Title", panels, 3, &o, "caption", &err), &err);
+    dump(&html, p);
+    for (const char *at = html; (at = strstr(at, "<img ")) != NULL; at++)
+        pictures++;
+    assert_int_equal(pictures, 4); /* and one scale for all */
+    assert_non_null(strstr(html, "<p>a &lt;b&gt;</p>"));
+    assert_non_null(strstr(html, "nats &amp; bits"));
+    assert_non_null(strstr(html, "<figcaption>caption</figcaption>"));
+    ds_free(html);
+    o.own_scales = true;
+    ts_ok(ds_page_sheet(p, NULL, panels, 3, &o, NULL, &err), &err);
+    dump(&html, p);
+    pictures = 0;
+    for (const char *at = html; (at = strstr(at, "class=\"strip\"")) != NULL; at++)
+        pictures++;
+    assert_int_equal(pictures, 3); /* of the first sheet, and of two maps */
+    ds_free(html);
+    o.picture = NULL;
+    assert_int_equal(ds_page_sheet(p, NULL, panels, 3, &o, NULL, &err), DS_E_ARG);
+    assert_int_equal(ds_page_sheet(p, NULL, panels, 0, &o, NULL, NULL), DS_E_ARG);
+    ds_page_free(p);
+}
+
 /* The page of merged reports is ours: of a foreign one nothing runs, loads or leads elsewhere. */
 static void a_hostile_page_is_cleaned(void **state)
 {
@@ -345,6 +383,7 @@ int main(void)
         cmocka_unit_test(the_map_that_shows_most_comes_first),
         cmocka_unit_test(misuse_is_refused),
         cmocka_unit_test(a_page_includes_another),
+        cmocka_unit_test(a_sheet_is_text_and_pictures),
         cmocka_unit_test(a_hostile_page_is_cleaned),
         cmocka_unit_test(memory_may_end_anywhere),
     };

@@ -31,7 +31,7 @@ static ds_status pictures(ds_job *j, const component_work *w, const edit_page *p
 {
     const int64_t n = p->pictures < COLUMNS ? p->pictures : COLUMNS;
     job_picture drawn[2 * COLUMNS] = { 0 };
-    ds_panel panel[2 * COLUMNS] = { 0 };
+    ds_panel panel[2 * COLUMNS] = { 0 }, pairs[2 * COLUMNS] = { 0 };
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
     ds_image sheet = { 0 };
     ds_status st = DS_OK;
@@ -40,12 +40,14 @@ static ds_status pictures(ds_job *j, const component_work *w, const edit_page *p
         st = draw(&drawn[i], j, i < n ? j->model : p->edited, w, i % n, p->seed, err);
         panel[i] = (ds_panel){ .title = i < n ? "before" : "after", .picture = &drawn[i].shown };
     }
+    for (int64_t i = 0; i < 2 * n; i++)
+        pairs[i] = panel[i / 2 + (i % 2) * n];
     o.side = 160;
     if (st == DS_OK)
         st = ds_map_sheet(&sheet, NULL, panel, 2 * n, n, &o, err);
     if (st == DS_OK)
-        st = ds_page_picture(page, &sheet, "pictures of the concept before and after the edit",
-                             "The concept's text, with the same noise before and after.", err);
+        st = ds_page_sheet(page, "Pictures of the concept before and after the edit", pairs, 2 * n,
+                           &o, "The concept's text, with the same noise before and after.", err);
     if (st == DS_OK)
         st = ds__result_figure(j->result, "before-after", &sheet, true, err);
     ds_image_clear(&sheet);

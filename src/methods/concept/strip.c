@@ -74,7 +74,7 @@ static ds_status keep_strip(ds_job *j, const char *name, const char *heading, ds
     if (st == DS_OK)
         st = ds__result_page(j->result, &page, heading, err);
     if (st == DS_OK)
-        st = ds_page_picture(page, &sheet, heading, NULL, err);
+        st = ds_page_sheet(page, heading, panel, n, &o, NULL, err);
     if (st == DS_OK)
         st = ds__result_figure(j->result, name, &sheet, true, err);
     if (st == DS_OK)

@@ -20,7 +20,7 @@ static ds_figure_options figure_of(const daam_item *it)
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
 
     o.picture = &j->shown[it->image];
-    o.unit = j->map.refine > DS_DAAM_SMOOTH ? "weight, refined"
+    o.unit = j->map.refine > DS_DAAM_SMOOTH ? "shares of the word's weight (all pixels: 1)"
              : j->normalize                 ? "share among the words"
              : paper                        ? "attention, summed over steps"
                                             : "share of attention";
@@ -141,6 +141,8 @@ static ds_status add_words(const daam_item *it, ds_page *p, ds_error *err)
         list[n].text = t->words[i].text;
         if (w != NULL)
             list[n].map = map_of(it, w);
+        if (w != NULL && w->match.count > 1)
+            list[n].note = "one map for all places of this word: their mean";
         n++;
     }
     for (int i = 0; i < it->count; i++)

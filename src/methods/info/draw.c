@@ -155,7 +155,6 @@ static ds_status page_sheet(const info_work *w, ds_page *page, const maps *m, in
 {
     ds_figure_options o = figure_of(w, m, form);
     ds_panel *panel = ds_calloc((size_t)w->questions.count, sizeof *panel);
-    ds_image sheet = { 0 };
     ds_status st;
 
     if (panel == NULL)
@@ -165,11 +164,8 @@ static ds_status page_sheet(const info_work *w, ds_page *page, const maps *m, in
 
         panel[i] = (ds_panel){ .title = q->word != NULL ? q->word : q->kind, .map = m->map[i] };
     }
-    st = ds_map_sheet(&sheet, NULL, panel, w->questions.count, 0, &o, err);
-    if (st == DS_OK)
-        st = ds_page_picture(page, &sheet, "Maps of the information of each word over the picture",
-                             NULL, err);
-    ds_image_clear(&sheet);
+    st = ds_page_sheet(page, "Maps of the information of each word over the picture", panel,
+                       w->questions.count, &o, NULL, err);
     ds_free(panel);
     return st;
 }

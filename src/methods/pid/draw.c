@@ -104,6 +104,7 @@ static ds_status draw_sheet(const pid_work *w, const char *name, const char *tit
 {
     ds_figure_options o = DS_FIGURE_OPTIONS_INIT;
     ds_image sheet = { 0 };
+    ds_page *page;
     ds_status st;
 
     o.picture = w->picture.shown.rgb != NULL ? &w->picture.shown : NULL;
@@ -117,7 +118,11 @@ static ds_status draw_sheet(const pid_work *w, const char *name, const char *tit
     }
     st = ds_map_sheet(&sheet, title, panels, count, count, &o, err);
     if (st == DS_OK)
-        st = ds__pid_figure(w, name, &sheet, true, title, caption, err);
+        st = ds__pid_page(w, &page, err);
+    if (st == DS_OK)
+        st = ds_page_sheet(page, title, panels, count, &o, caption, err);
+    if (st == DS_OK)
+        st = ds__result_figure(w->job->result, name, &sheet, true, err);
     ds_image_clear(&sheet);
     return st;
 }

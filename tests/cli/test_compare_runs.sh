@@ -23,6 +23,18 @@ at = [page.index(f"{run}, seed {seed}<") for seed in (42, 43) for run in ("g2", 
 assert at == sorted(at), at  # a seed's pictures stand beside each other
 PYTHON
 
+mkdir "$dir/none"
+# `audit` reads such a folder too; labels name the pictures in it.
+python3 - "$dir" <<'PYTHON'
+import sys
+with open(sys.argv[1] + "/labels.csv", "w") as f:
+    print("picture,cat", file=f)
+    for k in range(4):
+        print(f"00{k // 2}/image-{k % 2}.png,{int(k < 2)}", file=f)
+PYTHON
+expect 0 'a cat                               1 [' audit "$dir/g2" --labels "$dir/labels.csv"
+expect 3 'expected a run of several pictures' audit "$dir/none"
+
 # Items of audits: differences on the same prompts and seeds, whatever their order.
 python3 - "$dir" <<'PYTHON'
 import random, sys

@@ -62,7 +62,7 @@ static void pairs_are_those_of_scipy(void **state)
         make(&t, shared != 0);
         ts_ok(ds__answer_measure(&s, &t, &o, 0, &err), &err);
         assert_int_equal(s.pairs, 3);
-        assert_int_equal(s.by_prompt, shared);
+        assert_int_equal(s.paired, shared ? ANSWER_BY_PROMPT : ANSWER_BY_SEED);
         for (int i = 0; i < 3; i++) {
             NEAR(s.pair[i].mean.value.value, want[i].mean, 1e-12);
             NEAR(s.pair[i].p, want[i].p, 1e-9 * want[i].p + 1e-15);
@@ -81,6 +81,35 @@ static void pairs_are_those_of_scipy(void **state)
         ds__answer_clear(&s);
         ds__table_free(&t);
     }
+}
+
+/* scipy.stats.ttest_ind(a, b, equal_var=False): p, and confidence_interval(0.95). */
+static void without_common_seeds_means_are_compared(void **state)
+{
+    const answer_options o = { .over = DS_OVER_BOTH };
+    answer_table t = { .rows = 0 };
+    answer_statistics s;
+    ds_error err = { 0 };
+
+    (void)state;
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < 12 - 3 * k; i++) {
+            char item[16], seed[16];
+            const char *part[ANSWER_PARTS] = { names[2 * k], "p", seed };
+
+            snprintf(item, sizeof item, "%d-%d", k, i);
+            snprintf(seed, sizeof seed, "%d", 100 * k + i);
+            ts_ok(ds__table_add(&t, part, item, NULL, &err), &err);
+            ts_ok(ds__table_set(&t, t.rows - 1, "score", values[2 * k][i], &err), &err);
+        }
+    ts_ok(ds__answer_measure(&s, &t, &o, 0, &err), &err);
+    assert_int_equal(s.paired, ANSWER_UNPAIRED);
+    NEAR(s.pair[0].mean.value.value, 0.911111111111111, 1e-12);
+    NEAR(s.pair[0].p, 4.690485870826068e-06, 1e-9 * 4.690485870826068e-06);
+    NEAR(s.pair[0].mean.value.low, 0.6262241360117249, 1e-9);
+    NEAR(s.pair[0].mean.value.high, 1.195998086210497, 1e-9);
+    ds__answer_clear(&s);
+    ds__table_free(&t);
 }
 
 /* What is paired is the seed, not the order of rows. */
@@ -162,6 +191,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_those_of_scipy),
+        cmocka_unit_test(without_common_seeds_means_are_compared),
         cmocka_unit_test(rows_may_come_in_any_order),
         cmocka_unit_test(a_missing_value_is_left_out),
         cmocka_unit_test(few_are_called_few),

@@ -83,6 +83,13 @@ typedef struct answer_pair {
     double p, corrected; /* NaN: not tested */
 } answer_pair;
 
+/* What two conditions are compared on. */
+typedef enum answer_paired {
+    ANSWER_BY_PROMPT, /* the same prompts and seeds */
+    ANSWER_BY_SEED,   /* the same seeds */
+    ANSWER_UNPAIRED   /* nothing: their means */
+} answer_paired;
+
 typedef struct answer_statistics {
     const answer_table *table;
     const answer_options *options;
@@ -90,7 +97,7 @@ typedef struct answer_statistics {
     int64_t conditions, pairs, found, tested;
     answer_condition *condition; /* [conditions] */
     answer_pair *pair;           /* [pairs] */
-    bool by_prompt;              /* pairs are of the same prompt and seed; else of the same seed */
+    answer_paired paired;
     bool all_pairs;
     int64_t baseline;         /* number of a condition; -1: none */
     int64_t units;            /* of the median pair */

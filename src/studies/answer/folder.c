@@ -38,14 +38,17 @@ static ds_status add_row(answer_table *t, const char *condition, const char *pat
     const char *prompt = at[1] >= 0 ? ds__csv_cell(c, r, at[1]) : "";
     const char *figure = at[2] >= 0 ? ds__csv_cell(c, r, at[2]) : "";
     const char *folder = at[3] >= 0 ? ds__csv_cell(c, r, at[3]) : "";
-    const char *part[ANSWER_PARTS] = { condition, prompt, seed };
-    char item[PATH], picture[PATH];
+    const char *part[ANSWER_PARTS] = { condition != NULL ? condition : prompt, prompt, seed };
+    char item[PATH], picture[PATH], file[PATH];
     ds_status st = DS_OK;
 
-    if (snprintf(item, sizeof item, "%s#%lld", path, (long long)r) >= PATH ||
-        snprintf(picture, sizeof picture, "%s/%s%s%s.png", path, folder,
-                 folder[0] != '\0' ? "/" : "", figure) >= PATH)
+    if (snprintf(file, sizeof file, "%s%s%s.png", folder, folder[0] != '\0' ? "/" : "", figure) >=
+            PATH ||
+        snprintf(picture, sizeof picture, "%s/%s", path, file) >= PATH ||
+        snprintf(item, sizeof item, "%s#%lld", path, (long long)r) >= PATH)
         return ds_fail(err, DS_E_ARG, "%s: the path is too long", path);
+    if (condition == NULL && figure[0] != '\0')
+        snprintf(item, sizeof item, "%s", file);
     st = ds__table_add(t, part, item,
                        figure[0] != '\0' && access(picture, R_OK) == 0 ? picture : NULL, err);
     for (int64_t k = 0; st == DS_OK && k < c->columns; k++) {
@@ -70,6 +73,10 @@ static ds_status add_item(answer_table *t, const char *condition, const char *pa
     ds_status st;
 
     snprintf(item, sizeof item, "%.2000s#%.2000s", path, ds__csv_cell(c, r, 0));
+    if (condition == NULL) {
+        snprintf(item, sizeof item, "%.4000s", ds__csv_cell(c, r, 0));
+        part[ANSWER_CONDITION] = ds__csv_cell(c, r, 1);
+    }
     snprintf(prompt, sizeof prompt, "%.2000s: %.2000s", ds__csv_cell(c, r, 1),
              ds__csv_cell(c, r, 2));
     st = ds__table_add(t, part, item,
@@ -165,7 +172,7 @@ static ds_status add_line(answer_table *t, const char *condition, const char *fi
     snprintf(scene, sizeof scene, "scene %lld",
              (long long)json_integer_value(json_object_get(line, "scene")));
     snprintf(item, sizeof item, "%.4000s#%lld", file, (long long)number);
-    part[ANSWER_CONDITION] = condition;
+    part[ANSWER_CONDITION] = condition != NULL ? condition : "all";
     part[ANSWER_PROMPT] = scene;
     part[ANSWER_SEED] = "one";
     sum_up(sums, "", line);

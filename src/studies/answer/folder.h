@@ -5,7 +5,8 @@
 
 #include "studies/answer/answer.h"
 
-/* Adds the items of the folder `path` under one condition:
+/* Adds the items of the folder `path` under one condition; with NULL the prompt is the condition (of items.csv
+ * its own), and an item is called by its picture's file inside of the folder:
  *
  *   items.csv                          what `audit` left
  *   table.csv with a column seed       a row each, with its picture and numbers

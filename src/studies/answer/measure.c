@@ -2,7 +2,8 @@
  *
  * A condition's mean is over all of its items, with the interval of stats/crossed.h. Two conditions are
  * compared on what they share: for each prompt and seed that both have (or, where they have no prompt
- * in common, for each seed) the mean of one less that of the other. The mean of these differences has
+ * in common, for each seed) the mean of one less that of the other. Where they share nothing, the means are
+ * compared. The mean of these differences has
  * the error of stats/crossed.h, and t = mean / error with units - 1 degrees of freedom gives p and the
  * interval, so that the two agree. */
 
@@ -197,26 +198,6 @@ static ds_status all_conditions(answer_statistics *s, cells *c, ds_error *err)
 
 /* ---- pairs ------------------------------------------------------------------------------------- */
 
-/* Do all conditions have prompts in common? Asked of neighbours, which is enough for plans. */
-static bool shares_prompts(const cells *c, int64_t conditions)
-{
-    for (int64_t k = 0; k + 1 < conditions; k++) {
-        bool found = false;
-
-        for (int64_t i = c->start[k], j = c->start[k + 1];
-             !found && i < c->start[k + 1] && j < c->start[k + 2];) {
-            found = c->cell[i].prompt == c->cell[j].prompt;
-            if (c->cell[i].prompt < c->cell[j].prompt)
-                i++;
-            else
-                j++;
-        }
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 /* Differences a - b at the places that both have; both lists are sorted. */
 static int64_t differences(cells *c, int64_t a, int64_t b)
 {
@@ -250,19 +231,68 @@ static double p_of(const ds_crossed_mean *m)
     return m->value.value == 0.0 ? 1.0 : ldexp(1.0, (int)(m->units < 1000 ? 1 - m->units : -999));
 }
 
+/* Of conditions that share nothing: the difference of their means, t with the degrees of freedom of B. L. Welch
+ * (Biometrika 34 (1947) 28), which is less than those of both together. */
+static void apart(answer_pair *p, const ds_crossed_mean *a, const ds_crossed_mean *b)
+{
+    const double va = a->value.se * a->value.se, vb = b->value.se * b->value.se;
+    const double df = (va + vb) * (va + vb) /
+                      (va * va / (double)(a->units - 1) + vb * vb / (double)(b->units - 1));
+
+    p->mean = (ds_crossed_mean){ .value = { a->value.value - b->value.value, NAN, NAN, NAN,
+                                            a->value.count + b->value.count },
+                                 .over = a->over };
+    p->p = NAN;
+    if (a->units < 2 || b->units < 2 || !(va + vb > 0.0))
+        return;
+    p->mean.kind = DS_INTERVAL_T;
+    p->mean.units = (int64_t)df + 1;
+    p->mean.value = ds__t_interval(p->mean.value.value, sqrt(va + vb), df, p->mean.value.count);
+    p->p = ds__t_p_value(p->mean.value.value / sqrt(va + vb), df);
+}
+
 static ds_status one_pair(answer_statistics *s, cells *c, answer_pair *p, ds_error *err)
 {
     const int64_t n = differences(c, p->a, p->b);
     const ds_crossed sample = sample_of(c, n);
-    ds_status st = ds__crossed_mean(&p->mean, &sample, (ds_over)s->options->over, err);
+    ds_status st = DS_OK;
 
-    p->p = st == DS_OK ? p_of(&p->mean) : NAN;
-    if (p->mean.units > 1) {
-        p->mean.kind = DS_INTERVAL_T;
-        p->mean.value =
-            ds__t_interval(p->mean.value.value, p->mean.value.se, (double)(p->mean.units - 1), n);
+    if (s->paired == ANSWER_UNPAIRED) {
+        apart(p, &s->condition[p->a].mean, &s->condition[p->b].mean);
+    } else {
+        st = ds__crossed_mean(&p->mean, &sample, (ds_over)s->options->over, err);
+        p->p = st == DS_OK ? p_of(&p->mean) : NAN;
+        if (p->mean.units > 1) {
+            p->mean.kind = DS_INTERVAL_T;
+            p->mean.value = ds__t_interval(p->mean.value.value, p->mean.value.se,
+                                           (double)(p->mean.units - 1), n);
+        }
     }
     s->tested += !isnan(p->p);
+    return st;
+}
+
+/* Have all conditions two places in common? Asked of neighbours, which is enough for plans. */
+static bool shares_places(cells *c, int64_t conditions)
+{
+    for (int64_t k = 0; k + 1 < conditions; k++)
+        if (differences(c, k, k + 1) < 2)
+            return false;
+    return true;
+}
+
+/* Pairs are of one prompt and seed; where conditions have none in common, of one seed; else there are none. */
+static ds_status choose_places(answer_statistics *s, cells *c, ds_error *err)
+{
+    ds_status st;
+
+    s->paired = ANSWER_BY_PROMPT;
+    if (shares_places(c, s->conditions))
+        return DS_OK;
+    cells_free(c);
+    st = cells_make(c, s, false, err);
+    if (st == DS_OK)
+        s->paired = shares_places(c, s->conditions) ? ANSWER_BY_SEED : ANSWER_UNPAIRED;
     return st;
 }
 
@@ -389,11 +419,8 @@ ds_status ds__answer_measure(answer_statistics *s, const answer_table *t, const 
         st = cells_make(&c, s, true, err);
     if (st == DS_OK)
         st = all_conditions(s, &c, err);
-    s->by_prompt = st == DS_OK && shares_prompts(&c, s->conditions);
-    if (st == DS_OK && !s->by_prompt) {
-        cells_free(&c);
-        st = cells_make(&c, s, false, err);
-    }
+    if (st == DS_OK)
+        st = choose_places(s, &c, err);
     if (st == DS_OK)
         st = choose_pairs(s, err);
     for (int64_t i = 0; st == DS_OK && i < s->pairs; i++)

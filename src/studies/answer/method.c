@@ -2,7 +2,10 @@
 
 #include "studies/answer/answer.h"
 
+#include <sys/stat.h>
+
 #include "methods/methods.h"
+#include "studies/answer/folder.h"
 
 typedef struct audit_job {
     ds_texts tables;
@@ -15,6 +18,27 @@ typedef struct audit_job {
 
 #define AT(field) offsetof(audit_job, field)
 
+static bool is_folder(const char *path)
+{
+    struct stat s;
+
+    return stat(path, &s) == 0 && S_ISDIR(s.st_mode);
+}
+
+/* One folder: its prompts are the conditions; several: they are. */
+static ds_status read_folder(audit_job *o, const char *path, ds_error *err)
+{
+    int64_t n;
+    ds_status st = ds__table_folder(&o->table, &n, o->tables.count > 1 ? path : NULL, path, err);
+
+    o->by = o->tables.count > 1 ? "run" : "prompt";
+    if (st == DS_OK && n == 0)
+        st = ds_fail(err, DS_E_FORMAT,
+                     "%s: expected a run of several pictures, whose table.csv has a column seed",
+                     path);
+    return st;
+}
+
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     audit_job *o = options;
@@ -22,7 +46,9 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
 
     (void)j;
     for (int64_t i = 0; st == DS_OK && i < o->tables.count; i++)
-        st = ds__table_read(&o->table, &o->by, o->tables.text[i], &o->read, err);
+        st = is_folder(o->tables.text[i])
+                 ? read_folder(o, o->tables.text[i], err)
+                 : ds__table_read(&o->table, &o->by, o->tables.text[i], &o->read, err);
     for (int64_t i = 0; st == DS_OK && i < o->read.labels.count; i++)
         st = ds__table_label(&o->table, o->read.labels.text[i], err);
     return st;
@@ -63,7 +89,8 @@ static const ds_option rows[] = {
       .max = 1024,
       .help = "CSV with a row per item: columns seed and prompt, and where there are any item (its "
               "key), picture (a file beside the table), template, condition; all other columns of "
-              "numbers are measures" },
+              "numbers are measures; or a run folder of several pictures, whose prompts are the "
+              "conditions" },
     { .name = "labels",
       .kind = DS_OPTION_TEXTS,
       .offset = AT(read.labels),

@@ -215,7 +215,10 @@ static ds_status add_texts(ds_page *p, const answer_statistics *s, ds_error *err
     if (st != DS_OK || s->pairs == 0)
         return st;
     snprintf(text, sizeof text, "Of %lld comparisons, %s, %lld are found. Correction: %s.",
-             (long long)s->tested, s->by_prompt ? "paired by prompt and seed" : "paired by seed",
+             (long long)s->tested,
+             s->paired == ANSWER_BY_PROMPT ? "paired by prompt and seed"
+             : s->paired == ANSWER_BY_SEED ? "paired by seed"
+                                           : "without pairs, since they share no seeds",
              (long long)s->found, ds__correction_words((ds_correction)s->options->correction));
     return ds_page_text(p, text, err);
 }

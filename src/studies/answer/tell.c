@@ -71,11 +71,14 @@ json_t *ds__answer_json(const answer_statistics *s)
         json_array_append_new(conditions, condition_json(s, k));
     for (int64_t i = 0; i < s->pairs; i++)
         json_array_append_new(pairs, pair_json(s, &s->pair[i]));
-    o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:o}", "name",
-                  s->table->measure[s->measure].name, "intervals", intervals, "conditions",
-                  conditions, "paired", s->by_prompt ? "prompt and seed" : "seed", "correction",
-                  ds__correction_words((ds_correction)s->options->correction), "compared",
-                  (json_int_t)s->tested, "found", (json_int_t)s->found, "differences", pairs);
+    o = json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:I, s:I, s:o}", "name", s->table->measure[s->measure].name,
+        "intervals", intervals, "conditions", conditions, "paired",
+        s->paired == ANSWER_BY_PROMPT ? "prompt and seed"
+        : s->paired == ANSWER_BY_SEED ? "seed"
+                                      : "not",
+        "correction", ds__correction_words((ds_correction)s->options->correction), "compared",
+        (json_int_t)s->tested, "found", (json_int_t)s->found, "differences", pairs);
     json_object_set_new(o, "power",
                         json_pack("{s:s, s:f, s:f, s:I, s:o, s:o, s:o}", "text", power, "chance",
                                   ANSWER_POWER, "level", ANSWER_LEVEL, "units",

@@ -46,7 +46,9 @@ void ds__answer_few(char out[400], const answer_statistics *s)
 
 static const char *pairs_are(const answer_statistics *s)
 {
-    return s->by_prompt ? "on the same prompts and seeds" : "on the same seeds";
+    return s->paired == ANSWER_BY_PROMPT ? "on the same prompts and seeds"
+           : s->paired == ANSWER_BY_SEED ? "on the same seeds"
+                                         : "without pairs, since they share no seeds";
 }
 
 void ds__answer_power(char out[600], const answer_statistics *s)

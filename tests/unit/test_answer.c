@@ -187,6 +187,36 @@ static void few_are_called_few(void **state)
     ds__table_free(&t);
 }
 
+/* Each allocation fails once: an error, and nothing else. */
+static void memory_may_end(void **state)
+{
+    const answer_options o = { .over = DS_OVER_BOTH };
+    ds_status st = DS_E_NOMEM;
+
+    (void)state;
+    for (int64_t at = 1; st != DS_OK; at++) {
+        const char *part[ANSWER_PARTS] = { "a", "p", "1" },
+                   *other[ANSWER_PARTS] = { "b", "p", "1" };
+        answer_table t = { .rows = 0 };
+        answer_statistics s = { .pairs = 0 };
+        ds_error err = { 0 };
+
+        assert_true(at < 1000);
+        ts_alloc_begin(at);
+        st = ds__table_add(&t, part, "1", NULL, &err);
+        if (st == DS_OK)
+            st = ds__table_add(&t, other, "2", "x.png", &err);
+        for (int64_t r = 0; st == DS_OK && r < 2; r++)
+            st = ds__table_set(&t, r, "x", (double)r, &err);
+        if (st == DS_OK)
+            st = ds__answer_measure(&s, &t, &o, 0, &err);
+        ds__answer_clear(&s);
+        ds__table_free(&t);
+        assert_int_equal(ts_alloc_end(), 0);
+        assert_true(st == DS_OK || st == DS_E_NOMEM);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +225,7 @@ int main(void)
         cmocka_unit_test(rows_may_come_in_any_order),
         cmocka_unit_test(a_missing_value_is_left_out),
         cmocka_unit_test(few_are_called_few),
+        cmocka_unit_test(memory_may_end),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 #include "stats/correction.h"
 #include "stats/power.h"
 #include "stats/student.h"
+#include "stats/wilson.h"
 
 #define NEAR(got, want, tol) assert_true(fabs((got) - (want)) <= (tol)*fmax(1.0, fabs(want)))
 
@@ -57,6 +58,20 @@ static void a_mean_of_five_has_the_interval_of_t(void **state)
     NEAR(v.high, 4.3657085878102055, 1e-10);
     assert_true(one.value == 3.1 && isnan(one.se) && isnan(one.low));
     assert_true(isnan(ds__t_mean(x, 0).value));
+}
+
+/* statsmodels.stats.proportion.proportion_confint(0.3 * 37.5, 37.5, method='wilson'); and p (1 - p) / se^2 times
+ * (scipy.stats.norm.ppf(0.975) / scipy.stats.t.ppf(0.975, 7))**2 */
+static void trials_need_not_be_whole(void **state)
+{
+    double low, high;
+
+    (void)state;
+    ds__wilson(&low, &high, 0.3, 37.5);
+    NEAR(low, 0.1776634343061148, 1e-12);
+    NEAR(high, 0.4595046669682526, 1e-12);
+    NEAR(ds__effective_trials(0.3, 0.1, 7, 100), 14.42750382031453, 1e-9);
+    NEAR(ds__effective_trials(0.3, 0.1, INFINITY, 15), 15.0, 1e-12); /* no more than there are */
 }
 
 /* scipy.stats.norm.cdf(-sqrt(n / (n - 1)) * scipy.stats.t.ppf(0.975, n - 1)) */
@@ -115,6 +130,7 @@ int main(void)
         cmocka_unit_test(quantiles_are_those_of_scipy),
         cmocka_unit_test(p_values_are_those_of_scipy),
         cmocka_unit_test(a_mean_of_five_has_the_interval_of_t),
+        cmocka_unit_test(trials_need_not_be_whole),
         cmocka_unit_test(resamples_are_cut_where_t_says),
         cmocka_unit_test(power_is_that_of_statsmodels),
         cmocka_unit_test(corrections_are_those_of_statsmodels),

@@ -5,9 +5,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/text.h"
+
 /* Names come from files: what could steer a terminal or break a line becomes '?'. */
 static void make_plain(char *text)
 {
+    ds__mend_letters(text);
     for (; *text != '\0'; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';

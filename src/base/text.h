@@ -40,4 +40,45 @@ static inline bool ds__has_letter(const char *text)
     return false;
 }
 
+/* Bytes of the letter at `text`; 0: it is no UTF-8. */
+static inline size_t ds__letter_bytes(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    const size_t n = p[0] < 0x80   ? 1
+                     : p[0] < 0xc2 ? 0
+                     : p[0] < 0xe0 ? 2
+                     : p[0] < 0xf0 ? 3
+                     : p[0] < 0xf5 ? 4
+                                   : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+/* A sentence that quotes the beginning of a text may cut a letter in two, which no JSON and no page takes:
+ * such bytes become one "?". */
+static inline void ds__mend_letters(char *text)
+{
+    char *to = text;
+
+    for (const char *from = text; *from != '\0';) {
+        size_t n = ds__letter_bytes(from);
+
+        if (n == 0) {
+            if (to == text || to[-1] != '?' || (unsigned char)from[0] >= 0xc0)
+                *to++ = '?';
+            from++;
+            continue;
+        }
+        while (n-- > 0)
+            *to++ = *from++;
+    }
+    *to = '\0';
+}
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/options.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -140,6 +141,7 @@ void ds__job_remark(ds_job *j, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    ds__mend_letters(text);
     j->o.remark(j->o.user, text, false);
 }
 

@@ -276,6 +276,11 @@ ds_status ds__start_check(job_start *out, const ds_job *j, const start_options *
     job_picture p;
     ds_status st;
 
+    if (s->batch > 1 && d->seed > UINT64_MAX - (uint64_t)(s->batch - 1))
+        return ds_fail(err, DS_E_ARG,
+                       "%s: %lld pictures from %llu on go beyond the largest seed, %llu",
+                       ds__job_name(j, "seed"), (long long)s->batch, (unsigned long long)d->seed,
+                       (unsigned long long)UINT64_MAX);
     if (s->latent != NULL && s->init != NULL)
         return ds_fail(err, DS_E_ARG, "%s and %s exclude each other", ds__job_name(j, "latent"),
                        ds__job_name(j, "init-img"));

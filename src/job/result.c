@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/one_more.h"
+#include "base/text.h"
 #include "job/folder.h"
 
 static ds_status no_memory(const char *what, ds_error *err)
@@ -138,6 +139,8 @@ ds_status ds__result_figure_with(ds_result *r, const char *name, ds_image *image
     f = &all[r->figures++];
     *f = (result_figure){ .name = ds_strdup(name), .image = *image, .shown = shown };
     *image = (ds_image){ 0 };
+    if (f->name != NULL)
+        ds__mend_letters(f->name);
     return f->name != NULL ? copy_texts(f, text, texts, err) : no_memory("a figure", err);
 }
 
@@ -177,6 +180,7 @@ void ds__result_say(ds_result *r, const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
+    ds__mend_letters(text);
     ds__buffer_text(&r->summary, text);
 }
 
@@ -190,6 +194,7 @@ ds_status ds__result_warn(ds_result *r, const char *text, ds_error *err)
     all[r->warnings] = ds_strdup(text);
     if (all[r->warnings] == NULL)
         return no_memory("a warning", err);
+    ds__mend_letters(all[r->warnings]);
     r->warnings++;
     return DS_OK;
 }

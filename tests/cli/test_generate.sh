@@ -104,6 +104,8 @@ expect 2 'standard output takes one picture, not 2' generate -m "$m" -p a -p b -
 expect 0 'x-1.png' generate -m "$m" -p a -p b --steps 1 -o "$dir/x.png"
 
 # nothing is dropped without a word
+expect 2 'go beyond the largest seed' generate -m "$m" -p a -b 2 -s 18446744073709551615 -o "$dir/y.png"
+expect 2 'go beyond the largest seed' daam -m "$m" -p a -b 2 -s 18446744073709551615 --out "$dir/y"
 expect 2 'a prompt stands behind -p: -p "a cat"' generate -m "$m" 'a cat' -o "$dir/y.png"
 expect 2 'found "cat" (a text of several words needs quotes)' generate -m "$m" -p a cat -o "$dir/y.png"
 expect 2 '--prompt takes one value, and was given "a" and "b"' info -m "$m" -p a -p b --word a

@@ -47,5 +47,17 @@ assert a == b, (a, b)
 PY
 grep -q "did not fit" "$dir/i${#long}/run.json" && grep -q "did not fit" "$dir/i${#long}/report.html" || fail "the remark in record and page"
 
+# a remark that quotes the beginning of a prompt may cut a letter in two: the answer is not lost over it
+for first in ab abc; do
+    rm -rf "$dir/letters"
+    "$d" info -p "$first cat $(printf 'яблоко %.0s' 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20)" --word cat --steps 1 --nodes 2 \
+        --replicates 3 --out "$dir/letters" >"$dir/out" 2>&1 </dev/null || fail "a remark cuts a letter ($first)"
+    python3 -c 'import json, sys; json.load(open(sys.argv[1], encoding="utf-8"))["warnings"]' "$dir/letters/result.json" \
+        >>"$dir/out" 2>&1 || fail "a remark cuts a letter: result.json"
+done
+long_word=$(printf 'слово%.0s' 1 2 3 4 5 6 7)x
+"$d" pid -p "x$long_word собака" --words "x$long_word" собака --steps 1 --nodes 2 --replicates 3 --out "$dir/pid" >"$dir/out" 2>&1 </dev/null ||
+    grep -q 'where the model does not read' "$dir/out" || fail 'a title cuts a letter'
+
 [ $bad = 0 ] && echo "all passed"
 [ $bad = 0 ]

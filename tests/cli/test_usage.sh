@@ -18,6 +18,8 @@ expect 0 'component redirect' help component
 expect 0 'usage: diffuscope component-score' help component score
 expect 0 'usage: diffuscope component-score' help 'component score'
 expect 2 'no command is called "component scor"' help component scor
+expect 0 '  pid bias  ' help pid
+expect 0 'usage: diffuscope pid' help pid
 expect 3 'nothing can be written there' generate -p x --out /proc/none
 expect 3 'nothing can be written there' generate -p x -o /proc/none.png
 expect 3 'nothing can be written there' generate -p x -o no/such/folder.png

@@ -55,6 +55,18 @@ static ds_status print_schema(const ds_command *only, ds_error *err)
     return st;
 }
 
+/* `pid` is a command, and the first word of others. */
+static bool begins_others(const char *name)
+{
+    const size_t n = strlen(name);
+    const ds_command *c;
+
+    for (int i = 0; (c = command_at(i)) != NULL; i++)
+        if (strncmp(c->name, name, n) == 0 && c->name[n] == '-')
+            return true;
+    return false;
+}
+
 static ds_status run(const ds_args *a, ds_error *err)
 {
     const char *shell = opt_text(a, "completion");
@@ -77,9 +89,13 @@ static ds_status run(const ds_args *a, ds_error *err)
         help_completion_zsh(stdout);
     else if (opt_flag(a, "man"))
         help_man(stdout, c);
-    else if (c != NULL)
+    else if (c != NULL) {
         help_command(stdout, c);
-    else
+        if (second == NULL && begins_others(name)) {
+            print("\n");
+            command_group(stdout, name);
+        }
+    } else
         help_program(stdout);
     return DS_OK;
 }

@@ -6,6 +6,7 @@
 
 #include <diffuscope/chart.h>
 
+#include "base/text.h"
 #include "methods/concept/work.h"
 
 /* ---- pictures ---------------------------------------------------------------------------------- */
@@ -60,6 +61,7 @@ static ds_status contact_sheet(concept_work *w, concept_lane *l, ds_error *err)
             st = ds__paint(&p, image + row * n, NULL, s, row > 0 ? token : NULL, n, err);
     }
     snprintf(head, sizeof head, "%.100s", l->word);
+    ds__mend_letters(head);
     if (st == DS_OK)
         st = title_sheet(&sheet, image, 3 * n, n, title, head, err);
     snprintf(name, sizeof name, "%.100s-sheet", l->word);
@@ -97,6 +99,7 @@ static ds_status equation_strip(concept_work *w, concept_lane *l, ds_error *err)
         else
             snprintf(text[k], sizeof text[k], "%s %.40s %.2f", k == 1 ? "=" : "+", word,
                      l->share[l->best * w->dictionary->words.count + l->top[k - 1]]);
+        ds__mend_letters(text[k]);
         title[k] = text[k];
     }
     if (st == DS_OK)
@@ -198,6 +201,7 @@ typedef struct cells {
 static void add(cells *c, const char *name, ds_value v)
 {
     snprintf(c->text[c->n], sizeof c->text[0], "%.70s", name);
+    ds__mend_letters(c->text[c->n]);
     c->cell[c->n] = c->text[c->n];
     c->n++;
     snprintf(c->text[c->n], sizeof c->text[0], isfinite(v.se) ? "%.5f \302\261 %.5f" : "%.5f",

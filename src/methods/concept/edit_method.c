@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "methods/concept/strip.h"
+#include "base/text.h"
 #include "methods/methods.h"
 
 typedef struct edit_job {
@@ -125,6 +126,7 @@ static ds_status fill_strip(edit_strip *s, const edit_job *o, int64_t width, ds_
     if (st != DS_OK || word < 0)
         return st;
     snprintf(s->text[s->n], sizeof s->text[s->n], "%.60s alone", o->d->dictionary->text[word]);
+    ds__mend_letters(s->text[s->n]);
     s->title[s->n] = s->text[s->n];
     for (int64_t p = 0, at = s->n * width; p < w->parts; p++) {
         memcpy(s->token + at, w->row[p] + word * w->width[p],

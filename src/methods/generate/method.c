@@ -89,6 +89,10 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     if (st == DS_OK && o->prompts.prompt.count == 1)
         st = ds_record_text(j->record, "options.prompt",
                             ds_option_texts(j->set, ds_option_find(j->set, "prompt")).text[0], err);
+    if (st == DS_OK && o->drawing.seed > UINT64_MAX - (uint64_t)(pictures_of(o) - 1))
+        st = ds_fail(err, DS_E_ARG, "%s: %lld pictures from %llu on go beyond the largest seed",
+                     ds__job_name(j, "seed"), (long long)pictures_of(o),
+                     (unsigned long long)o->drawing.seed);
     for (int64_t k = 0; st == DS_OK && k < o->list.count; k++)
         st = ds__job_warn_of_prompt(j, o->list.text[k], err);
     return st == DS_OK ? ds__start_check(&o->from, j, &o->start, &o->drawing, err) : st;

@@ -367,6 +367,7 @@ static ds_status draw_ranking(const all_options *o, const ranking *r, ds_error *
         high[i] = r->value[i] + two;
     }
     snprintf(title, sizeof title, "Synergy with \"%.80s\"", o->list.word[0]);
+    ds__mend_letters(title);
     chart.title = title;
     chart.x.names = r->word;
     chart.y.label = "S, nats";

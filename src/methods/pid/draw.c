@@ -1,5 +1,6 @@
 /* draw.c - maps and page of a pair of words. */
 
+#include "base/text.h"
 #include "methods/pid/pair.h"
 
 #include <string.h>
@@ -142,6 +143,9 @@ static ds_status draw_atoms(const pid_work *w, const pid_maps *m, const char *a,
                         NULL };
     snprintf(title, sizeof title, "%.60s and %.60s: %s, form %c", a, b,
              ds_redundancy_name(w->question.redundancy), w->question.form == DS_INFO_O ? 'o' : 's');
+    ds__mend_letters(ua);
+    ds__mend_letters(ub);
+    ds__mend_letters(title);
     return draw_sheet(w, "pid", title, panels, DS_COUNT(panels),
                       "One scale for all panels, centred at zero. Hatched: within 2 standard "
                       "errors of zero. Blue is negative, which is not the same as absent.",
@@ -162,6 +166,9 @@ static ds_status draw_informations(const pid_work *w, const pid_maps *m, const c
             (ds_panel){ names[k], map_of(m, m->infos + k * m->pixels, m->infos_se + k * m->pixels),
                         NULL };
     snprintf(title, sizeof title, "Informations of %.60s and %.60s", a, b);
+    ds__mend_letters(ia);
+    ds__mend_letters(ib);
+    ds__mend_letters(title);
     return draw_sheet(w, "informations", title, panels, DS_COUNT(panels), NULL, err);
 }
 
@@ -193,19 +200,34 @@ static const char *about_prior(const pid_work *w)
                     : "The surprisals were given. ";
 }
 
+/* A text as people write it: where words were taken out, blanks are left. */
+static const char *tidy(char *buf, size_t size, const char *text)
+{
+    size_t n = 0;
+
+    for (; *text != '\0' && n + 1 < size; text++)
+        if (*text != ' ' || (n > 0 && buf[n - 1] != ' '))
+            buf[n++] = *text;
+    while (n > 0 && buf[n - 1] == ' ')
+        n--;
+    buf[n] = '\0';
+    ds__mend_letters(buf);
+    return buf;
+}
+
 static ds_status page_text(const pid_work *w, ds_page *page, const char *a, const char *b,
                            const ds_pid_answer *answer, int64_t pair, ds_error *err)
 {
     const ds_pid_pair p = ds_pid_pair_at(w->pid, pair);
     const ds_info *info = ds_pid_info(w->pid);
     const bool form_o = w->question.form == DS_INFO_O;
-    char text[2048];
+    char text[2048], part[4][200];
 
     snprintf(
         text, sizeof text,
         "What \"%.100s\" (A) and \"%.100s\" (B) say about the picture: R both, U_A and U_B one "
         "alone, S only both together. Redundancy: %s; form %c of the informations. %s%s\n\n"
-        "Texts: \"%.200s\" (base), \"%.200s\", \"%.200s\", \"%.200s\".\n\n"
+        "Texts: \"%s\" (base), \"%s\", \"%s\", \"%s\".\n\n"
         "%lld calls of the network; %.0f %% of the pixels are undecided at 2 standard errors. "
         "The form o of an information counts surprise of either sign, so that S holds a "
         "remainder of %.3g nats beside synergy (chain rule).",
@@ -214,8 +236,11 @@ static ds_status page_text(const pid_work *w, ds_page *page, const char *a, cons
             ? "Prior dominated: everywhere R is the more probable word's information, its own "
               "U is zero, and the other atoms are differences of informations."
             : "",
-        p.base, p.a, p.b, p.ab, (long long)ds_info_describe(info).calls, 100 * answer->undecided,
+        tidy(part[0], sizeof part[0], p.base), tidy(part[1], sizeof part[1], p.a),
+        tidy(part[2], sizeof part[2], p.b), tidy(part[3], sizeof part[3], p.ab),
+        (long long)ds_info_describe(info).calls, 100 * answer->undecided,
         form_o ? ds__pid_chain_residual(info, &p, DS_INFO_O) : 0);
+    ds__mend_letters(text);
     return ds_page_text(page, text, err);
 }
 

@@ -1,5 +1,6 @@
 /* pair.c - see pair.h. */
 
+#include "base/text.h"
 #include "methods/pid/pair.h"
 
 #include <math.h>
@@ -232,6 +233,7 @@ static ds_status keep_sweep(const pid_work *w, const char *a, const char *b, int
              "A is %.60s, B is %.60s. Only the difference of the words' surprisals matters; beyond "
              "the ends of the curve the more probable word is followed everywhere.",
              a, b);
+    ds__mend_letters(caption);
     return st == DS_OK ? ds__pid_chart(w, "sweep.svg", svg, caption, err) : st;
 }
 

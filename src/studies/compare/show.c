@@ -1,6 +1,7 @@
 /* show.c - what there is to see of two models: pictures side by side and where they differ, the maps of each
  * word on one scale and their difference, and the way of the latents apart. */
 
+#include "base/text.h"
 #include "studies/compare/compare.h"
 
 #include <stdio.h>
@@ -54,6 +55,7 @@ static ds_status show_picture(const compare_job *o, int s, int64_t b, ds_page *p
 
     if (st == DS_OK) {
         snprintf(alt, sizeof alt, "%s: %.300s", ds__side_names[s], what);
+        ds__mend_letters(alt);
         st = ds_image_copy(&copy, &o->of[s].shot[b].image, err);
     }
     ds_free(what);
@@ -102,10 +104,12 @@ static ds_status show_maps(const compare_job *o, int64_t b, int64_t w, ds_page *
     ds_status st;
 
     f.picture = &x->image;
-    f.unit = o->refine > DS_DAAM_SMOOTH ? "weight, refined" : "share of attention";
+    f.unit = o->refine > DS_DAAM_SMOOTH ? "shares of the word's weight (all pixels: 1)"
+                                        : "share of attention";
     f.from_least = true;
     snprintf(name, sizeof name, "%.100s.maps", word);
     snprintf(alt, sizeof alt, "\"%.80s\" on one scale, left and right", word);
+    ds__mend_letters(alt);
     st = ds_map_sheet(&image, word, panels, SIDES, SIDES, &f, err);
     return st == DS_OK ? add_figure(o, p, name, b, &image, false, alt, err) : st;
 }
@@ -129,6 +133,7 @@ static ds_status show_change(const compare_job *o, int64_t b, int64_t w, ds_page
     f.unit = o->refine > DS_DAAM_SMOOTH ? "weight, right less left" : "share, right less left";
     snprintf(name, sizeof name, "%.100s.difference", o->word.text[w]);
     snprintf(alt, sizeof alt, "\"%.80s\": right less left", o->word.text[w]);
+    ds__mend_letters(alt);
     st = ds_map_figure(&image, o->word.text[w],
                        &(ds_map){ .values = map, .width = x->width, .height = x->height }, &f, err);
     ds_free(map);

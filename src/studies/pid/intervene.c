@@ -7,6 +7,7 @@
 #include <diffuscope/stats.h>
 
 #include "methods/methods.h"
+#include "base/text.h"
 #include "methods/pid/pair.h"
 
 /* What happens when one word is dropped. */
@@ -193,6 +194,8 @@ static ds_status draw_changes(const trial *t, ds_error *err)
     for (int k = 0; k < 2; k++) {
         snprintf(without[k], sizeof without[k], "without %.60s", t->words.text[k]);
         snprintf(changed[k], sizeof changed[k], "change without %.60s", t->words.text[k]);
+        ds__mend_letters(without[k]);
+        ds__mend_letters(changed[k]);
         panels[1 + 2 * k] = (ds_panel){ without[k], { NULL, NULL, 0, 0 }, &t->of[k].picture.shown };
         panels[2 + 2 * k] =
             (ds_panel){ changed[k], { t->of[k].map, NULL, t->width, t->height }, NULL };

@@ -151,6 +151,32 @@ static double error_of_units(const dense *s, const int64_t *unit, int64_t units,
     return sqrt(square * (double)units / (double)(units - 1)) / (double)s->n;
 }
 
+/* Of the mean of values of which none hangs on another. */
+static double error_of_values(const dense *s, double mean)
+{
+    double square = 0.0;
+
+    for (int64_t i = 0; i < s->n; i++)
+        square += (s->x[i] - mean) * (s->x[i] - mean);
+    return sqrt(square / (double)(s->n - 1) / (double)s->n);
+}
+
+/* Over both: what prompts add and what seeds add, less what both count twice; no less than either alone. */
+static double error_of(const ds_crossed_mean *m, const dense *s, double *work)
+{
+    const double mean = m->value.value;
+    double a, b, own;
+
+    if (m->over == DS_OVER_PROMPTS)
+        return error_of_units(s, s->prompt, s->prompts, mean, work);
+    if (m->over == DS_OVER_SEEDS)
+        return error_of_units(s, s->seed, s->seeds, mean, work);
+    a = error_of_units(s, s->prompt, s->prompts, mean, work);
+    b = error_of_units(s, s->seed, s->seeds, mean, work);
+    own = error_of_values(s, mean);
+    return sqrt(fmax(fmax(a * a, b * b), a * a + b * b - own * own));
+}
+
 /* Values 0 and 1 alone? *hits counts the ones. */
 static bool is_share(const dense *s, int64_t *hits)
 {
@@ -176,13 +202,12 @@ static void bound(ds_crossed_mean *out, const dense *s, const double *means, int
 {
     const double units = (double)out->units, tail = ds__resampled_tail(out->units);
     ds_value *v = &out->value;
+    double wide, shrink;
     int64_t hits;
 
-    if (out->over == DS_OVER_BOTH)
-        v->se = spread(means, n) * sqrt(units / (units - 1.0));
-    else
-        v->se = error_of_units(s, out->over == DS_OVER_PROMPTS ? s->prompt : s->seed, out->units,
-                               v->value, work);
+    v->se = error_of(out, s, work);
+    wide = spread(means, n) * sqrt(units / (units - 1.0));
+    shrink = out->over == DS_OVER_BOTH && wide > v->se ? v->se / wide : 1.0;
     if (is_share(s, &hits)) {
         out->kind = DS_INTERVAL_WILSON;
         ds__wilson(&v->low, &v->high, v->value, trials_of(out, s, hits));
@@ -191,8 +216,8 @@ static void bound(ds_crossed_mean *out, const dense *s, const double *means, int
         *v = ds__t_interval(v->value, v->se, units - 1.0, s->n);
     } else {
         out->kind = DS_INTERVAL_BOOTSTRAP;
-        v->low = percentile(means, n, tail);
-        v->high = percentile(means, n, 1.0 - tail);
+        v->low = v->value + shrink * (percentile(means, n, tail) - v->value);
+        v->high = v->value + shrink * (percentile(means, n, 1.0 - tail) - v->value);
     }
 }
 

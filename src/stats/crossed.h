@@ -43,12 +43,14 @@ typedef struct ds_crossed_mean {
 
 /* The mean of all values.
  *
- * In 2,000 resamples prompts and seeds are drawn with replacement, each value counting as often as its
- * prompt times its seed was drawn (A. B. Owen, Annals of Applied Statistics 1 (2007) 386, who shows that
- * this errs on the wide side for `both`).
+ * Standard error: over prompts or seeds alone the usual one of a mean of whole units. Over both the variance is
+ * that of whole prompts plus that of whole seeds less that of values alone, which both hold (A. C. Cameron,
+ * J. B. Gelbach, D. L. Miller, J. Bus. Econ. Stat. 29 (2011) 238), and no less than either.
  *
- * Standard error: over prompts or seeds alone the usual one of a mean of whole units; over both the spread
- * of the resampled means times sqrt(units / (units - 1)).
+ * In 2,000 resamples prompts and seeds are drawn with replacement, each value counting as often as its
+ * prompt times its seed was drawn. For `both` this spreads too far, up to sqrt(3) where neither prompts nor
+ * seeds differ (A. B. Owen, Annals of Applied Statistics 1 (2007) 386): resampled means are drawn together
+ * about the mean until their spread is the error above.
  *
  * Interval of values that are all 0 or 1: Wilson's, of all trials where each is a unit of its own, of as
  * many as there are units where all are alike, and else of the trials that the error stands for

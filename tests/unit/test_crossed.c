@@ -34,12 +34,11 @@ static void fill(grid *g)
         }
 }
 
-/* The errors over prompts and over seeds are SD of the rows' (columns') means / sqrt(count), by
- * numpy.std(ddof=1). That over both: 400,000 resamples with numpy.random.multinomial weights on both
- * sides, std times sqrt(6 / 5). 2,000 resamples have an error of 1.6 % of their own. */
+/* Over prompts and over seeds: SD of the rows' (columns') means / sqrt(count), by numpy.std(ddof=1). Over
+ * both: sqrt(a**2 + b**2 - x.var(ddof=1) / x.size) of these two, or the larger of them where that is more, as here. */
 static void errors_are_those_of_numpy(void **state)
 {
-    const double want[] = { 0.4182, 0.4018, 0.0792 };
+    const double want[] = { 0.40178, 0.40178, 0.07921 };
     grid g;
     ds_crossed s;
     ds_crossed_mean m;
@@ -50,7 +49,7 @@ static void errors_are_those_of_numpy(void **state)
     s = sample_of(&g);
     for (int over = DS_OVER_BOTH; over <= DS_OVER_SEEDS; over++) {
         ts_ok(ds__crossed_mean(&m, &s, (ds_over)over, &err), &err);
-        NEAR(m.value.se, want[over], 0.05 * want[over]);
+        NEAR(m.value.se, want[over], 1e-5);
         assert_int_equal(m.over, over);
         assert_int_equal(m.units, over == DS_OVER_SEEDS ? SEEDS : PROMPTS);
         assert_int_equal(m.kind, DS_INTERVAL_T);
@@ -156,6 +155,37 @@ static void shares_of_prompts_hold_the_truth(void **state)
     }
 }
 
+/* Where neither prompts nor seeds differ, the interval over both is not much wider than that of 180 values that
+ * hang on nothing, 2 * 1.96 / sqrt(180): by t of 11 degrees and the larger of two errors, not by sqrt(3). */
+static void noise_alone_is_not_counted_thrice(void **state)
+{
+    enum { TRIALS = 200, P = 12, S = 15, N = P * S };
+    double x[N], width = 0.0;
+    int64_t prompt[N], seed[N], held = 0;
+    float noise[N];
+    ds_rng rng;
+    ds_error err = { 0 };
+
+    (void)state;
+    ds_rng_init(&rng, DS_RNG_TORCH_CPU, 7);
+    for (int trial = 0; trial < TRIALS; trial++) {
+        const ds_crossed s = { x, prompt, seed, N };
+        ds_crossed_mean m;
+
+        ds_rng_normal(&rng, noise, N);
+        for (int i = 0; i < N; i++) {
+            prompt[i] = i / S;
+            seed[i] = i % S;
+            x[i] = noise[i];
+        }
+        ts_ok(ds__crossed_mean(&m, &s, DS_OVER_BOTH, &err), &err);
+        held += m.value.low <= 0.0 && 0.0 <= m.value.high;
+        width += (m.value.high - m.value.low) / TRIALS;
+    }
+    assert_in_range(held, TRIALS * 93 / 100, TRIALS);
+    assert_true(width < 1.45 * 2.0 * 1.96 / sqrt(N));
+}
+
 /* Values mean + prompt + seed + noise, each normal of variance 1: how often does the interval hold the
  * mean? It is to be wide rather than narrow, and not absurdly wide. */
 static void intervals_hold_the_truth(void **state)
@@ -198,6 +228,7 @@ int main(void)
         cmocka_unit_test(one_level_is_not_resampled),
         cmocka_unit_test(shares_keep_a_width),
         cmocka_unit_test(shares_of_prompts_hold_the_truth),
+        cmocka_unit_test(noise_alone_is_not_counted_thrice),
         cmocka_unit_test(intervals_hold_the_truth),
     };
 

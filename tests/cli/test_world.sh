@@ -45,6 +45,30 @@ for args in "" "dance" "export --split train" "export --split nowhere --out $dir
     rc=$?
     [ $rc = 2 ] || fail "diffuscope-world $args: exit $rc, expected 2"
 done
+# What the judge sees in the pictures of a table, as labels: of real scenes, what was drawn.
+"$w" export --select people --count 5 --out "$dir/people" >/dev/null || fail "people: exit $?"
+python3 - "$dir/people" <<'PYTHON'
+import json, sys
+with open(sys.argv[1] + "/items.csv", "w") as f:
+    print("occupation,seed,picture", file=f)
+    for k, line in enumerate(open(sys.argv[1] + "/captions.jsonl")):
+        scene = json.loads(line)
+        print(f"{scene['factors']['things'][0]['occupation']},{k},{scene['file']}", file=f)
+PYTHON
+"$w" verdicts --items "$dir/people/items.csv" -o "$dir/verdicts.csv" || fail "verdicts: exit $?"
+python3 - "$dir" <<'PYTHON' || fail "the verdicts are not what was drawn"
+import csv, json, sys
+seen = list(csv.DictReader(open(sys.argv[1] + "/verdicts.csv")))
+assert len(seen) == 5
+for v, line in zip(seen, open(sys.argv[1] + "/people/captions.jsonl")):
+    scene = json.loads(line)
+    thing = scene["factors"]["things"][0]
+    assert v["picture"] == scene["file"] and v["person"] == v["dressed"] == "1", v
+    assert (v["woman"] == "1") == (thing["gender"] == "woman"), (v, thing)
+PYTHON
+printf 'occupation,picture\nemperor,x.png\n' >"$dir/items.csv"
+"$w" verdicts --items "$dir/items.csv" -o "$dir/none.csv" >"$dir/out" 2>&1 && fail "an occupation that there is not"
+grep -q '"emperor" is no occupation' "$dir/out" || fail "verdicts: $(cat "$dir/out")"
 "$w" stats --world "$dir" >"$dir/out" 2>&1 && fail "a folder without a world was accepted"
 grep -q objects.json "$dir/out" || fail "the message does not name the missing file"
 exit $bad

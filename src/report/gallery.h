@@ -13,6 +13,8 @@ ds_status ds__gallery_open(ds_page *p, const char *line, bool open, ds_error *er
  * frame. The caption is short: "seed 7: 0.31". */
 ds_status ds__gallery_add(ds_page *p, const ds_image *image, const char *alt, const char *caption,
                           bool mark, ds_error *err);
+/* Around pictures that belong side by side and are not to be parted where a line ends. */
+ds_status ds__gallery_place(ds_page *p, bool begin, ds_error *err);
 ds_status ds__gallery_close(ds_page *p, ds_error *err);
 
 enum { ds__gallery_side = 96 };

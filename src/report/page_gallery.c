@@ -63,6 +63,12 @@ ds_status ds__gallery_add(ds_page *p, const ds_image *image, const char *alt, co
     return st == DS_OK ? ds__page_check(p, err) : st;
 }
 
+ds_status ds__gallery_place(ds_page *p, bool begin, ds_error *err)
+{
+    ds__buffer_text(&p->body, begin ? "<div class=\"place\">" : "</div>\n");
+    return ds__page_check(p, err);
+}
+
 ds_status ds__gallery_close(ds_page *p, ds_error *err)
 {
     ds__buffer_text(&p->body, "</div></details>\n");

@@ -326,10 +326,18 @@ static ds_status add_group(ds_job *j, ds_page *p, const answer_table *t, const a
     line_of(line, name, mean, n, step);
     st = ds__gallery_open(p, line, open, err);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
-        place += !beside || i == 0 || of[i].seed != of[i - 1].seed;
+        const bool first = !beside || i == 0 || of[i].seed != of[i - 1].seed;
+        const bool last = !beside || i + 1 == n || of[i].seed != of[i + 1].seed;
+
+        place += first;
         if (place % step != 0)
             continue;
-        st = add_thumb(p, t, s, beside, of[i].row, err);
+        if (beside && first)
+            st = ds__gallery_place(p, true, err);
+        if (st == DS_OK)
+            st = add_thumb(p, t, s, beside, of[i].row, err);
+        if (st == DS_OK && beside && last)
+            st = ds__gallery_place(p, false, err);
         if (st == DS_OK && i % 256 == 0)
             st = ds__job_progress(j, name, i, n, err);
     }
@@ -354,11 +362,11 @@ static ds_status add_gallery(ds_job *j, ds_page *p, const answer_table *t,
     }
     if (st == DS_OK && n > 0)
         st = ds_page_text(p,
-                          step > 1 ? "Evenly chosen, in the order of the table; no choice by hand. "
-                                     "A line below marks those whose first measure is 1."
-                                   : "All of them, in the order of the table. A line below marks "
-                                     "those whose first measure is 1.",
+                          step > 1 ? "Evenly chosen, in the order of the table; no choice by hand."
+                                   : "All of them, in the order of the table.",
                           err);
+    if (st == DS_OK && n > 0 && s != NULL)
+        st = ds_page_text(p, "A line below marks those whose first measure is 1.", err);
     for (int64_t i = 0, end; st == DS_OK && i < n; i = end) {
         for (end = i; end < n && of[end].group == of[i].group; end++)
             ;
@@ -403,6 +411,13 @@ static ds_status add_card(ds_page *p, const json_t *card, ds_error *err)
     return st;
 }
 
+static bool is_stated(const json_t *card)
+{
+    return text_of(card, "purpose") != NULL || text_of(card, "population") != NULL ||
+           text_of(card, "metric") != NULL || text_of(card, "harm") != NULL ||
+           text_of(card, "limits") != NULL;
+}
+
 ds_status ds__answer_page(ds_job *j, const answer_table *t, const answer_statistics *s, int64_t n,
                           const json_t *card, const answer_source *from, ds_error *err)
 {
@@ -410,7 +425,7 @@ ds_status ds__answer_page(ds_job *j, const answer_table *t, const answer_statist
     ds_page *p = NULL;
     ds_status st = ds__result_page(j->result, &p, purpose != NULL ? purpose : "Answer", err);
 
-    if (st == DS_OK)
+    if (st == DS_OK && (!from->side_by_side || is_stated(card)))
         st = add_card(p, card, err);
     for (int64_t i = 0; st == DS_OK && i < n; i++)
         st = add_measure(j, p, &s[i], i, from->what, err);

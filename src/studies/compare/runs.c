@@ -250,25 +250,44 @@ void ds__compare_runs_free(compare_runs *c)
 
 /* ---- telling ----------------------------------------------------------------------------------- */
 
-static void say_differ(ds_job *j, const compare_runs *c)
+/* "steps: 15 | 30", a line each. */
+static ds_status differ_text(char **out, const compare_runs *c, ds_error *err)
 {
+    ds_buffer b = { 0 };
     const char *name;
     json_t *values, *v;
     size_t i;
 
     if (json_object_size(c->differ) == 0)
-        ds__result_say(j->result, "the runs have the same options and model\n");
+        ds__buffer_text(&b, "the runs have the same options and model\n");
     json_object_foreach (c->differ, name, values) {
-        ds__result_say(j->result, "%s:", name);
+        ds__buffer_printf(&b, "%s:", name);
         json_array_foreach (values, i, v) {
             char *text = json_dumps(v, JSON_ENCODE_ANY);
 
-            ds__result_say(j->result, "%s %.80s", i > 0 ? " |" : "", text != NULL ? text : "?");
+            ds__buffer_printf(&b, "%s %.80s", i > 0 ? " |" : "", text != NULL ? text : "?");
             free(text);
         }
-        ds__result_say(j->result, "\n");
+        ds__buffer_text(&b, "\n");
     }
-    ds__result_say(j->result, "\n");
+    return ds__buffer_take(&b, out, NULL, "what differs", err);
+}
+
+/* First of all, on the page too: a difference of results is one of everything that differs. */
+static ds_status say_differ(ds_job *j, ds_page *p, const compare_runs *c, ds_error *err)
+{
+    char *text, *line, *rest = NULL;
+    ds_status st = differ_text(&text, c, err);
+
+    if (st != DS_OK)
+        return st;
+    ds__result_say(j->result, "%s\n", text);
+    st = ds_page_section(p, "What differs", err);
+    line = strtok_r(text, "\n", &rest);
+    for (; st == DS_OK && line != NULL; line = strtok_r(NULL, "\n", &rest))
+        st = ds_page_text(p, line, err);
+    ds_free(text);
+    return st;
 }
 
 static const char *number_text(ds_arena *a, const json_t *v)
@@ -333,7 +352,8 @@ ds_status ds__compare_runs_tell(ds_job *j, const compare_runs *c, const ds_texts
     ds_page *p = NULL;
     ds_status st = ds__result_page(j->result, &p, "Runs side by side", err);
 
-    say_differ(j, c);
+    if (st == DS_OK)
+        st = say_differ(j, p, c, err);
     if (st == DS_OK)
         st = ds__result_set(j->result, "differ", json_incref(c->differ), err);
     if (st == DS_OK)

@@ -314,6 +314,7 @@ def seeds():
              "true_caption": "a on b", "false_caption": "b on a", "relation_name": "on"}
     yield "fuzz_record", records()
     yield "fuzz_training", trainings()
+    yield "fuzz_page", pages()
     yield "fuzz_trace", traces()
     yield "fuzz_captions", [
         b"J" + json.dumps([boxed, {"image": "x", "caption_options": ["r", "p", "q"]},
@@ -350,6 +351,13 @@ def records():
     yield json.dumps(record).encode() + b"\xfea.png\nsub/b.png\nsub\n../outside\n"
     yield b'{"files": {}}\xfe\n\n./a.png\nsub/../../outside\n'
     yield b'{"inputs": 3}'
+
+
+def pages():
+    yield b'<p class="quiet" title="1 &lt; 2">a<br>b</p><script type="application/json">{"a":[1,"\\u003c"]}</script>'
+    yield b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"><style>svg.ds:root{color:#1b1c20}</style><path d="M0 0"/></svg>'
+    yield b'<script>alert(1)</script><meta http-equiv="refresh" content="0"><a href="javascript:x">x</a><a href="#s1">y</a>'
+    yield b'<img src="data:image/png;base64,iVBORw0KGgo=" alt=""><img src=x onerror=alert(1)><!-- <p> --><div/><input type=range min=0 hidden>'
 
 
 def trainings():

@@ -49,8 +49,9 @@ static ds_status common_scale(sheet *s, ds_error *err)
     return ds__figure_scale(&s->o, maps, s->count, err);
 }
 
-/* The colours as they are over a picture of middle grey, and the ends and the middle of the scale. */
-static ds_status legend(ds_buffer *b, const ds_figure_options *o, ds_error *err)
+/* The colours as they are over a picture of middle grey, and the ends of the scale, with the middle where
+ * there is room. */
+static ds_status legend(ds_buffer *b, const ds_figure_options *o, bool room, ds_error *err)
 {
     const double opacity = o->picture != NULL && !o->heat_alpha ? o->opacity : 1.0;
     ds_image strip = { 0 };
@@ -68,7 +69,7 @@ static ds_status legend(ds_buffer *b, const ds_figure_options *o, ds_error *err)
     if (st == DS_OK)
         st = ds__html_picture(b, &strip, "", err);
     ds__buffer_text(b, "</div><div class=\"ends\">");
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 3; i += room ? 1 : 2) {
         ds__number_text(text, sizeof text, o->low + 0.5 * i * (o->high - o->low), 3);
         ds__buffer_printf(b, "<span>%s</span>", text);
     }
@@ -101,7 +102,7 @@ static ds_status panel(ds_buffer *b, const sheet *s, const ds_panel *p, const ch
     if (st == DS_OK)
         st = ds__html_picture(b, &content, p->title != NULL ? p->title : alt, err);
     if (st == DS_OK && s->o.own_scales && p->map.values != NULL)
-        st = legend(b, &o, err);
+        st = legend(b, &o, false, err);
     ds__buffer_text(b, "</div>\n");
     ds_image_clear(&content);
     return st;
@@ -123,7 +124,7 @@ static ds_status below(ds_buffer *b, const sheet *s, ds_error *err)
         return DS_OK;
     ds__buffer_text(b, "<div class=\"scale\">\n");
     if (!s->o.own_scales)
-        st = legend(b, &s->o, err);
+        st = legend(b, &s->o, true, err);
     ds__buffer_text(b, "<p class=\"quiet\">");
     ds__html_text(b, s->o.unit != NULL ? s->o.unit : "");
     if (s->o.floor_se > 0.0)

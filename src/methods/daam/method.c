@@ -350,10 +350,28 @@ static ds_status keep_numbers(const daam_job *o, json_t *pictures, ds_error *err
     return DS_OK;
 }
 
+/* The files of --save-queries are the run's, too. */
+static ds_status note_queries(const daam_job *o, ds_error *err)
+{
+    const int64_t calls = o->save_queries ? ds_daam_describe(o->d).calls : 0;
+    ds_status st = DS_OK;
+
+    for (int64_t i = 0; st == DS_OK && i < calls; i++) {
+        char path[4200];
+
+        snprintf(path, sizeof path, "%s/call-%04lld.safetensors", o->queries, (long long)i);
+        st = ds__job_wrote(o->job, path, err);
+    }
+    return st;
+}
+
 static ds_status save_trace(const daam_job *o, ds_error *err)
 {
     char path[4096];
-    ds_status st;
+    ds_status st = note_queries(o, err);
+
+    if (st != DS_OK)
+        return st;
 
     if (!o->save_trace)
         return DS_OK;

@@ -30,13 +30,17 @@ static bool holds_paths(const ds_option *o)
 }
 
 /* One file; one that cannot be read is the method's to complain about. */
-static void add_file(json_t *list, const char *option, const char *path)
+static ds_status add_file(json_t *list, const char *option, const char *path, ds_error *err)
 {
     char hex[65];
+    const ds_status st = ds__sha256_file(hex, path, NULL);
 
-    if (ds__sha256_file(hex, path, NULL) == DS_OK)
+    if (st == DS_E_NOMEM)
+        return ds_fail(err, st, "no memory to read %s", path);
+    if (st == DS_OK)
         json_array_append_new(
             list, json_pack("{s:s, s:s, s:s}", "option", option, "path", path, "sha256", hex));
+    return DS_OK;
 }
 
 static int by_name(const void *a, const void *b)
@@ -55,63 +59,66 @@ static int is_data(const struct dirent *e)
 }
 
 /* Of a folder what instruments read in it: tables, records and tensors, not the pictures they name. */
-static void add_folder(json_t *list, const char *option, const char *path)
+static ds_status add_folder(json_t *list, const char *option, const char *path, ds_error *err)
 {
     struct dirent **e = NULL;
     int n = scandir(path, &e, is_data, NULL);
     char **name = n > 0 ? ds_calloc((size_t)n, sizeof *name) : NULL;
+    ds_status st =
+        n > 0 && name == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for a list of files") : DS_OK;
 
     for (int i = 0; name != NULL && i < n; i++)
         name[i] = e[i]->d_name;
     if (name != NULL)
         qsort(name, (size_t)n, sizeof *name, by_name);
-    for (int i = 0; name != NULL && i < n; i++) {
+    for (int i = 0; st == DS_OK && i < n; i++) {
         char file[4096];
 
         if (snprintf(file, sizeof file, "%s/%s", path, name[i]) < (int)sizeof file)
-            add_file(list, option, file);
+            st = add_file(list, option, file, err);
     }
     ds_free(name);
     for (int i = 0; i < n; i++)
         free(e[i]);
     free(e);
+    return st;
 }
 
-static void add_path(json_t *list, const char *option, const char *path)
+static ds_status add_path(json_t *list, const char *option, const char *path, ds_error *err)
 {
     struct stat s;
 
     if (path == NULL || strcmp(path, "-") == 0 || stat(path, &s) != 0)
-        return;
+        return DS_OK;
     if (S_ISREG(s.st_mode))
-        add_file(list, option, path);
-    else if (S_ISDIR(s.st_mode))
-        add_folder(list, option, path);
+        return add_file(list, option, path, err);
+    return S_ISDIR(s.st_mode) ? add_folder(list, option, path, err) : DS_OK;
 }
 
 ds_status ds__record_inputs(ds_job *j, ds_error *err)
 {
     json_t *list;
     char *text;
-    ds_status st;
+    ds_status st = DS_OK;
 
     if ((j->method->parts & (DS_JOB_FOLDER | DS_JOB_FOLDER_NEEDED)) == 0)
         return DS_OK;
     list = json_array();
-    for (int i = 0; i < j->rows; i++) {
+    for (int i = 0; st == DS_OK && i < j->rows; i++) {
         const ds_option *o = ds_option_at(j->set, i);
         const ds_texts many = ds_option_texts(j->set, i);
 
         if (!holds_paths(o))
             continue;
         if (o->kind == DS_OPTION_FILE)
-            add_path(list, o->name, ds_option_value(j->set, i));
-        for (int64_t k = 0; o->kind != DS_OPTION_FILE && k < many.count; k++)
-            add_path(list, o->name, many.text[k]);
+            st = add_path(list, o->name, ds_option_value(j->set, i), err);
+        for (int64_t k = 0; st == DS_OK && o->kind != DS_OPTION_FILE && k < many.count; k++)
+            st = add_path(list, o->name, many.text[k], err);
     }
-    text = list != NULL ? json_dumps(list, 0) : NULL;
-    st = text != NULL ? ds_record_json(j->record, "inputs", text, err)
-                      : ds_fail(err, DS_E_NOMEM, "no memory for a list of files");
+    text = st == DS_OK && list != NULL ? json_dumps(list, 0) : NULL;
+    if (st == DS_OK)
+        st = text != NULL ? ds_record_json(j->record, "inputs", text, err)
+                          : ds_fail(err, DS_E_NOMEM, "no memory for a list of files");
     free(text);
     json_decref(list);
     return st;

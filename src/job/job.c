@@ -18,6 +18,7 @@
 #include "job/settings.h"
 #include "job/specimen.h"
 #include "job/table.h"
+#include "models/emphasis.h"
 #include "models/model.h"
 
 /* ---- life ------------------------------------------------------------------------------------- */
@@ -194,9 +195,13 @@ ds_status ds__job_time(ds_job *j, const char *name, ds_error *err)
 static ds_status warn_of_emphasis(ds_job *j, const char *prompt, ds_error *err)
 {
     char text[320];
+    bool found = false;
+    ds_status st = DS_OK;
 
-    if (j->common.emphasis != DS_EMPHASIS_NONE || !ds_prompt_emphasises(prompt))
-        return DS_OK;
+    if (j->common.emphasis == DS_EMPHASIS_NONE)
+        st = ds__emphasis_found(&found, prompt, err);
+    if (st != DS_OK || !found)
+        return st;
     snprintf(
         text, sizeof text,
         "brackets that other programs read as weights, and BREAK, are plain text in \"%.80s\"; %s "

@@ -184,17 +184,23 @@ void ds__emphasis_free(ds_emphasised *e)
     *e = (ds_emphasised){ 0 };
 }
 
-bool ds_prompt_emphasises(const char *prompt)
+ds_status ds__emphasis_found(bool *found, const char *prompt, ds_error *err)
 {
     ds_emphasised e;
-    bool found = false;
+    ds_status st = ds__emphasis_read(&e, prompt, err);
 
-    if (ds__emphasis_read(&e, prompt, NULL) != DS_OK)
-        return false;
-    for (size_t i = 0; i < e.runs; i++)
-        found = found || e.run[i].breaks || e.run[i].weight != 1.0;
+    *found = false;
+    for (size_t i = 0; st == DS_OK && i < e.runs; i++)
+        *found = *found || e.run[i].breaks || e.run[i].weight != 1.0;
     ds__emphasis_free(&e);
-    return found;
+    return st;
+}
+
+bool ds_prompt_emphasises(const char *prompt)
+{
+    bool found;
+
+    return ds__emphasis_found(&found, prompt, NULL) == DS_OK && found;
 }
 
 ds_status ds_emphasis_parse(ds_emphasis *out, const char *word, ds_error *err)

@@ -29,4 +29,7 @@ typedef struct ds_emphasised {
 ds_status ds__emphasis_read(ds_emphasised *out, const char *prompt, ds_error *err);
 void ds__emphasis_free(ds_emphasised *e);
 
+/* Does any part of the prompt weigh more or less, or break? */
+ds_status ds__emphasis_found(bool *found, const char *prompt, ds_error *err);
+
 #endif

@@ -66,7 +66,7 @@ void ds__noise_close(ds_noise *n);
 
 /* Why the model seems distilled to a few steps; NULL if it does not. Such a network learnt few noise levels, and
  * what integrates over all of them asks it about others. */
-const char *ds__noise_distilled(ds_model *m);
+ds_status ds__noise_distilled(const char **reason, ds_model *m, ds_error *err);
 
 /* At a time step, which may lie between two steps (log-SNR is interpolated linearly); outside of
  * the schedule that of its nearest end. */

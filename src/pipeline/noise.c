@@ -58,26 +58,31 @@ ds_status ds__noise_open(ds_noise *n, ds_model *m, ds_error *err)
     return st;
 }
 
-const char *ds__noise_distilled(ds_model *m)
+ds_status ds__noise_distilled(const char **reason, ds_model *m, ds_error *err)
 {
-    const char *reason = NULL;
     ds_schedule_config c;
     ds_sampler_kind kind;
     ds_schedule_file f;
+    ds_status st;
 
-    if (m->unet.cond_dim > 0)
-        return "it takes guidance as an embedding (time_cond_proj_dim)";
-    if (ds__noise_config(&f, m, NULL) == DS_OK && configure(&c, &kind, &f, NULL) == DS_OK) {
+    *reason =
+        m->unet.cond_dim > 0 ? "it takes guidance as an embedding (time_cond_proj_dim)" : NULL;
+    if (*reason != NULL)
+        return DS_OK;
+    st = ds__noise_config(&f, m, err);
+    if (st == DS_OK)
+        st = configure(&c, &kind, &f, err);
+    if (st == DS_OK) {
         if (c.prediction == DS_PREDICT_SAMPLE)
-            reason = "it predicts the clean latent";
+            *reason = "it predicts the clean latent";
         else if (kind == DS_LCM || kind == DS_TCD)
-            reason = "its scheduler is one for few steps";
+            *reason = "its scheduler is one for few steps";
         else if ((kind == DS_EULER || kind == DS_EULER_A) && c.spacing == DS_TRAILING &&
                  c.prediction == DS_PREDICT_EPSILON)
-            reason = "its scheduler has the settings of Turbo models (euler, trailing, epsilon)";
+            *reason = "its scheduler has the settings of Turbo models (euler, trailing, epsilon)";
     }
     ds__schedule_file_close(&f);
-    return reason;
+    return st;
 }
 
 void ds__noise_close(ds_noise *n)

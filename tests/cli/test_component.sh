@@ -38,6 +38,29 @@ top = json.load(open(sys.argv[1]))["concepts"][0]["top"]
 sys.exit(not all(t[0]["integrated"] != t[0]["score"] for t in (top["neuron"], top["head"], top["layer"], top["block"])))
 CHECK
 
+# On which pictures the first neurons fire: each picture's number is its own, whatever its company in a batch.
+expect 2 'braces do not match' $(score) --concept cat --fire-on 'a {cat'
+for batch in 4 1; do
+    expect 0 'times as much on' $(score) --concept 'a cat' --base 'a dog' --exact 0 --batch $batch \
+        --fire-on 'a {cat|dog}' --fire-on 'two {red|blue} birds' --out "$dir/fire$batch"
+done
+[ -s "$dir/fire4/fire.png" ] || fail 'fire.png is missing'
+python3 - "$dir/fire4/result.json" "$dir/fire1/result.json" <<'CHECK' || fail 'where neurons fire'
+import json, sys
+a, b = (json.load(open(f)) for f in sys.argv[1:])
+assert a["fire"]["prompts"] == ["a cat", "a dog", "two red birds", "two blue birds"]
+first = [t["name"] for t in a["concepts"][0]["top"]["neuron"][:8]]
+assert [n["name"] for n in a["fire"]["neurons"]] == first
+other = {n["name"]: n["fire"] for n in b["fire"]["neurons"]}
+both = 0
+for n in a["fire"]["neurons"]:
+    assert len(n["fire"]) == 4 and min(n["fire"]) > 0 and max(n["fire"]) > 1.0001 * min(n["fire"]), n
+    if n["name"] in other:
+        both += 1
+        assert all(abs(x - y) < 1e-4 * x for x, y in zip(n["fire"], other[n["name"]])), n
+assert both >= 6
+CHECK
+
 # A word's own map as region: between 0 and 1, with both ends, and edits ask with the same one.
 expect 0 'halves share' $(score) --concept 'a red cat' --region word:cat --out "$dir/region"
 expect 0 '2 of kind neuron' component edit --scores "$dir/region" -g neuron --count 2 --draws 0 --pictures 0 --out "$dir/region-e"

@@ -94,6 +94,14 @@ expect 0 'q =' concept mix -m "$m" -w q -p "x <>" --name a --name b --name c --s
     --cache "$dir/cache.safetensors" --out "$dir/mix2"
 holds "$dir/mix2/result.json" "r['design']['cached'] and r['passes'] < 3 * (2 + 3 + 1)"
 expect 0 'a =' concept mix -m "$m" -w a -p "x <>" --name "a b" --name "a" --name b --sentences 2 --neutral 2
+# What the texts alone say: the same embeddings in another order are as near as can be, and shares are of one whole.
+expect 0 'by the texts alone: c b a (cosine)' concept mix -m "$m" -w "a b c" -p "x <>" --name d --name "c b a" --name b \
+    --name e --sentences 2 --neutral 2 --out "$dir/mix3"
+holds "$dir/mix3/result.json" "(lambda t: t['cosine'][0]['name'] == 'c b a' and abs(t['cosine'][0]['cosine'] - 1) < 1e-5 and t['cosine'][1]['cosine'] < 0.9999)(r['concepts'][0]['text_only'])"
+holds "$dir/mix3/result.json" "abs(sum(t['share'] for t in r['concepts'][0]['text_only']['encoder']) - 1) < 1e-6"
+# The cache of answers changes nothing of it.
+holds "$dir/mix/result.json" "len(r['concepts'][0]['text_only']['cosine']) == 3"
+holds "$dir/mix2/result.json" "r['concepts'][0]['text_only'] == $(python3 -c "import json; print(json.load(open('$dir/mix/result.json'))['concepts'][0]['text_only'])")"
 
 # ---- CLIP's dictionary and selection, as published
 expect 2 '--clip-words needs --clip' concept -m "$m" -w q -p "x <>" $fast --clip-words 3
@@ -115,7 +123,8 @@ x, y = (json.load(open(f))["concepts"] for f in sys.argv[1:])
 assert x == y' "$dir/clip/result.json" "$dir/clip2/result.json" || fail 'words from the cache give another answer'
     [ "$before" = "$(cksum <"$dir/words.clip")" ] || fail 'the cache was written again'
     head -4 "$dir/words" >"$dir/few-words"
-    expect 0 'q =' concept -m "$m" -w q -p "x <>" $fast $by_clip --dictionary "$dir/few-words" --out "$dir/clip3"
+    expect 0 'q =' concept -m "$m" -w q -p "x <>" $(echo "$fast" | sed "s,$dir/words,$dir/few-words,") $by_clip \
+        --out "$dir/clip3"
     [ "$before" != "$(cksum <"$dir/words.clip")" ] || fail 'vectors of other words were taken from the cache'
     expect 2 '0 words are left by CLIP' concept -m "$m" -w q -p "x <>" $fast $by_clip --clip-near 0
 else

@@ -331,6 +331,52 @@ static void a_batch_has_its_own_sentences(void **state)
     close_world(&w);
 }
 
+/* The text encoder reads from left to right: what stands before the free token is the same to the bit for any
+ * vector there, and what stands from it on is not. */
+static void check_prefix(bool xl)
+{
+    static const char *const prompt[] = { "a b x d e" };
+    const ds_place place = { 0, 3, 0 };
+    ds_encoder_options o = DS_ENCODER_OPTIONS_INIT;
+    ds_tensor h;
+    float *before;
+    ds_encoder *e;
+    ds_model *m;
+    ds_error err = { 0 };
+
+    ts_ok(ds_model_open(&m, ts_tiny_model(xl), NULL, &err), &err);
+    o.prompts = prompt;
+    o.count = 1;
+    o.places = &place;
+    o.n_places = 1;
+    ts_ok(ds_encoder_new(&e, m, &o, &err), &err);
+    before = ds_alloc(1 << 20);
+    for (int k = 0; k < 3; k++) {
+        for (int p = 0; p < ds_encoder_count(e); p++)
+            for (int64_t i = 0; i < ds_encoder_width(e, p); i++)
+                ds_encoder_row(e, p, 0)[i] = (float)(k + 1) * cosf((float)((k + 1) * i));
+        ts_ok(ds_encode(e, &err), &err);
+        h = ds_conditions_hidden(ds_encoder_conditions(e));
+        for (int64_t t = 0; k > 0 && t < h.dim[1]; t++) {
+            const size_t at = (size_t)(t * h.dim[2]), n = (size_t)h.dim[2] * sizeof(float);
+
+            assert_true((memcmp(before + at, (float *)h.data + at, n) == 0) == (t < place.place));
+        }
+        assert_true(h.dim[1] * h.dim[2] * (int64_t)sizeof(float) <= 1 << 20);
+        memcpy(before, h.data, (size_t)(h.dim[1] * h.dim[2]) * sizeof(float));
+    }
+    ds_free(before);
+    ds_encoder_free(e);
+    ds_model_close(m);
+}
+
+static void what_stands_before_the_token_does_not_move(void **state)
+{
+    (void)state;
+    check_prefix(false);
+    check_prefix(true);
+}
+
 /* For a velocity model the loss is that of the noise after conversion: (v - v') = (eps - eps') / alpha. */
 static void targets_follow_the_parametrisation(void **state)
 {
@@ -364,6 +410,7 @@ int main(void)
         cmocka_unit_test(a_stop_changes_nothing),
         cmocka_unit_test(a_teacher_agrees_with_itself),
         cmocka_unit_test(a_batch_has_its_own_sentences),
+        cmocka_unit_test(what_stands_before_the_token_does_not_move),
         cmocka_unit_test(targets_follow_the_parametrisation),
     };
 

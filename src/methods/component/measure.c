@@ -127,6 +127,7 @@ static ds_status plan(ds_measure *s, ds_model *m, ds_error *err)
     o.wrt = wrt;
     o.n_wrt = wanted;
     o.recompute = s->o.recompute;
+    o.watcher = s->o.watcher;
     o.cancel = s->o.cancel;
     st = ds_denoiser_new(&s->d, m, &o, err);
     ds_free(gates);

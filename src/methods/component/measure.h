@@ -56,6 +56,8 @@ typedef struct ds_measure_options {
     const char *const *weights; /* globs of parameters whose gradients are wanted */
     int n_weights;
     bool recompute;
+    const ds_watcher
+        *watcher; /* looks at values of forward passes, and outlives the object; NULL: none */
     const ds_cancel *cancel;
 } ds_measure_options;
 

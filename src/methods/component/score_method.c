@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "methods/component/fire.h"
 #include "methods/component/score_keep.h"
 #include "methods/methods.h"
 
@@ -11,7 +12,9 @@ typedef struct score_job {
     ds_texts parameters;
     bool weights;
     int64_t exact, neurons, integrate, top;
+    ds_texts fire_on;
     component_work w;
+    ds_alternatives pictures;
     component_scores *scores; /* [concepts] */
     int64_t count;
 } score_job;
@@ -19,13 +22,18 @@ typedef struct score_job {
 static ds_status check(ds_job *j, void *options, ds_error *err)
 {
     score_job *o = options;
+    ds_status st = DS_OK;
 
     if (o->q.concept_.count > 1 && (o->weights || o->save))
         return ds_fail(
             err, DS_E_ARG,
             "gradients of weights are one concept's: give one %s, or leave out %s and %s",
             ds__job_name(j, "concept"), ds__job_name(j, "weights"), ds__job_name(j, "save"));
-    return ds__component_check(&o->w, j, j->model, &o->q, err);
+    for (int64_t i = 0; st == DS_OK && i < o->fire_on.count; i++)
+        st = ds__alternatives_add(&o->pictures, o->fire_on.text[i], err);
+    for (int64_t i = 0; st == DS_OK && i < o->pictures.count; i++)
+        st = ds__job_warn_of_prompt(j, o->pictures.text[i], err);
+    return st == DS_OK ? ds__component_check(&o->w, j, j->model, &o->q, err) : st;
 }
 
 /* Which weights' gradients are wanted: what was named; all that is saved; or the feed-forward matrices,
@@ -105,7 +113,11 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         st = ds__scores_integrate(o->scores, o->count, &o->w, j, o->integrate, err);
     if (st == DS_OK)
         st = ds__job_time(j, "scored", err);
-    return st == DS_OK ? keep(o, j, n > 0, err) : st;
+    if (st == DS_OK)
+        st = keep(o, j, n > 0, err);
+    return st == DS_OK && o->pictures.count > 0
+               ? ds__fire(&o->scores[0], &o->w, j, &o->pictures, err)
+               : st;
 }
 
 static void clear(void *options)
@@ -115,6 +127,7 @@ static void clear(void *options)
     for (int64_t k = 0; o->scores != NULL && k < o->w.concepts; k++)
         ds__scores_clear(&o->scores[k]);
     ds_free(o->scores);
+    ds__alternatives_clear(&o->pictures);
     ds__component_clear(&o->w);
 }
 
@@ -164,6 +177,13 @@ static const ds_option options[] = {
       .max = 1000,
       .help = "integrated gradients beside the scores, at N points of a path on which all "
               "components of a kind fade together; 0: none" },
+    { .name = "fire-on",
+      .kind = DS_OPTION_TEXTS,
+      .offset = AT(fire_on),
+      .arg = "TEXT",
+      .help =
+          "draw this prompt ({one|other}: alternatives), and show on which of all such pictures "
+          "the first neurons fire most" },
     { .name = "top",
       .kind = DS_OPTION_INT,
       .offset = AT(top),
@@ -200,6 +220,7 @@ const ds_method ds__method_component_score = {
                "concepts: [{concept, objective, by_step, top, overlap, neurons}]; neurons: score "
                "and exact "
                "effect as shares of the objective\n"
+               "fire: {prompts, neurons: [{name, fire: one number per prompt}]}, with --fire-on\n"
                "cost: {rows_forward, rows_backward, rows_exact, official_rows, share_of_official}",
     .options = options,
     .size = sizeof(score_job),

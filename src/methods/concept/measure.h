@@ -41,6 +41,11 @@ ds_status ds__measure(ds_measured *out, const ds_measure *m, const double *alpha
 /* Mean of values [n] with the standard error of the means of groups (pictures). */
 ds_value ds__grouped_mean(const double *x, const int64_t *group, int64_t n);
 
+/* Adds to out the mean of the embeddings of a text's tokens, encoders side by side. DS_E_ARG if it has none. */
+struct ds_embeddings;
+ds_status ds__mean_embedding(float *out, const struct ds_embeddings *e, const ds_tokenizer *t,
+                             const char *text, ds_error *err);
+
 /* ---- texts alone ------------------------------------------------------------------------------- */
 
 typedef struct ds_text_only {

@@ -10,6 +10,7 @@
 #include "job/picture.h"
 #include "methods/concept/dictionary.h"
 #include "methods/concept/mix.h"
+#include "methods/concept/mix_texts.h"
 #include "methods/concept/refuse.h"
 #include "methods/concept/templates.h"
 #include "methods/methods.h"
@@ -162,7 +163,21 @@ static void allow(bool *allowed, const ds_mix *x, const char *concept, bool no_c
                      (!no_containing || strstr(ds__mix_name(x, i), concept) == NULL);
 }
 
-static json_t *answer_json(const ds_mix_answer *a, const ds_mix *x, const char *word, int64_t most)
+static json_t *texts_json(const ds_mix_texts_answer *t, const ds_mix *x)
+{
+    json_t *cosines = json_array(), *shares = json_array();
+
+    for (int64_t i = 0; i < t->cosines; i++)
+        json_array_append_new(cosines, json_pack("{s:s, s:o}", "name", ds__mix_name(x, t->near[i]),
+                                                 "cosine", ds__json_real(t->cosine[i])));
+    for (int64_t i = 0; i < t->shares; i++)
+        json_array_append_new(shares, json_pack("{s:s, s:o}", "name", ds__mix_name(x, t->part[i]),
+                                                "share", ds__json_real(t->share[i])));
+    return json_pack("{s:o, s:o}", "cosine", cosines, "encoder", shares);
+}
+
+static json_t *answer_json(const ds_mix_answer *a, const ds_mix_texts_answer *t, const ds_mix *x,
+                           const char *word, int64_t most)
 {
     json_t *parts = json_array(), *o = json_object();
 
@@ -179,6 +194,7 @@ static json_t *answer_json(const ds_mix_answer *a, const ds_mix *x, const char *
     json_object_set_new(o, "residual", ds__json_real(a->residual));
     json_object_set_new(o, "loss", ds__json_real(a->loss));
     json_object_set_new(o, "halves_top5", ds__json_real(a->halves_top5));
+    json_object_set_new(o, "text_only", texts_json(t, x));
     return o;
 }
 
@@ -214,7 +230,8 @@ static ds_status show(ds_page *page, const ds_mix_answer *a, const ds_mix *x, co
     return st;
 }
 
-static void say(ds_result *r, const ds_mix_answer *a, const ds_mix *x, const char *word)
+static void say(ds_result *r, const ds_mix_answer *a, const ds_mix_texts_answer *t, const ds_mix *x,
+                const char *word)
 {
     ds__result_say(r, "%s =", word);
     for (int64_t k = 0; k < 6 && k < a->count && a->part[k].share.value > 0.0; k++)
@@ -223,13 +240,17 @@ static void say(ds_result *r, const ds_mix_answer *a, const ds_mix *x, const cha
                        a->part[k].share.se, a->part[k].unstable ? " (halves differ)" : "");
     ds__result_say(r, "\n  unexplained: %.2f of what separates it from the mean name\n",
                    a->residual);
+    ds__result_say(r, "  by the texts alone: %s (cosine), %s %.2f (text encoder)\n",
+                   t->cosines > 0 ? ds__mix_name(x, t->near[0]) : "-",
+                   t->shares > 0 ? ds__mix_name(x, t->part[0]) : "-", t->share[0]);
 }
 
-static ds_status answer(ds_job *j, const mix_job *o, ds_mix *x, const char *word, json_t *list,
-                        ds_error *err)
+static ds_status answer(ds_job *j, const mix_job *o, ds_mix *x, ds_mix_texts *texts,
+                        const char *word, json_t *list, ds_error *err)
 {
     bool *allowed = ds_calloc((size_t)ds__mix_names(x), sizeof *allowed);
     ds_mix_answer a = { 0 };
+    ds_mix_texts_answer t = { 0 };
     ds_page *page;
     ds_status st = DS_OK;
 
@@ -237,9 +258,11 @@ static ds_status answer(ds_job *j, const mix_job *o, ds_mix *x, const char *word
         return ds_fail(err, DS_E_NOMEM, "no memory for names");
     allow(allowed, x, word, o->no_containing);
     st = ds__mix_fit(&a, x, word, allowed, err);
+    if (st == DS_OK)
+        st = ds__mix_texts_fit(&t, texts, word, allowed, err);
     if (st == DS_OK) {
-        json_array_append_new(list, answer_json(&a, x, word, o->tokens));
-        say(j->result, &a, x, word);
+        json_array_append_new(list, answer_json(&a, &t, x, word, o->tokens));
+        say(j->result, &a, &t, x, word);
         st = ds__result_page(j->result, &page, "Concepts in prediction space", err);
     }
     if (st == DS_OK)
@@ -249,12 +272,24 @@ static ds_status answer(ds_job *j, const mix_job *o, ds_mix *x, const char *word
     return st;
 }
 
+static ds_status open_texts(ds_mix_texts **out, ds_job *j, const mix_job *o,
+                            const char *const *names, ds_error *err)
+{
+    ds_tokenizer *t;
+    ds_status st = ds__job_tokenizer(j, &t, err);
+
+    return st == DS_OK ? ds__mix_texts_new(out, j->model, t, &o->templates, o->sentences, names,
+                                           o->n, j->o.cancel, err)
+                       : st;
+}
+
 /* Names with "<>" are made of the concept, and asked anew for each. */
 static ds_status run_own(ds_job *j, mix_job *o, const ds_mix_design *d, const char *word,
                          json_t *list, int64_t *passes, ds_error *err)
 {
     const char **names = ds_calloc((size_t)o->n, sizeof *names);
     ds_mix *x = NULL;
+    ds_mix_texts *texts = NULL;
     ds_status st = names == NULL ? ds_fail(err, DS_E_NOMEM, "no memory for names") : DS_OK;
 
     for (int64_t i = 0; st == DS_OK && i < o->n; i++) {
@@ -274,8 +309,11 @@ static ds_status run_own(ds_job *j, mix_job *o, const ds_mix_design *d, const ch
     if (st == DS_OK)
         st = ds__mix_new(&x, j->model, d, names, o->n, NULL, err);
     if (st == DS_OK)
-        st = answer(j, o, x, word, list, err);
+        st = open_texts(&texts, j, o, names, err);
+    if (st == DS_OK)
+        st = answer(j, o, x, texts, word, list, err);
     *passes += x != NULL ? ds__mix_passes(x) : 0;
+    ds__mix_texts_free(texts);
     ds__mix_free(x);
     ds_free(names);
     return st;
@@ -288,6 +326,7 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
     ds_denoiser_info info;
     ds_mix_design d;
     ds_mix *x = NULL;
+    ds_mix_texts *texts = NULL;
     int64_t passes = 0;
     bool cached = false;
     ds_status st = ds_denoiser_describe(&info, j->model, err);
@@ -298,13 +337,16 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
                    (long long)((o->n + o->neutral) * o->sentences), (long long)o->sentences);
     if (st == DS_OK && !o->own)
         st = ds__mix_new(&x, j->model, &d, o->list, o->n, o->cache, err);
+    if (st == DS_OK && !o->own)
+        st = open_texts(&texts, j, o, o->list, err);
     for (int64_t i = 0; st == DS_OK && i < o->word.count; i++)
         st = o->own ? run_own(j, o, &d, o->word.text[i], list, &passes, err)
-                    : answer(j, o, x, o->word.text[i], list, err);
+                    : answer(j, o, x, texts, o->word.text[i], list, err);
     if (x != NULL) {
         passes = ds__mix_passes(x);
         cached = ds__mix_cached(x);
     }
+    ds__mix_texts_free(texts);
     ds__mix_free(x);
     if (st != DS_OK) {
         json_decref(list);
@@ -425,7 +467,8 @@ const ds_method ds__method_concept_mix = {
         "--cache answers.safetensors --out run",
     .results =
         "concepts: [{word, parts: [{name, share, half_a, half_b, unstable}], residual, loss, "
-        "halves_top5}]\n"
+        "halves_top5, text_only: {cosine, encoder}}]; text_only: what the texts say without the "
+        "denoiser\n"
         "passes: evaluations of the network",
     .options = options,
     .size = sizeof(mix_job),

@@ -59,11 +59,12 @@ ds_status ds__concept_check_drawing(ds_job *j, int64_t height, int64_t width, co
 
 ds_status ds__concept_warn(ds_job *j, ds_error *err)
 {
-    const char *reason = ds__noise_distilled(j->model);
+    const char *reason;
     char message[256];
+    ds_status st = ds__noise_distilled(&reason, j->model, err);
 
-    if (reason == NULL)
-        return DS_OK;
+    if (st != DS_OK || reason == NULL)
+        return st;
     snprintf(
         message, sizeof message,
         "the model seems distilled to a few steps (%s): it learnt few of the noise levels that "

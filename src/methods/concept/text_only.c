@@ -27,26 +27,33 @@ static ds_status keep_top(ds_text_only *out, int which, const double *value, int
 
 /* ---- embeddings -------------------------------------------------------------------------------- */
 
-/* Mean embedding of the concept's tokens, encoders side by side. */
-static ds_status embed(float *out, const ds_measure *m, const ds_tokenizer *t, const char *concept,
-                       ds_error *err)
+ds_status ds__mean_embedding(float *out, const ds_embeddings *e, const ds_tokenizer *t,
+                             const char *text, ds_error *err)
 {
-    ds_embeddings *e = NULL;
     ds_tokens *tokens = NULL;
-    ds_status st = ds_tokenizer_encode(t, &tokens, concept, err);
+    ds_status st = ds_tokenizer_encode(t, &tokens, text, err);
 
     if (st == DS_OK && tokens->count == 0)
-        st = ds_fail(err, DS_E_ARG, "\"%s\" has no tokens", concept);
-    if (st == DS_OK)
-        st = ds__embeddings_open(&e, m->model, err);
+        st = ds_fail(err, DS_E_ARG, "\"%s\" has no tokens", text);
     for (int p = 0; st == DS_OK && p < e->tables; p++) {
         for (int64_t k = 0; k < tokens->count; k++)
             for (int64_t x = 0; x < e->width[p]; x++)
                 out[x] += ds__embedding(e, p, tokens->ids[k])[x] / (float)tokens->count;
         out += e->width[p];
     }
-    ds__embeddings_close(e);
     ds_tokens_free(tokens);
+    return st;
+}
+
+static ds_status embed(float *out, const ds_measure *m, const ds_tokenizer *t, const char *concept,
+                       ds_error *err)
+{
+    ds_embeddings *e = NULL;
+    ds_status st = ds__embeddings_open(&e, m->model, err);
+
+    if (st == DS_OK)
+        st = ds__mean_embedding(out, e, t, concept, err);
+    ds__embeddings_close(e);
     return st;
 }
 

@@ -228,11 +228,12 @@ static void make_plan(ds_info *n, const ds_info_options *o)
 
 static ds_status warn_of_distillation(ds_info *n, ds_error *err)
 {
-    const char *reason = ds__noise_distilled(n->model);
+    const char *reason;
     char message[256];
+    ds_status st = ds__noise_distilled(&reason, n->model, err);
 
-    if (reason == NULL)
-        return DS_OK;
+    if (st != DS_OK || reason == NULL)
+        return st;
     snprintf(
         message, sizeof message,
         "the model seems distilled to a few steps (%s): it learnt few of the noise levels that are "

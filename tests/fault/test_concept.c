@@ -42,11 +42,13 @@ static ds_status run(const char *method, const setting *s, const char *out, ds_e
 
 static ds_status search_into(const char *out, ds_error *err)
 {
-    const setting s[] = { { "word", "q" },         { "prompt", "x <>" },   { "steps", "2" },
-                          { "batch", "1" },        { "restarts", "1" },    { "pictures", "1" },
-                          { "held-out", "2" },     { "bank-steps", "1" },  { "check-every", "2" },
-                          { "dictionary", words }, { "tokens", "3" },      { "from", "0" },
-                          { "sampler", "ddim" },   { "no-pictures", "true" }, { NULL, NULL } };
+    const setting s[] = {
+        { "word", "q" },         { "prompt", "x <>" },      { "steps", "2" },
+        { "batch", "1" },        { "restarts", "1" },       { "pictures", "1" },
+        { "held-out", "2" },     { "bank-steps", "1" },     { "check-every", "2" },
+        { "dictionary", words }, { "tokens", "3" },         { "from", "0" },
+        { "sampler", "ddim" },   { "no-pictures", "true" }, { NULL, NULL }
+    };
 
     return run("concept", s, out, err);
 }
@@ -58,17 +60,20 @@ static ds_status search(ds_error *err)
 
 static ds_status mix(ds_error *err)
 {
-    static const setting s[] = { { "word", "q" },      { "prompt", "x <>" }, { "name", "a" },
-                                 { "name", "b" },      { "name", "c" },      { "sentences", "1" },
-                                 { "neutral", "1" },   { "batch", "3" },     { NULL, NULL } };
+    static const setting s[] = { { "word", "q" },    { "prompt", "x <>" }, { "name", "a" },
+                                 { "name", "b" },    { "name", "c" },      { "sentences", "1" },
+                                 { "neutral", "1" }, { "batch", "3" },     { NULL, NULL } };
 
     return run("concept-mix", s, NULL, err);
 }
 
 static ds_status edit(ds_error *err)
 {
-    const setting s[] = { { "run", found },  { "scale", "c=2" },     { "steps", "1" },
-                           { "sampler", "ddim" },  { NULL, NULL } };
+    const setting s[] = { { "run", found },
+                          { "scale", "c=2" },
+                          { "steps", "1" },
+                          { "sampler", "ddim" },
+                          { NULL, NULL } };
 
     return run("concept-edit", s, NULL, err);
 }
@@ -139,7 +144,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    static const char *const files[] = { "run.json", "result.json", "tensors.safetensors",
+    static const char *const files[] = { "run.json",    "result.json",    "tensors.safetensors",
                                          "report.html", "q-equation.png", "q-sheet.png" };
     char path[200];
 

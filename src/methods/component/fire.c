@@ -16,9 +16,9 @@ typedef struct fire {
     const ds_alternatives *texts;
     int64_t neurons, batch;
     int64_t top[DS_FIRE_NEURONS];
-    int64_t first; /* picture that the batch begins with */
+    int64_t first;          /* picture that the batch begins with */
     double *square, *count; /* [neurons,pictures] */
-    ds_watcher watcher; /* lives as long as the measurement */
+    ds_watcher watcher;     /* lives as long as the measurement */
     ds_encoder *encoder;
     ds_measure *measure;
     ds_alternatives rows; /* text, none, text, none ... */
@@ -240,11 +240,10 @@ static void say(const fire *f, ds_result *r)
             most = v[i] > v[most] ? i : most;
             least = v[i] < v[least] ? i : least;
         }
-        ds__result_say(r, "  %s fires %.2f times as much on \"%s\" as on \"%s\"\n",
-                       ds__component_name(name, sizeof name, piece_of(f, k), f->w->sites,
-                                          DS_NEURONS),
-                       v[least] > 0.0 ? v[most] / v[least] : 0.0, f->texts->text[most],
-                       f->texts->text[least]);
+        ds__result_say(
+            r, "  %s fires %.2f times as much on \"%s\" as on \"%s\"\n",
+            ds__component_name(name, sizeof name, piece_of(f, k), f->w->sites, DS_NEURONS),
+            v[least] > 0.0 ? v[most] / v[least] : 0.0, f->texts->text[most], f->texts->text[least]);
     }
 }
 
@@ -276,11 +275,9 @@ static ds_status allocate(fire *f, ds_error *err)
 ds_status ds__fire(const component_scores *s, component_work *w, ds_job *j,
                    const ds_alternatives *texts, ds_error *err)
 {
-    fire f = { .s = s,
-               .w = w,
-               .job = j,
-               .texts = texts,
-               .batch = divisor(texts->count, w->q.batch) };
+    fire f = {
+        .s = s, .w = w, .job = j, .texts = texts, .batch = divisor(texts->count, w->q.batch)
+    };
     ds_status st = allocate(&f, err);
 
     if (st == DS_OK)

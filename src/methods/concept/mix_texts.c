@@ -72,8 +72,8 @@ static ds_status read(ds_mix_texts *x, int64_t k, const char *const *names, int6
     h = ds_conditions_hidden(ds_encoder_conditions(x->encoder));
     if (x->feature == NULL) {
         x->width = h.dim[2];
-        x->feature = ds_calloc((size_t)(x->sentences * (x->n + 1)),
-                               (size_t)x->width * sizeof *x->feature);
+        x->feature =
+            ds_calloc((size_t)(x->sentences * (x->n + 1)), (size_t)x->width * sizeof *x->feature);
     }
     if (x->feature == NULL)
         return ds_fail(err, DS_E_NOMEM, "no memory for what texts say");
@@ -93,8 +93,8 @@ static ds_status read_all(ds_mix_texts *x, ds_error *err)
     if (st == DS_OK && x->embedding == NULL)
         st = ds_fail(err, DS_E_NOMEM, "no memory for embeddings");
     for (int64_t i = 0; st == DS_OK && i < x->n; i++)
-        st = ds__mean_embedding(x->embedding + i * x->wide, x->table, x->tokenizer, x->name[i],
-                                err);
+        st =
+            ds__mean_embedding(x->embedding + i * x->wide, x->table, x->tokenizer, x->name[i], err);
     for (int64_t k = 0; st == DS_OK && k < x->sentences; k++)
         for (int64_t first = 0; st == DS_OK && first < x->n; first += TEXTS)
             st = read(x, k, x->name + first, x->n - first < TEXTS ? x->n - first : TEXTS, first,

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "job/option.h"
+#include "job/shard.h"
 
 static bool has_limits(const ds_option *o)
 {
@@ -97,8 +98,10 @@ static ds_status parse_part(option_entry *e, const char *text, ds_error *err)
     long long part, parts;
     char rest;
 
+    if (strcmp(text, "auto") == 0)
+        return ds__shard_auto(&e->part, ds__shard_environment, NULL, err);
     if (sscanf(text, "%lld/%lld%c", &part, &parts, &rest) != 2 || part < 0 || part >= parts)
-        return wrong(e, "I/N with I from 0 to N - 1", text, err);
+        return wrong(e, "I/N with I from 0 to N - 1, or auto", text, err);
     e->part = (ds_part_of){ part, parts };
     return DS_OK;
 }

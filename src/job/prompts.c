@@ -33,8 +33,7 @@ static ds_status add(prompt_list *l, const char *text, ds_error *err)
     return l->text[l->count++] != NULL ? DS_OK : no_memory(err);
 }
 
-/* Lines that are not empty, without their ends. */
-static ds_status add_lines(prompt_list *l, const char *path, ds_error *err)
+ds_status ds__prompts_add_file(prompt_list *l, const char *path, ds_error *err)
 {
     FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
     char *line = NULL;
@@ -74,7 +73,7 @@ void ds__prompts_free(prompt_list *l)
 /* The lines "word<TAB>kind" of a file, cut in two in place. */
 static ds_status read_words(prompt_list *words, const char *path, ds_error *err)
 {
-    ds_status st = add_lines(words, path, err);
+    ds_status st = ds__prompts_add_file(words, path, err);
 
     for (int64_t i = 0; st == DS_OK && i < words->count; i++) {
         char *tab = strchr(words->text[i], '\t');
@@ -168,7 +167,7 @@ ds_status ds__prompts_read(prompt_list *l, const ds_job *j, const prompt_options
     for (int64_t i = 0; st == DS_OK && i < o->prompt.count; i++)
         st = add(l, o->prompt.text[i], err);
     if (st == DS_OK && o->file != NULL)
-        st = add_lines(l, o->file, err);
+        st = ds__prompts_add_file(l, o->file, err);
     if (st == DS_OK && o->template != NULL)
         st = add_template(l, j, o, seed, err);
     if (st == DS_OK && l->count == 0)

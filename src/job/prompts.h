@@ -23,6 +23,8 @@ typedef struct prompt_list {
  * DS_E_ARG if there is none. Free with ds__prompts_free, also after a failure. */
 ds_status ds__prompts_read(prompt_list *l, const ds_job *j, const prompt_options *o, uint64_t seed,
                            ds_error *err);
+/* Adds the lines of a file ("-": standard input) that are not empty, without their ends. */
+ds_status ds__prompts_add_file(prompt_list *l, const char *path, ds_error *err);
 void ds__prompts_free(prompt_list *l); /* an all-zero list is allowed */
 
 #endif

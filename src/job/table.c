@@ -97,7 +97,7 @@ static ds_status write(char **out, size_t *bytes, json_t *flat, json_t *columns,
     return ds__buffer_take(&b, out, bytes, "a table", err);
 }
 
-ds_status ds__result_table(ds_result *r, json_t *rows, ds_error *err)
+ds_status ds__result_rows(ds_result *r, const char *file, json_t *rows, ds_error *err)
 {
     json_t *flat = json_array(), *columns = json_object(), *row, *value;
     const char *name;
@@ -119,11 +119,16 @@ ds_status ds__result_table(ds_result *r, json_t *rows, ds_error *err)
     else if (json_object_size(columns) > 0)
         st = write(&text, &bytes, flat, columns, err);
     if (st == DS_OK && json_object_size(columns) > 0)
-        st = ds__result_file(r, "table.csv", text, bytes, err);
+        st = ds__result_file(r, file, text, bytes, err);
     json_decref(rows);
     json_decref(flat);
     json_decref(columns);
     return st;
+}
+
+ds_status ds__result_table(ds_result *r, json_t *rows, ds_error *err)
+{
+    return ds__result_rows(r, "table.csv", rows, err);
 }
 
 /* ---- the main list ------------------------------------------------------------------------------ */

@@ -11,6 +11,9 @@
  * over `rows`; NULL: DS_E_NOMEM. */
 ds_status ds__result_table(ds_result *r, json_t *rows, ds_error *err);
 
+/* The same under another name. */
+ds_status ds__result_rows(ds_result *r, const char *name, json_t *rows, ds_error *err);
+
 /* The same of result.json's main list, unless the result has a table.csv: pictures, questions, concepts,
  * settings and the like. An object of objects is a list whose members' names are the first column; an
  * item that holds a list of objects itself (the words of a picture) gives a line for each of them. */

@@ -5,6 +5,11 @@
 
 #include <diffuscope/job.h>
 
+/* instruments.c: those that a sweep may run, ended by NULL. */
+extern const ds_method *const ds__instruments[];
+ds_status ds__instrument_find(const ds_method **out, const char *name, ds_error *err);
+
+extern const ds_method ds__method_sweep, ds__method_nothing;
 extern const ds_method ds__method_generate;
 extern const ds_method ds__method_daam;
 extern const ds_method ds__method_compare;

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <sys/stat.h>
+
 #include "base/file.h"
 #include "base/text.h"
 #include "job/files.h"
@@ -24,8 +26,9 @@ const ds_option ds__lines_rows[] = {
       .kind = DS_OPTION_PART,
       .offset = AT(part),
       .arg = "I/N",
-      .help = "measure only part I of N (I from 0): every N-th scene; --merge joins the parts' "
-              "folders" },
+      .alias = "shard",
+      .help = "measure only part I of N (I from 0): every N-th scene; auto: as the scheduler's "
+              "variables say; --merge joins the parts' folders" },
     { .name = "merge",
       .kind = DS_OPTION_WORDS,
       .offset = AT(merge),
@@ -265,6 +268,7 @@ static ds_status begin(study_lines *l, const char *const *free, ds_error *err)
 
 static ds_status open_file(study_lines *l, const char *const *free, ds_error *err)
 {
+    struct stat s;
     long good = 0;
     int fd;
     ds_status st = ds__run_file(l->path, sizeof l->path, l->job->common.folder, l->name, err);
@@ -273,7 +277,7 @@ static ds_status open_file(study_lines *l, const char *const *free, ds_error *er
         st = begin(l, free, err);
     if (st == DS_OK)
         st = read_lines(l, l->path, &good, err);
-    if (st == DS_OK && access(l->path, F_OK) == 0 && truncate(l->path, good) != 0)
+    if (st == DS_OK && stat(l->path, &s) == 0 && s.st_size > good && truncate(l->path, good) != 0)
         st = io_failed(l, err);
     if (st == DS_OK)
         st = ds__file_append(&fd, l->path, err);

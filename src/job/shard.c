@@ -47,8 +47,9 @@ static ds_status number(int64_t *out, const char *name, shard_variable *get, voi
     *out = text != NULL ? strtoll(text, &end, 10) : 0;
     return text != NULL && end != text && *end == '\0' && errno == 0 && *out >= 0
                ? DS_OK
-               : ds_fail(err, DS_E_ARG, "auto: the variable %s: expected a whole number, found %s%s%s",
-                         name, text != NULL ? "\"" : "", text != NULL ? text : "none",
+               : ds_fail(err, DS_E_ARG,
+                         "auto: the variable %s: expected a whole number, found %s%s%s", name,
+                         text != NULL ? "\"" : "", text != NULL ? text : "none",
                          text != NULL ? "\"" : "");
 }
 
@@ -72,8 +73,8 @@ static ds_status read_source(ds_part_of *out, const source *s, shard_variable *g
         count = (count - first) / step + 1;
     index = (index - first) / step;
     if (index < 0 || index >= count)
-        return ds_fail(err, DS_E_ARG, "auto: %s says part %lld of %lld; expected 0 to one less", s->who,
-                       (long long)index, (long long)count);
+        return ds_fail(err, DS_E_ARG, "auto: %s says part %lld of %lld; expected 0 to one less",
+                       s->who, (long long)index, (long long)count);
     *out = (ds_part_of){ index, count };
     return DS_OK;
 }
@@ -96,9 +97,10 @@ ds_status ds__shard_auto(ds_part_of *out, shard_variable *get, void *user, ds_er
     ds_status st = DS_OK;
 
     if (array == NULL && process == NULL)
-        return ds_fail(err, DS_E_ARG,
-                       "auto: no scheduler says which part this is (Slurm, PBS, SGE, LSF, Kubernetes, AWS "
-                       "Batch, torchrun, Open MPI, PMI); give I/N");
+        return ds_fail(
+            err, DS_E_ARG,
+            "auto: no scheduler says which part this is (Slurm, PBS, SGE, LSF, Kubernetes, AWS "
+            "Batch, torchrun, Open MPI, PMI); give I/N");
     if (array != NULL)
         st = read_source(&a, array, get, user, err);
     if (st == DS_OK && process != NULL)

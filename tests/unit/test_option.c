@@ -147,7 +147,9 @@ static bool stands_apart(const ds_method *m, const char *option)
     };
 
     if ((m->parts & DS_JOB_OWN_MODEL) != 0 && strcmp(option, "model") == 0)
-        return true;                    /* it lists several */
+        return true;                   /* it lists several */
+    if (strcmp(m->name, "sweep") == 0) /* "0:20" for a list; any instrument */
+        return strcmp(option, "seeds") == 0 || strcmp(option, "method") == 0;
     if (strcmp(m->name, "export") == 0) /* a file or a folder; the edits that go into it */
         return strcmp(option, "out") == 0 || strcmp(option, "edit") == 0;
     return (strstr(m->name, "concept") != NULL || strstr(m->name, "component") != NULL) &&

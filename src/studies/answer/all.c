@@ -53,7 +53,7 @@ static ds_status keep(ds_job *j, const answer_statistics *s, int64_t n, const an
         st = ds__result_set(j->result, "card", json_incref(card), err);
     if (st == DS_OK && n > 0)
         st = ds__answer_csv(j, s, n, err);
-    if (st == DS_OK)
+    if (st == DS_OK && !from->has_items)
         st = ds__answer_items(j, t, err);
     if (st == DS_OK)
         st = ds__answer_page(j, t, s, n, card, from, err);

@@ -136,6 +136,7 @@ typedef struct answer_source {
     const char *what;   /* "occupation": what a condition is */
     json_t *provenance; /* object of texts and numbers; borrowed */
     json_t *card;       /* object of the plan's own texts; NULL: none */
+    bool has_items;     /* the caller writes items.csv */
     bool
         side_by_side; /* the gallery lays the conditions' pictures of a prompt and seed beside each other */
 } answer_source;

@@ -19,10 +19,10 @@ enum { MOST_NUMBERS = 512 };
 /* Options of a model, without which none is opened anew. */
 static json_t *model_options(const plan_item *item)
 {
-    static const char *const names[] = { "model",        "config",         "prediction",
-                                         "vae",          "text-encoder",   "text-encoder-2",
-                                         "lora",         "lora-dir",       "lora-partial",
-                                         "embedding",    "emphasis",       "compute" };
+    static const char *const names[] = {
+        "model", "config",   "prediction",   "vae",       "text-encoder", "text-encoder-2",
+        "lora",  "lora-dir", "lora-partial", "embedding", "emphasis",     "compute"
+    };
     json_t *out = json_object();
 
     for (size_t i = 0; i < DS_COUNT(names); i++)
@@ -186,8 +186,10 @@ static const json_t *value_of(const json_t *object)
 /* What was asked, and what it cost, are none of the answer. */
 static bool is_answer(const char *name)
 {
-    static const char *const others[] = { "seed",  "steps", "width",    "height", "cost",
-                                          "calls", "bytes", "question", "layers", "denoiser_calls" };
+    static const char *const others[] = {
+        "seed",  "steps", "width",    "height", "cost",
+        "calls", "bytes", "question", "layers", "denoiser_calls"
+    };
     bool found = false;
 
     for (size_t i = 0; i < DS_COUNT(others); i++)
@@ -212,7 +214,8 @@ static void take(json_t *to, const char *path, const json_t *value)
             take(to, at, one);
     }
     json_array_foreach ((json_t *)value, i, one) {
-        if (json_array_size(value) == 1) /* the only one needs no name, and compares with another's */
+        if (json_array_size(value) ==
+            1) /* the only one needs no name, and compares with another's */
             snprintf(at, sizeof at, "%s", path);
         else if (name_of(one) != NULL)
             snprintf(at, sizeof at, "%s.%.80s", path, name_of(one));

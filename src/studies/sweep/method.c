@@ -36,11 +36,11 @@ typedef struct sweep_job {
 #define AT(field) offsetof(sweep_job, field)
 
 /* Where the plan came from does not matter: each line has the key of its item. */
-static const char *const not_of_items[] = {
-    "plan",       "method", "prompts", "seeds", "set",    "by",   "keep",  "dry-run",
-    "measure",    "baseline", "truth", "over",  "correction", "purpose", "population", "metric",
-    "harm",       "limits", NULL
-};
+static const char *const not_of_items[] = { "plan",       "method",   "prompts",    "seeds",
+                                            "set",        "by",       "keep",       "dry-run",
+                                            "measure",    "baseline", "truth",      "over",
+                                            "correction", "purpose",  "population", "metric",
+                                            "harm",       "limits",   NULL };
 
 /* ---- the plan ----------------------------------------------------------------------------------- */
 
@@ -146,18 +146,18 @@ static ds_status dry_run(ds_job *j, sweep_job *o, ds_error *err)
     seconds = ds__seconds() - start;
     getrusage(RUSAGE_SELF, &use);
     hours = seconds * (double)o->plan.items / 3600;
-    st = ds__result_set(
-        j->result, "estimate",
-        json_pack("{s:I, s:f, s:f, s:f, s:I}", "items", (json_int_t)o->plan.items, "seconds_per_item",
-                  seconds, "hours", hours, "hours_per_part", hours / (double)parts, "memory",
-                  (json_int_t)use.ru_maxrss * 1024),
-        err);
-    ds__result_say(j->result,
-                   "%lld items of %s; one of them, run: %.3g s, %.3g GB of memory\n"
-                   "all: %.3g hours on this machine with these threads; in %lld parts %.3g hours each\n",
-                   (long long)o->plan.items, o->plan.method->name, seconds,
-                   (double)use.ru_maxrss / (1 << 20), hours, (long long)parts,
-                   hours / (double)parts);
+    st =
+        ds__result_set(j->result, "estimate",
+                       json_pack("{s:I, s:f, s:f, s:f, s:I}", "items", (json_int_t)o->plan.items,
+                                 "seconds_per_item", seconds, "hours", hours, "hours_per_part",
+                                 hours / (double)parts, "memory", (json_int_t)use.ru_maxrss * 1024),
+                       err);
+    ds__result_say(
+        j->result,
+        "%lld items of %s; one of them, run: %.3g s, %.3g GB of memory\n"
+        "all: %.3g hours on this machine with these threads; in %lld parts %.3g hours each\n",
+        (long long)o->plan.items, o->plan.method->name, seconds, (double)use.ru_maxrss / (1 << 20),
+        hours, (long long)parts, hours / (double)parts);
     return st;
 }
 
@@ -206,10 +206,11 @@ static ds_status check_lines(const sweep_job *o, const json_t *all, ds_error *er
             if (was == NULL)
                 json_object_set_new(known, model, json_string(text_of(line, "weights")));
             else if (strcmp(was, text_of(line, "weights")) != 0)
-                st = ds_fail(err, DS_E_FORMAT,
-                             "item %lld was made with other weights (%.12s) than the items before it "
-                             "(%.12s); shards of two models do not belong together",
-                             (long long)k, text_of(line, "weights"), was);
+                st = ds_fail(
+                    err, DS_E_FORMAT,
+                    "item %lld was made with other weights (%.12s) than the items before it "
+                    "(%.12s); shards of two models do not belong together",
+                    (long long)k, text_of(line, "weights"), was);
         }
         ds__plan_item_clear(&item);
     }
@@ -231,11 +232,11 @@ static ds_status check_all(const sweep_job *o, const study_lines *l, ds_error *e
             snprintf(some + strlen(some), sizeof some - strlen(some), "%s%lld",
                      missing > 1 ? ", " : "", (long long)k);
     }
-    return missing == 0 ? DS_OK
-                        : ds_fail(err, DS_E_NOMATCH,
-                                  "%lld of %lld items are in none of the folders: %s%s",
-                                  (long long)missing, (long long)o->plan.items, some,
-                                  missing > 8 ? ", ..." : "");
+    return missing == 0
+               ? DS_OK
+               : ds_fail(err, DS_E_NOMATCH, "%lld of %lld items are in none of the folders: %s%s",
+                         (long long)missing, (long long)o->plan.items, some,
+                         missing > 8 ? ", ..." : "");
 }
 
 /* Pictures of the folders that are merged. */
@@ -300,8 +301,10 @@ static json_t *ranges_of(const json_t *all)
                 json_object_set_new(out, name, json_pack("[f, f]", x, x));
                 continue;
             }
-            json_real_set(json_array_get(range, 0), fmin(x, json_real_value(json_array_get(range, 0))));
-            json_real_set(json_array_get(range, 1), fmax(x, json_real_value(json_array_get(range, 1))));
+            json_real_set(json_array_get(range, 0),
+                          fmin(x, json_real_value(json_array_get(range, 0))));
+            json_real_set(json_array_get(range, 1),
+                          fmax(x, json_real_value(json_array_get(range, 1))));
         }
     return out;
 }
@@ -346,15 +349,15 @@ static ds_status make_rows(ds_job *j, const sweep_job *o, const json_t *all, ans
         ds__plan_text(part[ANSWER_PROMPT], sizeof part[0], item.unit);
         snprintf(key, sizeof key, "%lld", (long long)scene_of(line));
         if (text_of(line, "picture")[0] != '\0')
-            st = ds__run_file(picture, sizeof picture, j->common.folder, text_of(line, "picture"), err);
+            st = ds__run_file(picture, sizeof picture, j->common.folder, text_of(line, "picture"),
+                              err);
         if (st == DS_OK)
             st = ds__table_add(t, parts, key, picture[0] != '\0' ? picture : NULL, err);
-        json_array_append_new(rows, json_pack("{s:s, s:s, s:s, s:s, s:s*}", "item", key, "condition",
-                                              part[ANSWER_CONDITION], "prompt", part[ANSWER_PROMPT],
-                                              "seed", part[ANSWER_SEED], "picture",
-                                              text_of(line, "picture")[0] != '\0'
-                                                  ? text_of(line, "picture")
-                                                  : NULL));
+        json_array_append_new(
+            rows, json_pack("{s:s, s:s, s:s, s:s, s:s*}", "item", key, "condition",
+                            part[ANSWER_CONDITION], "prompt", part[ANSWER_PROMPT], "seed",
+                            part[ANSWER_SEED], "picture",
+                            text_of(line, "picture")[0] != '\0' ? text_of(line, "picture") : NULL));
         json_object_foreach (json_object_get(line, "numbers"), name, value) {
             json_object_set(json_array_get(rows, i), name, value);
             if (st == DS_OK && (tells(ranges, name) || is_asked(o, name)))
@@ -372,7 +375,8 @@ static ds_status answer(ds_job *j, const sweep_job *o, const json_t *all, ds_err
     json_t *rows = json_array(), *from = json_object();
     const answer_source source = { .what = ds__plan_condition(&o->plan),
                                    .provenance = from,
-                                   .card = json_object_get(o->plan.root, "card") };
+                                   .card = json_object_get(o->plan.root, "card"),
+                                   .has_items = true };
     ds_status st = make_rows(j, o, all, &t, rows, err);
 
     json_object_set_new(from, "diffuscope", json_string(DS_VERSION));
@@ -384,15 +388,16 @@ static ds_status answer(ds_job *j, const sweep_job *o, const json_t *all, ds_err
         st = ds__result_set(j->result, "plan", json_incref(o->plan.root), err);
     if (st == DS_OK)
         st = ds__result_set(j->result, "items", json_integer(o->plan.items), err);
-    if (st == DS_OK)
-        st = ds__result_rows(j->result, "items.csv", json_incref(rows), err);
     if (st == DS_OK && t.measures > 0)
         st = ds__answer_all(j, &t, &o->answer, &source, err);
-    else if (st == DS_OK)
-        ds__result_say(j->result,
-                       "%lld items of %s, which have no numbers: `audit items.csv --labels FILE` sums up "
-                       "what a judge says of the pictures\n",
-                       (long long)json_array_size(all), o->plan.method->name);
+    if (st == DS_OK)
+        st = ds__result_rows(j->result, "items.csv", json_incref(rows), err);
+    if (st == DS_OK && t.measures == 0)
+        ds__result_say(
+            j->result,
+            "%lld items of %s, which have no numbers: `audit items.csv --labels FILE` sums up "
+            "what a judge says of the pictures\n",
+            (long long)json_array_size(all), o->plan.method->name);
     json_decref(rows);
     json_decref(from);
     ds__table_free(&t);
@@ -448,7 +453,8 @@ static const ds_option rows[] = {
       .kind = DS_OPTION_TEXT,
       .offset = AT(method),
       .arg = "NAME",
-      .help = "instrument that each item runs, such as generate, daam, info; without it, the plan's" },
+      .help =
+          "instrument that each item runs, such as generate, daam, info; without it, the plan's" },
     { .name = "prompts",
       .kind = DS_OPTION_FILE,
       .offset = AT(prompts),
@@ -468,8 +474,9 @@ static const ds_option rows[] = {
       .kind = DS_OPTION_TEXT,
       .offset = AT(by),
       .arg = "NAME",
-      .help = "what a condition is: an option or label of the plan; without it the plan's, or what is "
-              "neither prompt nor seed" },
+      .help =
+          "what a condition is: an option or label of the plan; without it the plan's, or what is "
+          "neither prompt nor seed" },
     { .name = "keep",
       .kind = DS_OPTION_CHOICE,
       .offset = AT(keep),
@@ -487,18 +494,23 @@ static const ds_option rows[] = {
 
 const ds_method ds__method_sweep = {
     .name = "sweep",
-    .purpose = "many prompts, seeds, models and options: one list of items, in parts, and an answer",
+    .purpose = "many prompts, seeds and models as one list, in parts, with an answer",
     .description =
         "Runs an instrument for each item of a plan. The list is the product of what the plan "
-        "varies; each item has a key, by which parts are checked when they are merged. What an item "
+        "varies; each item has a key, by which parts are checked when they are merged. What an "
+        "item "
         "gave is written at once (items.jsonl, pictures/), so a run that was ended goes on with "
-        "--resume. --shard I/N runs every N-th item, --shard auto what the cluster's scheduler says; "
+        "--resume. --shard I/N runs every N-th item, --shard auto what the cluster's scheduler "
+        "says; "
         "--merge joins the parts' folders to the result of one run.\n\n"
-        "The answer is that of `audit`: means of conditions with intervals, differences, what could "
-        "have been seen. The run folder holds items.csv, a row per item, for `audit` with labels of "
+        "The answer is that of `audit`: means of conditions with intervals, differences, what "
+        "could "
+        "have been seen. The run folder holds items.csv, a row per item, for `audit` with labels "
+        "of "
         "a judge.",
-    .example = "diffuscope sweep --method daam --prompts prompts.txt --seeds 0:20 --set word=cat --out "
-               "sweep",
+    .example =
+        "diffuscope sweep --method daam --prompts prompts.txt --seeds 0:20 --set word=cat --out "
+        "sweep",
     .results = "items: how many\n"
                "plan: as it was given\n"
                "estimate: of --dry-run: {items, seconds_per_item, hours, hours_per_part, memory}\n"

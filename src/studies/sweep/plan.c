@@ -38,17 +38,18 @@ static json_t *numbers(const char *text)
 
 static ds_status add_values(plan_axis *to, const char *name, json_t *value, ds_error *err)
 {
-    json_t *list = json_is_string(value) ? numbers(json_string_value(value))
+    json_t *list = json_is_string(value)  ? numbers(json_string_value(value))
                    : json_is_array(value) ? json_incref(value)
                                           : NULL;
     const int64_t n = (int64_t)json_array_size(list);
 
     if (n == 0) {
         json_decref(list);
-        return ds_fail(err, DS_E_FORMAT,
-                       "plan: \"%.60s\": expected a list of values, or \"A:B\" for the numbers from "
-                       "A to B - 1",
-                       name);
+        return ds_fail(
+            err, DS_E_FORMAT,
+            "plan: \"%.60s\": expected a list of values, or \"A:B\" for the numbers from "
+            "A to B - 1",
+            name);
     }
     if (to->count != 0 && to->count != n) {
         json_decref(list);
@@ -117,10 +118,11 @@ static ds_status read_root(sweep_plan *p, const char *method, plan_find *find, d
         for (size_t i = 0; i < DS_COUNT(known); i++)
             is = is || strcmp(name, known[i]) == 0;
         if (!is)
-            return ds_fail(err, DS_E_FORMAT,
-                           "plan: unknown member \"%.60s\"; expected method, options, each, zip, by "
-                           "or card",
-                           name);
+            return ds_fail(
+                err, DS_E_FORMAT,
+                "plan: unknown member \"%.60s\"; expected method, options, each, zip, by "
+                "or card",
+                name);
     }
     p->fixed = json_object_get(p->root, "options");
     if (p->fixed != NULL && !json_is_object(p->fixed))
@@ -210,9 +212,9 @@ void ds__plan_text(char *out, size_t size, const json_t *value)
 static bool in_table(const ds_option *o, const char *name)
 {
     for (; o != NULL && (o->kind == DS_OPTION_BLOCK || o->name != NULL); o++)
-        if (o->kind == DS_OPTION_BLOCK ? in_table(o->block, name)
-                                       : strcmp(o->name, name) == 0 ||
-                                             (o->alias != NULL && strcmp(o->alias, name) == 0))
+        if (o->kind == DS_OPTION_BLOCK
+                ? in_table(o->block, name)
+                : strcmp(o->name, name) == 0 || (o->alias != NULL && strcmp(o->alias, name) == 0))
             return true;
     return false;
 }
@@ -303,10 +305,11 @@ static ds_status check_labels(const sweep_plan *p, const json_t *labels, const j
         json_object_foreach ((json_t *)given, option, text)
             used = used || (json_is_string(text) && strstr(json_string_value(text), place) != NULL);
         if (!used)
-            return ds_fail(err, DS_E_FORMAT,
-                           "plan: \"%.60s\" is no option of %s, no text holds {%.60s}, and it is not "
-                           "called condition",
-                           name, p->method->name, name);
+            return ds_fail(
+                err, DS_E_FORMAT,
+                "plan: \"%.60s\" is no option of %s, no text holds {%.60s}, and it is not "
+                "called condition",
+                name, p->method->name, name);
     }
     return DS_OK;
 }

@@ -54,7 +54,8 @@ typedef struct plan_item {
     json_t *options; /* name -> value */
     json_t *labels;  /* name -> value: those of the axes, also of options */
     char key[65];
-    json_t *unit; /* the prompt, with all labels put in but that of the condition; NULL: there is none */
+    json_t *
+        unit; /* the prompt, with all labels put in but that of the condition; NULL: there is none */
 } plan_item;
 
 ds_status ds__plan_item(plan_item *out, const sweep_plan *p, int64_t k, ds_error *err);

@@ -14,16 +14,16 @@
 /* The model of the items that are under way: opened by a job that is checked and never runs. */
 typedef struct sweep_model {
     ds_job *holder;
-    char *key;     /* its options as JSON */
-    char sha[65];  /* of its weights; "" for a method without a model */
-} sweep_model; /* all zero is none */
+    char *key;    /* its options as JSON */
+    char sha[65]; /* of its weights; "" for a method without a model */
+} sweep_model;    /* all zero is none */
 
 typedef struct sweep_items {
     ds_job *job; /* the sweep's */
     const sweep_plan *plan;
     sweep_model model;
     json_t *hashes; /* object: a model's key -> SHA-256 of its weights */
-    bool pictures; /* are kept */
+    bool pictures;  /* are kept */
 } sweep_items;
 
 void ds__sweep_close(sweep_items *s);

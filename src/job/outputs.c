@@ -116,7 +116,6 @@ static ds_status is_empty(bool *empty, const char *path, ds_error *err)
     const struct dirent *e;
 
     *empty = true;
-    ds__clean_leftovers(path, 3);
     d = opendir(path);
     if (d == NULL && (errno == ENOENT || errno == EACCES))
         return DS_OK;
@@ -139,6 +138,9 @@ static ds_status check_outdir(const ds_option_set *s, const char *path, ds_error
 
     if (st == DS_OK && !empty)
         st = check_targets(path, err);
+    if (st == DS_OK && !empty &&
+        (flag(s, "force") || flag(s, "resume"))) /* of a folder that is ours */
+        ds__clean_leftovers(path, 3);
     if (st == DS_OK && (empty || flag(s, "force")))
         return check_writable(path, true, err);
     if (st != DS_OK)

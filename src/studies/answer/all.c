@@ -74,7 +74,7 @@ ds_status ds__answer_all(ds_job *j, const answer_table *t, const answer_options 
         st = choose(which, &n, j, t, o, from->side_by_side, err);
     for (int64_t i = 0; st == DS_OK && i < n; i++) {
         st = ds__answer_measure(&s[i], t, o, which[i], err);
-        if (st == DS_OK && o->truth != NULL)
+        if (st == DS_OK && o->truth != NULL && i == 0)
             st = ds__answer_truth(&s[i], err);
         if (st == DS_OK)
             st = ds__job_progress(j, "measures", i + 1, n, err);

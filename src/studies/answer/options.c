@@ -32,7 +32,8 @@ const ds_option ds__answer_rows[] = {
       .kind = DS_OPTION_FILE,
       .offset = AT(truth),
       .arg = "FILE",
-      .help = "known numbers of conditions, such as labour statistics: lines of a condition and a "
+      .help = "known numbers of the first measure, such as labour statistics: lines of a condition "
+              "and a "
               "number, or a JSON object" },
     { .name = "purpose",
       .kind = DS_OPTION_TEXT,

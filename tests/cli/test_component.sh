@@ -114,6 +114,25 @@ sys.exit(load(sys.argv[1] + "/ab/tensors.safetensors") != load(sys.argv[1] + "/b
 CHECK
 expect 0 'weights of' component save --edit "$dir/e" --lora "$dir/e.safetensors" --export "$dir/edited"
 expect 0 'weights of' component save --edit "$dir/w" --diff "$dir/w.safetensors"
+# The LoRA at strength 1 draws what the edited model draws, to 1e-5, and not what the model itself does.
+draw() {
+    expect 0 '' generate -p 'a red cat' --seed 3 --steps 3 --sampler ddim --cfg-scale 3 "$@"
+}
+draw -m "$dir/edited" --out "$dir/drawn-edited"
+draw -m "$m" --lora "$dir/e.safetensors=1" --out "$dir/drawn-lora"
+draw -m "$m" --out "$dir/drawn"
+python3 - "$dir" <<'CHECK' || fail 'the LoRA is not the edit'
+import array, json, struct, sys
+def load(f):
+    d = open(f + "/tensors.safetensors", "rb").read(); n = struct.unpack("<Q", d[:8])[0]; h = json.loads(d[8:8 + n])["latents"]
+    a, b = h["data_offsets"]
+    return array.array("f", d[8 + n + a:8 + n + b])
+edited, lora, model = (load(sys.argv[1] + "/" + x) for x in ("drawn-edited", "drawn-lora", "drawn"))
+largest = max(map(abs, edited))
+far = lambda a, b: max(abs(x - y) for x, y in zip(a, b)) / largest
+assert far(edited, lora) < 1e-5, far(edited, lora)
+assert far(edited, model) > 1e-4, far(edited, model)
+CHECK
 expect 0 '"parameters": 131163' inspect -m "$dir/edited" --json
 expect 0 'weights of' component save --edit "$dir/e" --export "$dir/edited.safetensors"
 [ -f "$dir/edited.safetensors" ] || fail 'a name that ends in .safetensors is a single file'

@@ -35,6 +35,15 @@ PYTHON
 expect 0 'a cat                               1 [' audit "$dir/g2" --labels "$dir/labels.csv"
 expect 3 'expected a run of several pictures' audit "$dir/none"
 
+# Two sweeps of one plan: pictures of the same items beside each other.
+for steps in 2 3; do
+    printf '{"method": "generate", "options": {"model": "%s", "steps": %s, "width": 64, "height": 64},
+        "each": {"prompt": ["a cat", "a dog"], "seed": "0:2"}}' "$m" $steps >"$dir/plan$steps.json"
+    expect 0 '' sweep "$dir/plan$steps.json" --out "$dir/s$steps" -q
+done
+expect 0 'plan.steps: 2 | 3' compare "$dir/s2" "$dir/s3" --out "$dir/ss"
+[ "$(grep -o 'loading="lazy"' "$dir/ss/report.html" | wc -l)" = 8 ] || fail "the pictures of two sweeps"
+
 # Items of audits: differences on the same prompts and seeds, whatever their order.
 python3 - "$dir" <<'PYTHON'
 import random, sys

@@ -68,7 +68,7 @@ static ds_status add_item(answer_table *t, const char *condition, const char *pa
                           const ds__csv *c, int64_t r, ds_error *err)
 {
     const char *picture = ds__csv_cell(c, r, 4);
-    char item[PATH], prompt[PATH];
+    char item[PATH], prompt[PATH], inside[PATH];
     const char *part[ANSWER_PARTS] = { condition, prompt, ds__csv_cell(c, r, 3) };
     ds_status st;
 
@@ -79,6 +79,9 @@ static ds_status add_item(answer_table *t, const char *condition, const char *pa
     }
     snprintf(prompt, sizeof prompt, "%.2000s: %.2000s", ds__csv_cell(c, r, 1),
              ds__csv_cell(c, r, 2));
+    if (picture[0] != '\0' && picture[0] != '/' &&
+        snprintf(inside, sizeof inside, "%s/%s", path, picture) < PATH && access(inside, R_OK) == 0)
+        picture = inside; /* a sweep's; those of `audit` are as its table named them */
     st = ds__table_add(t, part, item,
                        picture[0] != '\0' && access(picture, R_OK) == 0 ? picture : NULL, err);
     for (int64_t k = 5; st == DS_OK && k < c->columns; k++)

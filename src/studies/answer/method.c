@@ -2,6 +2,8 @@
 
 #include "studies/answer/answer.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "methods/methods.h"
@@ -54,10 +56,53 @@ static ds_status check(ds_job *j, void *options, ds_error *err)
     return st;
 }
 
+/* Of a sweep, what all of its items have: model, sampler, steps ... */
+static void add_plan(json_t *to, const char *record)
+{
+    const char *end = strrchr(record, '/');
+    char file[4300];
+    json_t *result, *options;
+
+    snprintf(file, sizeof file, "%.*sresult.json", end != NULL ? (int)(end + 1 - record) : 0,
+             record);
+    result = json_load_file(file, 0, NULL);
+    options = json_object_get(json_object_get(result, "plan"), "options");
+    if (options != NULL)
+        json_object_set(to, "plan", options);
+    json_decref(result);
+}
+
+/* What the run that left a table says of itself: command, model, plan; nothing where no record lies beside it. */
+static void add_record(json_t *records, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char file[4200];
+    json_t *record, *options, *model;
+
+    if (is_folder(path))
+        snprintf(file, sizeof file, "%.4000s/run.json", path);
+    else
+        snprintf(file, sizeof file, "%.*srun.json", slash != NULL ? (int)(slash + 1 - path) : 0,
+                 path);
+    record = json_load_file(file, 0, NULL);
+    if (record == NULL)
+        return;
+    options = json_object_get(record, "options");
+    model = json_object_get(record, "model");
+    json_object_set_new(records, file,
+                        json_pack("{s:s?, s:s?, s:s?, s:s?}", "command",
+                                  json_string_value(json_object_get(record, "command")), "model",
+                                  json_string_value(json_object_get(model, "path")), "model_sha256",
+                                  json_string_value(json_object_get(model, "sha256")), "sampler",
+                                  json_string_value(json_object_get(options, "sampler"))));
+    add_plan(json_object_get(records, file), file);
+    json_decref(record);
+}
+
 static ds_status run(ds_job *j, void *options, ds_error *err)
 {
     audit_job *o = options;
-    json_t *from = json_object(), *files = json_array();
+    json_t *from = json_object(), *files = json_array(), *records = json_object();
     answer_source source = { .what = o->by, .provenance = from };
     ds_status st;
 
@@ -65,7 +110,10 @@ static ds_status run(ds_job *j, void *options, ds_error *err)
         json_array_append_new(files, json_string(o->tables.text[i]));
     for (int64_t i = 0; i < o->read.labels.count; i++)
         json_array_append_new(files, json_string(o->read.labels.text[i]));
+    for (int64_t i = 0; i < o->tables.count; i++)
+        add_record(records, o->tables.text[i]);
     json_object_set_new(from, "files", files);
+    json_object_set_new(from, "records", records);
     json_object_set_new(from, "diffuscope", json_string(DS_VERSION));
     st = ds__answer_all(j, &o->table, &o->answer, &source, err);
     json_decref(from);

@@ -44,18 +44,26 @@ static ds_status load_record(json_t **out, const char *folder, ds_error *err)
     return st == DS_OK ? ds__json_load(out, file, err) : st;
 }
 
-static void note_option(compare_runs *c, const char *name, const json_t *const *record, int64_t n)
+/* One member of the options of each, or with `plan` of the plans that sweeps keep in their results. */
+static void note_option(compare_runs *c, const char *name, json_t *const *record, int64_t n,
+                        bool plan)
 {
     json_t *values = json_array();
+    char shown[200];
 
+    snprintf(shown, sizeof shown, "%s%.180s", plan ? "plan." : "", name);
     for (int64_t i = 0; i < n; i++) {
-        const json_t *v = json_object_get(json_object_get(record[i], "options"), name);
+        const json_t *from = plan ? json_object_get(record[i], "plan") : record[i], *v;
+
+        v = json_object_get(json_object_get(from, "options"), name);
+        if (plan && v == NULL && strcmp(name, "options") != 0)
+            v = json_object_get(from, name);
 
         json_array_append_new(values, v != NULL ? json_deep_copy(v) : json_null());
     }
     for (int64_t i = 1; i < n; i++)
         if (!json_equal(json_array_get(values, 0), json_array_get(values, (size_t)i))) {
-            json_object_set(c->differ, name, values);
+            json_object_set(c->differ, shown, values);
             break;
         }
     json_decref(values);
@@ -96,7 +104,7 @@ static ds_status compare_records(compare_runs *c, const ds_texts *folders, json_
         return st;
     json_object_foreach (json_object_get(record[0], "options"), name, v)
         if (!is_outside(name))
-            note_option(c, name, (const json_t *const *)record, folders->count);
+            note_option(c, name, record, folders->count, false);
     v = json_array();
     for (int64_t i = 0; i < folders->count; i++)
         json_array_append(v, json_object_get(json_object_get(record[i], "model"), "sha256") != NULL
@@ -107,6 +115,33 @@ static ds_status compare_records(compare_runs *c, const ds_texts *folders, json_
             json_object_set(c->differ, "model.sha256", v);
     json_decref(v);
     return DS_OK;
+}
+
+/* Sweeps of one plan differ in its options; of others, in what it is a product of. */
+static ds_status compare_plans(compare_runs *c, const ds_texts *folders, ds_error *err)
+{
+    json_t **result = ds_calloc((size_t)folders->count + 1, sizeof *result), *v;
+    const char *name;
+    char file[4200];
+    ds_status st = result != NULL ? DS_OK : no_memory(err);
+
+    for (int64_t i = 0; st == DS_OK && i < folders->count; i++) {
+        st = ds__run_file(file, sizeof file, folders->text[i], "result.json", err);
+        if (st == DS_OK)
+            st = ds__json_load(&result[i], file, err);
+    }
+    if (st == DS_OK) {
+        json_object_foreach (json_object_get(json_object_get(result[0], "plan"), "options"), name,
+                             v)
+            note_option(c, name, result, folders->count, true);
+        json_object_foreach (json_object_get(result[0], "plan"), name, v)
+            if (strcmp(name, "options") != 0)
+                note_option(c, name, result, folders->count, true);
+    }
+    for (int64_t i = 0; result != NULL && i < folders->count; i++)
+        json_decref(result[i]);
+    ds_free(result);
+    return st;
 }
 
 /* ---- names ------------------------------------------------------------------------------------- */
@@ -226,6 +261,8 @@ ds_status ds__compare_runs_read(compare_runs *c, const ds_texts *folders, ds_err
         st = name_runs(c, folders, err);
     if (st == DS_OK)
         st = compare_records(c, folders, record, err);
+    if (st == DS_OK)
+        st = compare_plans(c, folders, err);
     if (st == DS_OK)
         st = read_items(c, folders, err);
     if (st == DS_OK)

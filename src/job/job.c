@@ -279,7 +279,8 @@ static ds_status resolve_model(ds_job *j, ds_error *err)
     return st;
 }
 
-/* What the model's folder recommends; a model that was handed in has no folder unless it is named. */
+/* What the folder recommends that the model is, or that configures it; a model that was handed in has no
+ * folder unless it is named. */
 static ds_status apply_settings(ds_job *j, ds_error *err)
 {
     const int i = ds_option_find(j->set, "model");
@@ -289,7 +290,8 @@ static ds_status apply_settings(ds_job *j, ds_error *err)
     if (i < 0 || (j->method->parts & DS_JOB_OWN_MODEL) != 0 || j->common.model == NULL ||
         (j->o.model != NULL && !ds_option_given(j->set, i)))
         return DS_OK;
-    st = ds__settings_apply(j->set, j->common.model, &j->words, &told, err);
+    st = ds__settings_apply(j->set, j->common.config != NULL ? j->common.config : j->common.model,
+                            &j->words, &told, err);
     if (st == DS_OK && told != NULL) {
         ds__job_remark(j, "as the model's folder recommends (" DS_SETTINGS "): %s", told);
         st = ds__record_options(j, err);

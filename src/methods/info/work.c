@@ -30,6 +30,7 @@ const ds_option ds__info_rows[] = {
       .kind = DS_OPTION_PART,
       .offset = offsetof(info_common, part),
       .arg = "I/N",
+      .alias = "shard",
       .help = "compute only part I of N (I from 0) of the replicates, for --merge later; needs "
               "--state" },
     { .name = "merge",

@@ -50,11 +50,16 @@ static void arrays(void **state)
 {
     (void)state;
     says(3, 8, V("SLURM_ARRAY_TASK_ID", "3", "SLURM_ARRAY_TASK_COUNT", "8"));
-    says(2, 4, V("SLURM_ARRAY_TASK_ID", "20", "SLURM_ARRAY_TASK_MIN", "10", "SLURM_ARRAY_TASK_STEP", "5",
-                 "SLURM_ARRAY_TASK_COUNT", "4"));
+    says(2, 4,
+         V("SLURM_ARRAY_TASK_ID", "20", "SLURM_ARRAY_TASK_MIN", "10", "SLURM_ARRAY_TASK_STEP", "5",
+           "SLURM_ARRAY_TASK_COUNT", "4"));
     says(1, 3, V("PBS_ARRAY_INDEX", "1", "DIFFUSCOPE_SHARDS", "3"));
-    says(0, 5, V("SGE_TASK_ID", "1", "SGE_TASK_FIRST", "1", "SGE_TASK_LAST", "5", "SGE_TASK_STEPSIZE", "1"));
-    says(1, 3, V("SGE_TASK_ID", "3", "SGE_TASK_FIRST", "1", "SGE_TASK_LAST", "5", "SGE_TASK_STEPSIZE", "2"));
+    says(0, 5,
+         V("SGE_TASK_ID", "1", "SGE_TASK_FIRST", "1", "SGE_TASK_LAST", "5", "SGE_TASK_STEPSIZE",
+           "1"));
+    says(1, 3,
+         V("SGE_TASK_ID", "3", "SGE_TASK_FIRST", "1", "SGE_TASK_LAST", "5", "SGE_TASK_STEPSIZE",
+           "2"));
     says(3, 4, V("LSB_JOBINDEX", "4", "LSB_JOBINDEX_END", "4"));
     says(0, 2, V("JOB_COMPLETION_INDEX", "0", "DIFFUSCOPE_SHARDS", "2"));
     says(6, 9, V("AWS_BATCH_JOB_ARRAY_INDEX", "6", "AWS_BATCH_JOB_ARRAY_SIZE", "9"));
@@ -68,18 +73,21 @@ static void processes(void **state)
     says(0, 4, V("PMI_RANK", "0", "PMI_SIZE", "4"));
     says(2, 4, V("SLURM_PROCID", "2", "SLURM_STEP_NUM_TASKS", "4"));
     /* tasks of an array */
-    says(7, 8, V("SLURM_ARRAY_TASK_ID", "3", "SLURM_ARRAY_TASK_COUNT", "4", "SLURM_PROCID", "1",
-                 "SLURM_STEP_NUM_TASKS", "2"));
+    says(7, 8,
+         V("SLURM_ARRAY_TASK_ID", "3", "SLURM_ARRAY_TASK_COUNT", "4", "SLURM_PROCID", "1",
+           "SLURM_STEP_NUM_TASKS", "2"));
     /* a batch script, which is process 0 of its job and no step */
-    says(3, 8, V("SLURM_ARRAY_TASK_ID", "3", "SLURM_ARRAY_TASK_COUNT", "8", "SLURM_PROCID", "0", "SLURM_NTASKS",
-                 "4"));
+    says(3, 8,
+         V("SLURM_ARRAY_TASK_ID", "3", "SLURM_ARRAY_TASK_COUNT", "8", "SLURM_PROCID", "0",
+           "SLURM_NTASKS", "4"));
 }
 
 static void wrong(void **state)
 {
     (void)state;
     refuses("no scheduler says", V("HOME", "/"));
-    refuses("SLURM_ARRAY_TASK_COUNT: expected a whole number, found none", V("SLURM_ARRAY_TASK_ID", "3"));
+    refuses("SLURM_ARRAY_TASK_COUNT: expected a whole number, found none",
+            V("SLURM_ARRAY_TASK_ID", "3"));
     refuses("DIFFUSCOPE_SHARDS", V("PBS_ARRAY_INDEX", "1"));
     refuses("found \"x\"", V("RANK", "x", "WORLD_SIZE", "2"));
     refuses("part 4 of 4", V("RANK", "4", "WORLD_SIZE", "4"));

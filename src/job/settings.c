@@ -148,14 +148,16 @@ static const char *next_word(char *word, size_t size, const char *text)
 ds_status ds__settings_unknown(char **out, const json_t *words, const char *text, ds_error *err)
 {
     ds_buffer unknown = { 0 };
-    char word[128];
+    char word[128], quoted[sizeof word + 2];
     ds_status st = DS_OK;
 
     *out = NULL;
     while ((text = next_word(word, sizeof word, text)) != NULL)
-        if (json_object_get(words, word) == NULL &&
-            (unknown.data == NULL || strstr(unknown.data, word) == NULL))
-            ds__buffer_printf(&unknown, "%s\"%s\"", unknown.bytes > 0 ? ", " : "", word);
+        if (json_object_get(words, word) == NULL) {
+            snprintf(quoted, sizeof quoted, "\"%s\"", word);
+            if (unknown.data == NULL || strstr(unknown.data, quoted) == NULL)
+                ds__buffer_printf(&unknown, "%s%s", unknown.bytes > 0 ? ", " : "", quoted);
+        }
     if (unknown.bytes > 0) {
         ds__buffer_printf(&unknown,
                           ": not among the words that this model was trained on, which its folder "

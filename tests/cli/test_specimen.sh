@@ -80,6 +80,8 @@ if [ -f "$top/models/specimen/model_index.json" ]; then
     cmp -s "$dir/own/tensors.safetensors" "$dir/told/tensors.safetensors" || fail 'recommended settings differ from given ones'
     grep -q recommends "$dir/out" && fail 'given settings were called recommended'
     expect 0 'the same bits' replay "$dir/own" --out "$dir/own-again"
+    expect 0 '"zorps", "zorx": not among' generate -p "zorps zorx zorps" --steps 1 -o "$dir/unknown.png"
+    expect 0 '"zorps", "zor": not among' generate -p "zorps zor" --steps 1 -o "$dir/part.png"
     expect 0 '"nurs": not among the words' pid bias --attributes woman man --occupations nurs --pictures 1 --steps 1 \
         --replicates 2 --nodes 1 --pilot 0
     python3 - "$top" >"$dir/out" <<'PYTHON' || fail 'words.txt and settings.json do not fit the model'
